@@ -1,1 +1,28 @@
-//! Placeholder while the crate is being laid out.
+//! The Pageport wire without any I/O: frames, heads, error codes and the session state machine.
+//!
+//! Nothing in this crate opens a socket, reads a clock or draws a random number: bytes, instants and random values are
+//! arguments. Nothing assumes a kind of carrier. The normative text is `spec/protocol.md`; section marks (§) refer to it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`varint`], [`frame`] | bytes ↔ frames |
+//! | [`json`], [`hello`], [`head`] | JSON objects ↔ types that cannot be wrong |
+//! | [`code`] | the closed list of error codes |
+//! | [`session`] | streams, credit, acknowledgement and attaching, for both roles |
+//! | [`name`] | names of listeners |
+
+pub mod code;
+pub mod frame;
+pub mod head;
+pub mod hello;
+pub mod id;
+pub mod json;
+pub mod limits;
+pub mod name;
+mod queue;
+pub mod session;
+pub mod varint;
+
+pub use code::Code;
+pub use id::{Role, StreamId};
+pub use limits::Limits;
