@@ -177,10 +177,8 @@ pub fn decode(bytes: &mut Bytes) -> Result<Decoded, Code> {
     let Some((kind, at)) = header_int(bytes)? else { return Ok(Decoded::Partial) };
     let Some((len, len_at)) = header_int(&bytes[at..])? else { return Ok(Decoded::Partial) };
     let at = at + len_at;
-    let len = usize::try_from(len).map_err(|_| Code::ERR_FRAME_TOO_LARGE)?;
-    if len > largest(kind)? {
-        return Err(Code::ERR_FRAME_TOO_LARGE);
-    }
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    check_header(kind, len)?;
     if bytes.len() - at < len {
         return Ok(Decoded::Partial);
     }
@@ -368,14 +366,19 @@ fn header_int(bytes: &[u8]) -> Result<Option<(u64, usize)>, Code> {
     }
 }
 
-/// The largest payload of a type, so that nobody waits for bytes that would be refused.
-fn largest(kind: u64) -> Result<usize, Code> {
-    match kind {
-        kind::HELLO | kind::WELCOME => Ok(limits::HELLO),
-        kind::RESUME..=kind::CLOSE if kind.is_multiple_of(2) => Ok(limits::FRAME),
-        kind::DATAGRAM => Ok(limits::DATAGRAM + 8),
-        skipped if skipped % 2 == 1 => Ok(limits::SKIPPED),
-        _ => Err(Code::ERR_FRAME_UNKNOWN),
+/// Refuses by type and length alone, so that nobody waits for bytes that would be refused.
+fn check_header(kind: u64, len: usize) -> Result<(), Code> {
+    let (frame, own) = match kind {
+        kind::HELLO | kind::WELCOME => (limits::FRAME, limits::HELLO),
+        kind::RESUME..=kind::CLOSE if kind.is_multiple_of(2) => (limits::FRAME, limits::FRAME),
+        kind::DATAGRAM => (limits::FRAME, limits::DATAGRAM + 8),
+        skipped if skipped % 2 == 1 => (limits::SKIPPED, limits::SKIPPED),
+        _ => return Err(Code::ERR_FRAME_UNKNOWN),
+    };
+    match len {
+        _ if len > frame => Err(Code::ERR_FRAME_TOO_LARGE),
+        _ if len > own => Err(Code::ERR_FRAME_MALFORMED),
+        _ => Ok(()),
     }
 }
 

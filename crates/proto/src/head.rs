@@ -54,12 +54,8 @@ impl Visit {
     /// # Errors
     /// [`Code::ERR_UNSUPPORTED`] for a kind that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
     pub fn parse(bytes: &[u8]) -> Result<Visit, Code> {
-        let Raw { kind, .. } = read(bytes)?;
-        match kind.as_deref() {
-            Some("websocket") => read(bytes),
-            Some(_) => Err(Code::ERR_UNSUPPORTED),
-            None => Err(Code::ERR_HEAD_INVALID),
-        }
+        let RawVisit { kind } = read(bytes)?;
+        if kind == "websocket" { read(bytes) } else { Err(Code::ERR_UNSUPPORTED) }
     }
 }
 
@@ -69,7 +65,7 @@ impl Request {
     /// # Errors
     /// [`Code::ERR_UNSUPPORTED`] for a request that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
     pub fn parse(bytes: &[u8]) -> Result<Request, Code> {
-        let Raw { listen, .. } = read(bytes)?;
+        let RawRequest { listen } = read(bytes)?;
         match listen.as_deref() {
             Some("websocket") => Ok(Request::Listen(Kind::WebSocket)),
             _ => Err(Code::ERR_UNSUPPORTED),
@@ -85,8 +81,13 @@ impl Serialize for Request {
 }
 
 #[derive(Deserialize)]
-struct Raw {
-    kind: Option<String>,
+struct RawVisit {
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct RawRequest {
+    #[serde(default, deserialize_with = "json::present")]
     listen: Option<String>,
 }
 

@@ -64,7 +64,7 @@ impl Hello {
             (None, None) => None,
             _ => return Err(Code::ERR_HELLO_INVALID),
         };
-        let credential_fits = raw.credential.as_ref().is_none_or(|text| text.len() <= 2_048);
+        let credential_fits = raw.credential.as_ref().is_none_or(|text| text.chars().count() <= 2_048);
         let n_fits = (1..=varint::MAX).contains(&raw.n);
         if !n_fits || !raw.limits.valid() || !features_fit(&raw.features) || !credential_fits {
             return Err(Code::ERR_HELLO_INVALID);
@@ -185,14 +185,14 @@ impl<'de, const N: usize, K> Deserialize<'de> for Opaque<N, K> {
 struct RawHello {
     version: u64,
     n: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     session: Option<SessionId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     secret: Option<Secret>,
     limits: Limits,
     #[serde(default)]
     features: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     credential: Option<String>,
 }
 
@@ -200,7 +200,7 @@ struct RawHello {
 struct RawWelcome {
     version: u64,
     session: SessionId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     secret: Option<Secret>,
     nonce: Nonce,
     lease: u64,
@@ -221,7 +221,7 @@ fn read<T: de::DeserializeOwned>(payload: &[u8]) -> Result<T, Code> {
     }
     let RawVersion { version } = json::object(payload).map_err(|_| Code::ERR_HELLO_INVALID)?;
     if version != VERSION {
-        return Err(Code::ERR_VERSION);
+        return Err(if version > varint::MAX { Code::ERR_HELLO_INVALID } else { Code::ERR_VERSION });
     }
     serde_json::from_slice(payload).map_err(|_| Code::ERR_HELLO_INVALID)
 }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// How deep objects and lists may be nested, the outer object included.
 pub const DEPTH: u8 = 8;
@@ -32,6 +32,11 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     Strict { depth: 0 }.deserialize(&mut reader)?;
     Ok(reader.end()?)
+}
+
+/// Reads an optional key: absent or of its type, never null.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 /// Visits a value for its rules alone and keeps nothing of it.

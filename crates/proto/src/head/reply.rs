@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Headers;
-use crate::{Code, limits};
+use crate::{Code, json, limits, varint};
 
 /// The longest message of a refusal, in characters.
 const MESSAGE: usize = 512;
@@ -44,13 +44,13 @@ pub struct Refusal {
     /// A name of `spec/errors.md`.
     pub error: String,
     /// The HTTP status that the page chose for its visitor, 400 to 599.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// When to come again, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
 
@@ -69,6 +69,7 @@ impl Refusal {
         is_name
             && self.status.is_none_or(|status| (400..=599).contains(&status))
             && self.message.chars().count() <= MESSAGE
+            && self.retry_after.is_none_or(|seconds| seconds <= varint::MAX)
     }
 }
 
@@ -82,7 +83,7 @@ impl<T: DeserializeOwned> Reply<T> {
             return Err(Code::ERR_HEAD_TOO_LARGE);
         }
         let invalid = |_| Code::ERR_HEAD_INVALID;
-        let Raw { ok, error } = crate::json::object(bytes).map_err(|_| Code::ERR_HEAD_INVALID)?;
+        let Raw { ok, error } = json::object(bytes).map_err(|_| Code::ERR_HEAD_INVALID)?;
         match (ok, error) {
             (Some(true), None) => serde_json::from_slice(bytes).map(Reply::Ok).map_err(invalid),
             (None, Some(_)) => serde_json::from_slice(bytes)
@@ -111,6 +112,8 @@ impl<T: Serialize> Serialize for Reply<T> {
 
 #[derive(Deserialize)]
 struct Raw {
+    #[serde(default, deserialize_with = "json::present")]
     ok: Option<bool>,
+    #[serde(default, deserialize_with = "json::present")]
     error: Option<String>,
 }

@@ -158,7 +158,8 @@ impl Session {
             let stopped = stream.receive.stopped.is_some();
             if headless {
                 self.headless(id);
-            } else if !stopped {
+            }
+            if !stopped && (!headless || id.opener() == self.settings.role) {
                 self.events.push_back(Event::Reset(id, code));
             }
         }
@@ -231,6 +232,7 @@ impl Session {
     fn refuse(&mut self, id: StreamId, code: Code, now: Instant) {
         if id.opener() == self.settings.role {
             self.events.push_back(Event::NoReply(id));
+            self.events.push_back(Event::Reset(id, code));
         }
         self.stop(id, code, now);
         self.reset(id, code);
