@@ -1,0 +1,11 @@
+//! One phase of the test command: a name, what it is for, and a function that counts what passed.
+
+use crate::failure::Outcome;
+use crate::tally::Tally;
+
+pub(crate) struct Phase {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// An error, or a tally with a failure in it, stops the test command.
+    pub(crate) run: fn() -> Outcome<Tally>,
+}

@@ -1,0 +1,70 @@
+//! Debian packages. Whether one is missing is decided by what it provides, not by the package database: any other way of
+//! having a browser or a compiler is as good.
+
+use crate::failure::{Failure, Outcome};
+use crate::{child, python};
+use std::path::Path;
+use std::process::Command;
+
+struct Package {
+    name: &'static str,
+    present: fn() -> bool,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "chromium", present: || Path::new("/usr/bin/chromium").exists() },
+    Package { name: "firefox-esr", present: || Path::new("/usr/bin/firefox-esr").exists() },
+    // libFuzzer is C++ and is compiled from its crate.
+    Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
+    Package { name: "git", present: || child::succeeds("git", &["--version"]) },
+    Package { name: "python3", present: || child::succeeds(python::system(), &["--version"]) },
+    Package {
+        name: "python3-venv",
+        present: || child::succeeds(python::system(), &["-c", "import venv, ensurepip"]),
+    },
+];
+
+pub(crate) fn install_missing() -> Outcome {
+    let missing: Vec<&str> =
+        PACKAGES.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
+    if missing.is_empty() {
+        println!("Debian packages: nothing is missing");
+        return Ok(());
+    }
+    println!("Debian packages: {} missing", missing.join(", "));
+    let Some(prefix) = privilege() else {
+        let names = missing.join(" ");
+        return Err(Failure::Missing(format!(
+            "this needs root once:\n\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
+        )));
+    };
+    child::run(apt(prefix).arg("update"))?;
+    child::run(apt(prefix).args(["install", "-y", "--no-install-recommends"]).args(&missing))?;
+    let still: Vec<&str> =
+        PACKAGES.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
+    if still.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Missing(format!("still missing: {}", still.join(", "))))
+    }
+}
+
+/// What to put in front of apt-get: nothing as root, `sudo -n` where that works without asking, `None` otherwise.
+fn privilege() -> Option<&'static [&'static str]> {
+    let root = child::first_line("id", &["-u"]).is_ok_and(|uid| uid == "0");
+    if root {
+        Some(&[])
+    } else if child::succeeds("sudo", &["-n", "true"]) {
+        Some(&["sudo", "-n"])
+    } else {
+        None
+    }
+}
+
+fn apt(prefix: &[&str]) -> Command {
+    let mut words = prefix.iter().copied().chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
+    let mut command = child::command(words.next().unwrap_or("env"));
+    // Another installation on the same machine is waited for, not fought with.
+    command.args(words).args(["-o", "DPkg::Lock::Timeout=300"]);
+    command
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask show <ID>`: one proof per file, from outside, against the release binary. A proof prints facts that a
+//! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
+
+mod l1;
+mod readme;
+mod report;
+mod tools;
+
+use crate::failure::{Failure, Outcome};
+use report::Report;
+use std::process::ExitCode;
+
+struct Proof {
+    id: &'static str,
+    title: &'static str,
+    run: fn(&Report) -> Outcome,
+}
+
+/// A new proof is a file here and a line below.
+#[rustfmt::skip]
+const PROOFS: &[Proof] = &[
+    Proof { id: "L1", title: "a fresh clone works with the README's two commands", run: l1::run },
+];
+
+pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
+    match args {
+        ["--list"] => {
+            for proof in PROOFS {
+                println!("{:4} {}", proof.id, proof.title);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        [id] => match PROOFS.iter().find(|proof| proof.id.eq_ignore_ascii_case(id)) {
+            Some(proof) => Ok(show(proof)),
+            None => Err(Failure::Usage(format!("there is no proof `{id}`: see cargo xtask show --list"))),
+        },
+        _ => Err(Failure::Usage("usage: cargo xtask show <ID> | --list".into())),
+    }
+}
+
+/// The last line says whether it was seen, and so does the exit code.
+fn show(proof: &Proof) -> ExitCode {
+    let Proof { id, title, run } = proof;
+    match run(&Report::new()) {
+        Ok(()) => {
+            println!("{id} seen: {title}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{id} NOT SEEN: {failure}");
+            failure.exit_code()
+        }
+    }
+}

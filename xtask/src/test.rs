@@ -1,0 +1,96 @@
+//! `cargo xtask test`: every phase in order, the seconds each takes, and one closing line that counts it all.
+
+use crate::failure::{Failure, Outcome};
+use crate::phase::Phase;
+use crate::tally::Tally;
+use crate::{fuzz, setup, suites, tidy};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// A new phase is one line here. Cheap ones come first, so that a mistake shows within seconds.
+#[rustfmt::skip]
+const PHASES: &[Phase] = &[
+    Phase { name: "setup",   about: "install what is missing: apt, npm, pip",              run: setup::phase },
+    Phase { name: "fmt",     about: "cargo fmt --check, both workspaces",                  run: suites::fmt },
+    Phase { name: "tidy",    about: "file sizes, dependency direction, words, lock files", run: tidy::phase },
+    Phase { name: "clippy",  about: "cargo clippy, warnings are errors",                   run: suites::clippy },
+    Phase { name: "tsc",     about: "types of the JavaScript module and its drivers",        run: suites::tsc },
+    Phase { name: "size",    about: "the module, minified and compressed, in its budget",  run: suites::size },
+    Phase { name: "rust",    about: "cargo test",                                          run: suites::rust },
+    Phase { name: "js",      about: "node --test js/test",                                 run: suites::js },
+    Phase { name: "fuzz",    about: "every fuzz target for 20 s, and the control",         run: fuzz::phase },
+    Phase { name: "release", about: "the release binary",                                  run: suites::release },
+    Phase { name: "browser", about: "node --test js/test/browser: Chromium and Firefox",   run: suites::browser },
+];
+
+pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
+    let mut only: Vec<&str> = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match *arg {
+            "--list" => {
+                for phase in PHASES {
+                    println!("{:9} {}", phase.name, phase.about);
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            "--only" => only.push(args.next().ok_or_else(|| Failure::Usage("--only needs a phase".into()))?),
+            other => return Err(Failure::Usage(format!("cargo xtask test has no option `{other}`"))),
+        }
+    }
+    if let Some(unknown) = only.iter().find(|name| !PHASES.iter().any(|phase| phase.name == **name)) {
+        return Err(Failure::Usage(format!("there is no phase `{unknown}`: see cargo xtask test --list")));
+    }
+    let chosen: Vec<&Phase> =
+        PHASES.iter().filter(|phase| only.is_empty() || only.contains(&phase.name)).collect();
+    Ok(run(&chosen))
+}
+
+fn run(phases: &[&Phase]) -> ExitCode {
+    let start = Instant::now();
+    let mut rows: Vec<(&str, Duration, Tally)> = Vec::new();
+    let mut failure = None;
+    for phase in phases {
+        println!("\n== {} · {}", phase.name, phase.about);
+        let phase_start = Instant::now();
+        let result = (phase.run)();
+        let seconds = phase_start.elapsed();
+        let tally = result.as_ref().map_or(Tally::BROKEN, |tally| *tally);
+        println!("== {} · {:.1} s · {tally}", phase.name, seconds.as_secs_f64());
+        rows.push((phase.name, seconds, tally));
+        if let Err(error) = result {
+            failure = Some((phase.name, error));
+        } else if tally.failed > 0 {
+            failure = Some((phase.name, Failure::Failed(format!("{} tests failed", tally.failed))));
+        }
+        if failure.is_some() {
+            break;
+        }
+    }
+    close(&rows, start.elapsed(), failure.as_ref())
+}
+
+/// The table, what to do about a failure, and the closing line, which is the last thing printed.
+fn close(rows: &[(&str, Duration, Tally)], total: Duration, failure: Option<&(&str, Failure)>) -> ExitCode {
+    let mut sum = Tally::default();
+    println!("\n{:9} {:>8}  {:>6}  {:>6}", "phase", "seconds", "passed", "failed");
+    for (name, seconds, tally) in rows {
+        sum += *tally;
+        println!("{name:9} {:8.1}  {:6}  {:6}", seconds.as_secs_f64(), tally.passed, tally.failed);
+    }
+    println!("{:9} {:8.1}  {:6}  {:6}", "total", total.as_secs_f64(), sum.passed, sum.failed);
+    let code = match failure {
+        None => ExitCode::SUCCESS,
+        Some((phase, error)) => {
+            println!("\nerror: {phase}: {error}");
+            if !matches!(error, Failure::Missing(_)) {
+                println!("hint: run it alone with `cargo xtask test --only {phase}`");
+            }
+            error.exit_code()
+        }
+    };
+    println!("\n{sum}");
+    let _ = std::io::stdout().flush();
+    code
+}
