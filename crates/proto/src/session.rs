@@ -179,9 +179,14 @@ pub struct Session {
     born_at: Instant,
     skipped: (Instant, u32),
     stats: Stats,
+    /// Bytes of heads and replies that are not complete yet.
+    prefixes: u64,
     events: VecDeque<Event>,
     closed: Option<Farewell>,
 }
+
+/// What a stream costs besides its bytes: its state, and its place in the map and in queues.
+const STREAM_BYTES: usize = size_of::<Stream>() + 64;
 
 impl Session {
     /// A session without streams and carriers.
@@ -215,6 +220,7 @@ impl Session {
             born_at: now,
             skipped: (now, 0),
             stats: Stats::default(),
+            prefixes: 0,
             events: VecDeque::new(),
             closed: None,
         }
@@ -255,11 +261,13 @@ impl Session {
         Stats { streams: self.streams.len(), ..self.stats }
     }
 
-    /// How many bytes the session holds for its peer's sake: retained, unread, and unfinished RESUMEs.
+    /// How many bytes the session holds for its peer's sake: retained, unread, unfinished heads and RESUMEs, and the streams
+    /// themselves, since a peer opens thousands of them with one frame.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let collecting: usize = self.carriers.values().map(Carrier::collecting).sum();
-        self.stats.retained + self.stats.unread + collecting as u64
+        let streams = self.streams.len() * STREAM_BYTES;
+        self.stats.retained + self.stats.unread + self.prefixes + (collecting + streams) as u64
     }
 
     /// Whether windows may grow; the owner forbids it when the process runs short of memory.
@@ -293,6 +301,7 @@ impl Session {
         }
         self.stats.retained = 0;
         self.stats.unread = 0;
+        self.prefixes = 0;
         self.acks = Acks::default();
         self.ready = VecDeque::new();
         self.signals = VecDeque::new();
@@ -313,6 +322,7 @@ impl Session {
             return;
         }
         let received = stream.receive.report();
+        self.prefixes -= stream.receive.prefix.held();
         if received > stream.receive.reported || stream.flags.ack {
             self.acks.last.push(Ack { stream: id, received, limit: 0 });
         }

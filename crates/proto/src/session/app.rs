@@ -142,7 +142,9 @@ impl Session {
     /// Refuses the rest of the peer's direction.
     pub fn stop(&mut self, id: StreamId, code: Code, now: Instant) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
+        let prefix = stream.receive.prefix.held();
         if let Some(dropped) = stream.receive.stop(code) {
+            self.prefixes -= prefix;
             self.stats.unread -= dropped;
             self.make_signal(id);
             self.after_receive(id, now);

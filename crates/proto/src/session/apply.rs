@@ -106,7 +106,9 @@ impl Session {
             return Ok(());
         }
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
+        let before = stream.receive.prefix.held();
         let accepted = stream.receive.accept(data)?;
+        self.prefixes = self.prefixes + stream.receive.prefix.held() - before;
         let wake = accepted.unread > 0 || stream.receive.last.is_some();
         if wake && std::mem::take(&mut stream.flags.reading) {
             self.events.push_back(Event::Readable(id));
@@ -153,7 +155,9 @@ impl Session {
         }
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
         let headless = !stream.receive.prefix.over() && stream.receive.stopped.is_none();
+        let prefix = stream.receive.prefix.held();
         if let Some(dropped) = stream.receive.reset(code, last)? {
+            self.prefixes -= prefix;
             self.stats.unread -= dropped;
             let stopped = stream.receive.stopped.is_some();
             if headless {
@@ -200,6 +204,7 @@ impl Session {
         let Some(mut stream) = self.streams.remove(&id) else { return };
         self.own_open -= 1;
         self.stats.unread -= stream.receive.queue.len() as u64;
+        self.prefixes -= stream.receive.prefix.held();
         self.credit.release(&mut stream.receive);
         self.release_retained(stream.send.queue.len() as u64);
         self.events.push_back(Event::Reset(id, Code::ERR_GOING_AWAY));

@@ -23,6 +23,14 @@ impl Prefix {
         matches!(self, Prefix::Over)
     }
 
+    /// How many bytes are held until the prefix is complete.
+    pub(super) fn held(&self) -> u64 {
+        match self {
+            Prefix::Json(json, _) => json.capacity() as u64,
+            Prefix::Start | Prefix::Length(_) | Prefix::Over => 0,
+        }
+    }
+
     /// Takes what belongs to the prefix off the front of `bytes`. Returns the JSON once it is complete.
     ///
     /// Memory is taken as bytes come, not as a length claims.

@@ -83,6 +83,7 @@ impl Session {
         if lost {
             // Only a peer that breaks its promises gets here; the stream must not hang for that.
             let last = stream.receive.received;
+            self.prefixes -= stream.receive.prefix.held();
             self.stats.unread -= stream.receive.cut(Code::ERR_SESSION_LOST, last);
             self.events.push_back(Event::Reset(id, Code::ERR_SESSION_LOST));
         }

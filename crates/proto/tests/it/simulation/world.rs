@@ -86,6 +86,7 @@ impl World {
             }
             if self.cuts < cuts && self.attached_once && self.random.once_in(180) {
                 self.cut();
+                self.drain();
             }
             let moved = self.step();
             self.check();
