@@ -69,7 +69,13 @@ impl Hello {
         if !n_fits || !raw.limits.valid() || !features_fit(&raw.features) || !credential_fits {
             return Err(Code::ERR_HELLO_INVALID);
         }
-        Ok(Hello { session, n: raw.n, limits: raw.limits, features: raw.features, credential: raw.credential })
+        Ok(Hello {
+            session,
+            n: raw.n,
+            limits: raw.limits,
+            features: raw.features,
+            credential: raw.credential,
+        })
     }
 
     /// The payload of the frame.

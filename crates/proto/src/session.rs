@@ -44,7 +44,7 @@ pub use timers::Timings;
 pub use transmit::Transmit;
 
 use crate::frame::{Ack, Farewell, GoAway};
-use crate::hello::{SessionId, Secret};
+use crate::hello::{Secret, SessionId};
 use crate::{Code, Limits, Role, StreamId, limits};
 use acks::Acks;
 use attach::Carrier;
@@ -272,7 +272,7 @@ impl Session {
 
     /// Whether windows may grow; the owner forbids it when the process runs short of memory.
     pub fn set_growth(&mut self, allowed: bool) {
-        self.credit.growth = allowed;
+        self.credit.allowed = allowed;
     }
 
     /// Ends the session: CLOSE leaves on every carrier, all streams fail.
@@ -292,7 +292,9 @@ impl Session {
         if self.closed.is_some() {
             return;
         }
-        self.carriers.values_mut().for_each(|carrier| carrier.finish_with_close(tell.then(|| farewell.clone())));
+        self.carriers
+            .values_mut()
+            .for_each(|carrier| carrier.finish_with_close(tell.then(|| farewell.clone())));
         self.active = None;
         let streams = std::mem::take(&mut self.streams);
         for (id, _) in streams {

@@ -90,7 +90,8 @@ impl TryFrom<Vec<(String, String)>> for Headers {
 fn check(name: &str, value: &str) -> Result<(), HeadersError> {
     let name_fits = (1..=NAME).contains(&name.len()) && name.bytes().all(is_lower_token);
     let edge = |at: Option<char>| matches!(at, Some(' ' | '\t'));
-    let value_fits = value.chars().all(is_field_char) && !edge(value.chars().next()) && !edge(value.chars().last());
+    let value_fits =
+        value.chars().all(is_field_char) && !edge(value.chars().next()) && !edge(value.chars().last());
     match (name_fits, value_fits) {
         (false, _) => Err(HeadersError::Name),
         (_, false) => Err(HeadersError::Value),

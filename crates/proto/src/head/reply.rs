@@ -65,7 +65,10 @@ impl Refusal {
     fn valid(&self) -> bool {
         let is_name = self.error.starts_with("ERR_")
             && self.error.len() <= 64
-            && self.error.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+            && self
+                .error
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         is_name
             && self.status.is_none_or(|status| (400..=599).contains(&status))
             && self.message.chars().count() <= MESSAGE

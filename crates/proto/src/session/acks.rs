@@ -29,8 +29,7 @@ impl Session {
         let (report, limit) = (receive.report(), receive.grantable());
         let quarter = (receive.window / 4).max(1);
         let ended = receive.last.is_some_and(|last| report > last) && report > receive.reported;
-        let unblocks =
-            receive.blocked_at.is_some_and(|at| receive.consumed >= at) && limit > receive.granted;
+        let unblocks = receive.blocked_at.is_some_and(|at| receive.consumed >= at) && limit > receive.granted;
         let progress = (report - receive.reported.min(report)).max(limit - receive.granted);
         if ended || unblocks || progress >= quarter {
             self.ack_now(id);

@@ -32,7 +32,9 @@ impl Session {
             state.heard = now;
         }
         loop {
-            if self.closed.is_some() || self.carriers.get(&carrier).is_none_or(|state| state.phase == Phase::Closing) {
+            if self.closed.is_some()
+                || self.carriers.get(&carrier).is_none_or(|state| state.phase == Phase::Closing)
+            {
                 return bytes.clear();
             }
             let result = match frame::decode(bytes) {
@@ -75,7 +77,11 @@ impl Session {
     /// Whether the stream exists, after opening what its id opens (§3).
     pub(super) fn see(&mut self, id: StreamId, now: Instant) -> Result<bool, Code> {
         if id.opener() == self.settings.role {
-            return if id >= self.next_id { Err(Code::ERR_STREAM_ID) } else { Ok(self.streams.contains_key(&id)) };
+            return if id >= self.next_id {
+                Err(Code::ERR_STREAM_ID)
+            } else {
+                Ok(self.streams.contains_key(&id))
+            };
         }
         if id.get() <= self.highest_peer {
             return Ok(self.streams.contains_key(&id));
@@ -113,11 +119,14 @@ impl Session {
         if wake && std::mem::take(&mut stream.flags.reading) {
             self.events.push_back(Event::Readable(id));
         }
-        let headless = stream.receive.ended() && !stream.receive.prefix.over() && stream.receive.stopped.is_none();
+        let headless =
+            stream.receive.ended() && !stream.receive.prefix.over() && stream.receive.stopped.is_none();
         self.stats.unread += accepted.unread;
         self.stats.received += accepted.fresh;
         match accepted.prefix {
-            Some(Ok(json)) if id.opener() == self.settings.role => self.events.push_back(Event::Replied(id, json)),
+            Some(Ok(json)) if id.opener() == self.settings.role => {
+                self.events.push_back(Event::Replied(id, json));
+            }
             Some(Ok(json)) => self.events.push_back(Event::Opened(id, json)),
             Some(Err(code)) => self.refuse(id, code, now),
             None if headless => self.headless(id),

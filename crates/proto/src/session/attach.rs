@@ -150,7 +150,12 @@ impl Session {
         }
     }
 
-    pub(super) fn on_welcome(&mut self, carrier: CarrierId, payload: &[u8], now: Instant) -> Result<(), Code> {
+    pub(super) fn on_welcome(
+        &mut self,
+        carrier: CarrierId,
+        payload: &[u8],
+        now: Instant,
+    ) -> Result<(), Code> {
         let welcome = Welcome::parse(payload)?;
         match (&self.identity, welcome.secret) {
             (None, Some(secret)) => self.identity = Some((welcome.session, secret)),
@@ -212,7 +217,13 @@ impl Session {
     }
 
     /// The gateway's side of §5, rule 2.
-    fn take_over(&mut self, carrier: CarrierId, highest: u64, entries: &[Entry], now: Instant) -> Result<(), Code> {
+    fn take_over(
+        &mut self,
+        carrier: CarrierId,
+        highest: u64,
+        entries: &[Entry],
+        now: Instant,
+    ) -> Result<(), Code> {
         let older: Vec<CarrierId> = self.carriers.range(..carrier).map(|(id, _)| *id).collect();
         older.into_iter().for_each(|id| self.retire(id, Code::ERR_CARRIER_REPLACED));
         self.active = Some(carrier);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 
+use super::credit::Paid;
 use super::prefix::Prefix;
 use crate::frame::{Data, Mark};
 use crate::queue::ByteQueue;
@@ -30,6 +31,9 @@ pub(super) struct Receive {
     pub(super) blocked_at: Option<u64>,
     /// From when and where the use of the present window is measured.
     pub(super) measured: (Instant, u64),
+    /// How many windows in a row were consumed quickly.
+    pub(super) streak: u64,
+    pub(super) paid: Paid,
 }
 
 /// What [`Receive::accept`] made of a DATA frame.
@@ -58,6 +62,8 @@ impl Receive {
             reported: 0,
             blocked_at: None,
             measured: (now, 0),
+            streak: 0,
+            paid: Paid::default(),
         }
     }
 
@@ -91,7 +97,9 @@ impl Receive {
         let end = data.offset + data.bytes.len() as u64;
         self.check(&data, end)?;
         let mut bytes = data.bytes;
-        bytes.advance(usize::try_from(self.received - data.offset).map_or(bytes.len(), |old| old.min(bytes.len())));
+        bytes.advance(
+            usize::try_from(self.received - data.offset).map_or(bytes.len(), |old| old.min(bytes.len())),
+        );
         let fresh = bytes.len() as u64;
         self.received += fresh;
         match data.mark {

@@ -121,9 +121,14 @@ impl Session {
             }
             (Role::Gateway, _) => {
                 let unanswered = state.ping.map(|(_, sent)| sent + timings.silent);
-                let end = unanswered.map_or(state.heard + timings.silent, |at| at.min(state.heard + timings.silent));
+                let end = unanswered
+                    .map_or(state.heard + timings.silent, |at| at.min(state.heard + timings.silent));
                 let ping = (state.pinged_at + timings.ping, Due::Ping);
-                if state.ping.is_none() && ping.0 < end { Some(ping) } else { Some((end, silent(Code::ERR_CARRIER_SILENT))) }
+                if state.ping.is_none() && ping.0 < end {
+                    Some(ping)
+                } else {
+                    Some((end, silent(Code::ERR_CARRIER_SILENT)))
+                }
             }
             (Role::Page, _) => match state.ping {
                 Some((_, sent)) if sent >= state.heard => {

@@ -40,7 +40,12 @@ fn every_code_has_a_scope_a_meaning_and_advice() {
         assert!(row.meaning.ends_with('.'), "{}: meaning {:?}", row.name, row.meaning);
         assert!(row.advice.ends_with('.'), "{}: advice {:?}", row.name, row.advice);
         let status = row.http.as_ref().map(|http| http.parse().unwrap_or(0));
-        assert!(status.is_none_or(|status| (400..600).contains(&status)), "{}: HTTP {:?}", row.name, row.http);
+        assert!(
+            status.is_none_or(|status| (400..600).contains(&status)),
+            "{}: HTTP {:?}",
+            row.name,
+            row.http
+        );
         assert!(row.scope != "request" || status.is_some(), "{}: a request needs a status", row.name);
     }
 }

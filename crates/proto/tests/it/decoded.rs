@@ -38,7 +38,11 @@ pub(crate) fn decode(kind: &str, bytes: &[u8]) -> Result<Decoded, Code> {
 /// Bytes in lower case, without groups.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 fn integer(bytes: &[u8]) -> Result<Decoded, Code> {
@@ -86,7 +90,8 @@ fn frame_value(frame: &Frame) -> Value {
         }
         Frame::Data(data) => {
             let (stream, offset) = (data.stream.get(), data.offset);
-            let mut value = json!({ "type": "DATA", "stream": stream, "offset": offset, "bytes": hex(&data.bytes) });
+            let mut value =
+                json!({ "type": "DATA", "stream": stream, "offset": offset, "bytes": hex(&data.bytes) });
             match data.mark {
                 Mark::None => {}
                 Mark::Fin => value["fin"] = true.into(),
@@ -94,11 +99,15 @@ fn frame_value(frame: &Frame) -> Value {
             }
             value
         }
-        Frame::Ack(entries) => json!({ "type": "ACK", "entries": entries.iter().map(ack_value).collect::<Value>() }),
+        Frame::Ack(entries) => {
+            json!({ "type": "ACK", "entries": entries.iter().map(ack_value).collect::<Value>() })
+        }
         Frame::Reset { stream, code, last } => {
             json!({ "type": "RESET", "stream": stream.get(), "code": code.number(), "final": last })
         }
-        Frame::Stop { stream, code } => json!({ "type": "STOP", "stream": stream.get(), "code": code.number() }),
+        Frame::Stop { stream, code } => {
+            json!({ "type": "STOP", "stream": stream.get(), "code": code.number() })
+        }
         Frame::Ping(token) => json!({ "type": "PING", "bytes": hex(token) }),
         Frame::Pong(token) => json!({ "type": "PONG", "bytes": hex(token) }),
         Frame::GoAway(away) => json!({

@@ -46,7 +46,8 @@ fn a_vector_that_says_something_else_is_noticed() {
 
 #[test]
 fn names_of_vectors_are_unique_and_each_says_why() {
-    let mut names: Vec<String> = files().into_iter().flat_map(|file| file.vectors).map(|vector| vector.name).collect();
+    let mut names: Vec<String> =
+        files().into_iter().flat_map(|file| file.vectors).map(|vector| vector.name).collect();
     let all = names.len();
     names.sort();
     names.dedup();
@@ -77,8 +78,10 @@ struct Vector {
 
 fn files() -> Vec<File> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors");
-    let entries = fs::read_dir(dir).expect("the vectors are there").map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<_> = entries.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect();
+    let entries =
+        fs::read_dir(dir).expect("the vectors are there").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect();
     paths.sort();
     let read = |path| serde_json::from_slice(&fs::read(path).expect("readable")).expect("a file of vectors");
     paths.into_iter().map(read).collect()
@@ -97,7 +100,8 @@ fn fault(kind: &str, vector: &Vector) -> Option<String> {
         (Ok(decoded), Ok(value)) => {
             // What an empty message is written as is free: with the key or without.
             with_message(decoded.value.clone()) != *value
-                || decode(kind, &decoded.encoded).map(|again| again.encoded).ok().as_ref() != Some(&decoded.encoded)
+                || decode(kind, &decoded.encoded).map(|again| again.encoded).ok().as_ref()
+                    != Some(&decoded.encoded)
         }
         _ => true,
     };
@@ -109,9 +113,11 @@ impl Vector {
         match (&self.hex, &self.json) {
             (Some(hex), None) => bytes(hex),
             (None, Some(Value::String(text))) => text.clone().into_bytes(),
-            (None, Some(Value::Array(parts))) => {
-                parts.iter().map(|part| plain(part).as_str().expect("a text").to_owned()).collect::<String>().into_bytes()
-            }
+            (None, Some(Value::Array(parts))) => parts
+                .iter()
+                .map(|part| plain(part).as_str().expect("a text").to_owned())
+                .collect::<String>()
+                .into_bytes(),
             _ => panic!("{}: neither hex nor json", self.name),
         }
     }
@@ -128,7 +134,8 @@ impl Vector {
 
     /// The same with another expectation, in every way that there is.
     fn spoiled(&self) -> Vec<Vector> {
-        let other = |code: &str| Vector { error: Some(code.into()), value: None, frames: None, ..self.clone() };
+        let other =
+            |code: &str| Vector { error: Some(code.into()), value: None, frames: None, ..self.clone() };
         let mut all = vec![other("ERR_INTERNAL")];
         if self.error.is_some() {
             all.push(Vector { error: None, value: Some(json!({ "n": 0 })), ..self.clone() });
@@ -136,7 +143,9 @@ impl Vector {
         if let Some(Value::Array(frames)) = &self.frames {
             all.push(Vector { frames: Some(frames[1..].into()), ..self.clone() });
         }
-        if let Some(as_written) = self.encodes_as.as_ref().or(self.hex.as_ref().filter(|_| self.frames.is_some())) {
+        if let Some(as_written) =
+            self.encodes_as.as_ref().or(self.hex.as_ref().filter(|_| self.frames.is_some()))
+        {
             all.push(Vector { encodes_as: Some(format!("{as_written} 00")), ..self.clone() });
         }
         if let Some(Value::Object(fields)) = &self.value {
@@ -154,7 +163,8 @@ impl Vector {
 fn bytes(groups: &str) -> Vec<u8> {
     let mut all = Vec::new();
     for group in groups.split_whitespace() {
-        let (digits, times) = group.split_once('*').map_or((group, 1), |(d, n)| (d, n.parse().expect("a number")));
+        let (digits, times) =
+            group.split_once('*').map_or((group, 1), |(d, n)| (d, n.parse().expect("a number")));
         let pairs = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16));
         let once: Vec<u8> = pairs.collect::<Result<_, _>>().expect("hex");
         all.extend(once.repeat(times));

@@ -47,7 +47,9 @@ fn a_gateway_that_goes_away_serves_what_it_accepted_and_refuses_the_rest() {
 
 #[test]
 fn a_single_flipped_bit_is_noticed() {
-    let fails = |seed: &u64, flip| World::new(*seed, STREAMS).run(0, flip).inspect_err(|fault| println!("seed {seed}: {fault}")).is_err();
+    let fails = |seed: &u64, flip| {
+        World::new(*seed, STREAMS).run(0, flip).inspect_err(|fault| println!("seed {seed}: {fault}")).is_err()
+    };
     let alarms = (1..9).filter(|seed| fails(seed, false)).count();
     let noticed = (1..9).filter(|seed| fails(seed, true)).count();
     println!("flipped runs noticed {noticed} of 8, false alarms {alarms}");

@@ -67,6 +67,7 @@ impl Way {
 /// The byte that a stream has at an offset.
 pub(crate) fn byte(stream: u64, writer: Role, offset: usize) -> u8 {
     let writer = if writer == Role::Page { 0 } else { 97 };
-    let mixed = (stream.wrapping_mul(31) ^ writer).wrapping_add(offset as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed =
+        (stream.wrapping_mul(31) ^ writer).wrapping_add(offset as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed.to_be_bytes()[0]
 }

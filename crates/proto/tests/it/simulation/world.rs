@@ -295,7 +295,8 @@ impl World {
         }
         let session = &mut self.sessions[at(role)];
         let size = (1 + self.random.skewed(30_000)).min(way.bytes - way.wrote);
-        let bytes: Vec<u8> = (way.wrote..way.wrote + size).map(|offset| byte(id.get(), role, offset)).collect();
+        let bytes: Vec<u8> =
+            (way.wrote..way.wrote + size).map(|offset| byte(id.get(), role, offset)).collect();
         let written = session.write(id, &mut bytes.into());
         match written {
             Ok(written) => way.wrote += written,
@@ -332,7 +333,10 @@ impl World {
                 for (at, got) in bytes.iter().enumerate() {
                     if *got != byte(id.get(), writer, way.read + at) {
                         let fault = format!("wrong byte at {} of stream {id}", way.read + at);
-                        return { self.fail(fault); true };
+                        return {
+                            self.fail(fault);
+                            true
+                        };
                     }
                 }
                 way.read += bytes.len();
@@ -433,7 +437,10 @@ impl World {
         format!(
             "{:?} {:?} page {:?} gateway {:?} active {:?} pipes {}",
             self.to_open,
-            self.pipes.values().map(|p| (p.known, p.greeted, p.is_cut(), p.on_way(Role::Page), p.on_way(Role::Gateway))).collect::<Vec<_>>(),
+            self.pipes
+                .values()
+                .map(|p| (p.known, p.greeted, p.is_cut(), p.on_way(Role::Page), p.on_way(Role::Gateway)))
+                .collect::<Vec<_>>(),
             self.sessions[0].stats(),
             self.sessions[1].stats(),
             [self.sessions[0].active(), self.sessions[1].active()],

@@ -1,0 +1,46 @@
+//! `pageport-probe SCENARIO`: puts a running gateway under a certain load and prints facts about it.
+//!
+//! The gateway comes by environment: `GATEWAY` (its URL), `TOKEN`, `PID`. A scenario ends with exit code 1 when a bound does not
+//! hold; nothing here knows the gateway from inside.
+
+mod churn;
+mod crowd;
+mod cuts;
+mod facts;
+mod hostile;
+mod page;
+mod place;
+mod stall;
+mod visitor;
+
+use std::process::ExitCode;
+
+use facts::Outcome;
+use place::Place;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    let scenario = std::env::args().nth(1).unwrap_or_default();
+    let outcome = match Place::from_environment() {
+        Err(fault) => Err(fault),
+        Ok(place) => run(&scenario, &place).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            println!("fault {scenario}: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(scenario: &str, place: &Place) -> Outcome {
+    match scenario {
+        "stall" => stall::run(place).await,
+        "crowd" => crowd::run(place).await,
+        "churn" => churn::run(place).await,
+        "hostile" => hostile::run(place).await,
+        "cuts" => cuts::run(place).await,
+        _ => Err("scenarios: stall, crowd, churn, hostile, cuts".into()),
+    }
+}
