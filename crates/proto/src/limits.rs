@@ -15,7 +15,7 @@ pub const HEAD: usize = 16_384;
 /// The largest unknown frame that is skipped, and how many of them in any minute.
 pub const SKIPPED: usize = 4_096;
 /// How many unknown frames may be skipped in a minute.
-pub const SKIPPED_PER_MINUTE: u32 = 100;
+pub const SKIPPED_PER_MINUTE: usize = 100;
 /// The largest datagram.
 pub const DATAGRAM: usize = 1_200;
 /// How many datagrams wait for a carrier; the oldest is dropped.

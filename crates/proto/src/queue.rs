@@ -1,7 +1,8 @@
 //! Bytes between two offsets: what a sender retains or a receiver has not yet handed over.
 //!
 //! Large pieces are kept as they came, without a copy. Small ones are copied together, because a slice of one byte can hold a whole
-//! carrier message in memory, and its bookkeeping costs more than the byte: a peer must not choose what we hold.
+//! carrier message in memory, and its bookkeeping costs more than the byte: a peer must not choose what we hold. With
+//! the rules below that is at most four times what is counted.
 
 use std::collections::VecDeque;
 
@@ -9,6 +10,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// Pieces from this size on are not copied.
 const SHARED: usize = 4_096;
+/// A slice that is a smaller part than one in so many of what it keeps in memory is copied too.
+const PART: usize = 4;
 /// How large the buffers are in which small pieces are collected.
 const COLLECT: usize = 4_096;
 
@@ -27,8 +30,14 @@ impl ByteQueue {
     }
 
     pub(crate) fn push(&mut self, bytes: Bytes) {
+        let whole = bytes.len();
+        self.push_part_of(bytes, whole);
+    }
+
+    /// The bytes are a slice of so many, which they keep in memory as long as they are not copied.
+    pub(crate) fn push_part_of(&mut self, bytes: Bytes, whole: usize) {
         self.len += bytes.len();
-        if bytes.len() >= SHARED {
+        if bytes.len() >= SHARED && bytes.len() * PART >= whole {
             self.seal();
             self.whole.push_back(bytes);
             return;

@@ -93,8 +93,9 @@ pub enum Event {
     Opened(StreamId, Bytes),
     /// The reply to an own stream is complete.
     Replied(StreamId, Bytes),
-    /// The peer ended its direction of an own stream before its reply was complete.
-    NoReply(StreamId),
+    /// The peer ended its direction of an own stream before its reply was complete, or the reply was refused; a code unless it
+    /// ended with FIN.
+    NoReply(StreamId, Option<Code>),
     /// A read that found nothing would find something now.
     Readable(StreamId),
     /// A write that was cut short could go on now.
@@ -147,7 +148,8 @@ pub struct Session {
     /// The page's proof that the session is its own.
     identity: Option<(SessionId, Secret)>,
 
-    streams: BTreeMap<StreamId, Stream>,
+    /// Boxed: the leaves of a map are as large as eleven of its values, however few there are.
+    streams: BTreeMap<StreamId, Box<Stream>>,
     next_id: StreamId,
     highest_peer: u64,
     own_open: u64,
@@ -177,7 +179,10 @@ pub struct Session {
 
     parked_at: Option<Instant>,
     born_at: Instant,
-    skipped: (Instant, u32),
+    /// When unknown frames were skipped, the last hundred times.
+    skipped: VecDeque<Instant>,
+    /// How large the bytes are in which frames come just now.
+    arriving: usize,
     stats: Stats,
     /// Bytes of heads and replies that are not complete yet.
     prefixes: u64,
@@ -218,7 +223,8 @@ impl Session {
             goaway_received: None,
             parked_at: None,
             born_at: now,
-            skipped: (now, 0),
+            skipped: VecDeque::new(),
+            arriving: 0,
             stats: Stats::default(),
             prefixes: 0,
             events: VecDeque::new(),

@@ -121,6 +121,13 @@ impl Session {
         self.streams.get(&id).is_none_or(|stream| !stream.send.open() || (stream.send.room() > 0 && !full))
     }
 
+    /// How many bytes a write would take now; 0 when none, also when the stream is over.
+    #[must_use]
+    pub fn room(&self, id: StreamId) -> u64 {
+        let free = self.settings.limits.unreceived.saturating_sub(self.stats.retained);
+        self.streams.get(&id).filter(|stream| stream.send.open()).map_or(0, |stream| stream.send.room().min(free))
+    }
+
     /// Ends the own direction behind what was written.
     pub fn finish(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.send.open()) {
@@ -198,7 +205,8 @@ impl Session {
         let limit = self.peer.map_or(0, |peer| peer.initial);
         let mut receive = Receive::new(self.settings.limits.initial, now);
         self.credit.raise_first(&mut receive);
-        self.streams.insert(id, Stream { send: Send::new(limit), receive, flags: Flags::default() });
+        let stream = Stream { send: Send::new(limit), receive, flags: Flags::default() };
+        self.streams.insert(id, Box::new(stream));
     }
 
     /// The receive direction made progress: frees its window when it is over, acknowledges, forgets.

@@ -7,13 +7,16 @@ use bytes::Bytes;
 use super::attach::Phase;
 use super::{CarrierId, Event, Session};
 use crate::frame::{self, Ack, Data, Decoded, Frame, GoAway};
-use crate::{Code, StreamId, limits};
+use crate::{Code, Role, StreamId, limits};
 
 impl Session {
     /// Takes in one whole carrier message.
     ///
     /// What breaks the protocol ends the session; the code comes as [`Event::Closed`].
     pub fn receive(&mut self, carrier: CarrierId, mut message: Bytes, now: Instant) {
+        if self.carriers.get(&carrier).is_none_or(|state| state.phase == Phase::Closing) {
+            return;
+        }
         if message.is_empty() {
             return self.violated(carrier, Code::ERR_FRAME_MALFORMED);
         }
@@ -31,6 +34,7 @@ impl Session {
         if let Some(state) = self.carriers.get_mut(&carrier) {
             state.heard = now;
         }
+        self.arriving = bytes.len();
         loop {
             if self.closed.is_some()
                 || self.carriers.get(&carrier).is_none_or(|state| state.phase == Phase::Closing)
@@ -56,6 +60,8 @@ impl Session {
             (_, Frame::Pong(token)) => self.on_pong(carrier, token, now),
             (_, Frame::Skipped) => return self.on_skipped(now),
             (_, Frame::Detach(farewell)) => self.on_detach(carrier, farewell.code, now),
+            // Whoever has not resumed costs its carrier only (§5).
+            (Phase::Resuming, Frame::Close(_)) if self.settings.role == Role::Gateway => state.drop_quietly(),
             (_, Frame::Close(farewell)) => self.end(farewell, false),
             (Phase::Hello, Frame::Welcome(payload)) => return self.on_welcome(carrier, &payload, now),
             (Phase::Resuming, Frame::Resume(resume)) => return self.on_resume(carrier, resume, now),
@@ -113,7 +119,7 @@ impl Session {
         }
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
         let before = stream.receive.prefix.held();
-        let accepted = stream.receive.accept(data)?;
+        let accepted = stream.receive.accept(data, self.arriving)?;
         self.prefixes = self.prefixes + stream.receive.prefix.held() - before;
         let wake = accepted.unread > 0 || stream.receive.last.is_some();
         if wake && std::mem::take(&mut stream.flags.reading) {
@@ -129,7 +135,7 @@ impl Session {
             }
             Some(Ok(json)) => self.events.push_back(Event::Opened(id, json)),
             Some(Err(code)) => self.refuse(id, code, now),
-            None if headless => self.headless(id),
+            None if headless => self.headless(id, None),
             None => {}
         }
         self.count_unacked(accepted.fresh);
@@ -170,7 +176,7 @@ impl Session {
             self.stats.unread -= dropped;
             let stopped = stream.receive.stopped.is_some();
             if headless {
-                self.headless(id);
+                self.headless(id, Some(code));
             }
             if !stopped && (!headless || id.opener() == self.settings.role) {
                 self.events.push_back(Event::Reset(id, code));
@@ -233,19 +239,20 @@ impl Session {
     }
 
     fn on_skipped(&mut self, now: Instant) -> Result<(), Code> {
-        let (since, count) = self.skipped;
-        self.skipped = if now.saturating_duration_since(since) < Duration::from_secs(60) {
-            (since, count + 1)
-        } else {
-            (now, 1)
-        };
-        if self.skipped.1 > limits::SKIPPED_PER_MINUTE { Err(Code::ERR_FRAME_FLOOD) } else { Ok(()) }
+        if self.skipped.len() == limits::SKIPPED_PER_MINUTE {
+            let oldest = self.skipped.pop_front();
+            if oldest.is_some_and(|at| now.saturating_duration_since(at) < Duration::from_secs(60)) {
+                return Err(Code::ERR_FRAME_FLOOD);
+            }
+        }
+        self.skipped.push_back(now);
+        Ok(())
     }
 
     /// The peer's prefix cannot be used: this costs the stream.
     fn refuse(&mut self, id: StreamId, code: Code, now: Instant) {
         if id.opener() == self.settings.role {
-            self.events.push_back(Event::NoReply(id));
+            self.events.push_back(Event::NoReply(id, Some(code)));
             self.events.push_back(Event::Reset(id, code));
         }
         self.stop(id, code, now);
@@ -253,9 +260,9 @@ impl Session {
     }
 
     /// The peer's direction ended inside its prefix.
-    fn headless(&mut self, id: StreamId) {
+    fn headless(&mut self, id: StreamId, code: Option<Code>) {
         if id.opener() == self.settings.role {
-            self.events.push_back(Event::NoReply(id));
+            self.events.push_back(Event::NoReply(id, code));
         } else {
             self.reset(id, Code::ERR_ABORTED);
         }

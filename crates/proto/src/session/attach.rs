@@ -66,6 +66,10 @@ impl Carrier {
         self.finish(tell.map(Frame::Close));
     }
 
+    pub(super) fn drop_quietly(&mut self) {
+        self.finish(None);
+    }
+
     fn finish(&mut self, frame: Option<Frame>) {
         if self.phase != Phase::Closing {
             self.phase = Phase::Closing;

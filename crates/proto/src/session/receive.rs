@@ -85,11 +85,11 @@ impl Receive {
         self.reset.is_some() || self.last.is_some_and(|last| self.stopped.is_some() || self.consumed == last)
     }
 
-    /// Takes a DATA frame in.
+    /// Takes a DATA frame in, which came as part of `arriving` bytes.
     ///
     /// # Errors
     /// The code that ends the session.
-    pub(super) fn accept(&mut self, data: Data) -> Result<Accepted, Code> {
+    pub(super) fn accept(&mut self, data: Data, arriving: usize) -> Result<Accepted, Code> {
         let nothing = Accepted { fresh: 0, unread: 0, prefix: None };
         if self.reset.is_some() {
             return Ok(nothing);
@@ -118,7 +118,7 @@ impl Receive {
         self.consumed += fresh - bytes.len() as u64;
         let unread = bytes.len() as u64;
         if unread > 0 {
-            self.queue.push(bytes);
+            self.queue.push_part_of(bytes, arriving);
         }
         Ok(Accepted { fresh, unread, prefix })
     }

@@ -376,7 +376,7 @@ impl World {
                 self.refused.insert(id);
                 self.ways.remove(&id);
             }
-            Event::Reset(id, _) | Event::NoReply(id) => {
+            Event::Reset(id, _) | Event::NoReply(id, _) => {
                 if let Some(way) = self.ways.get_mut(&id).map(|ways| &mut ways[at(role.peer())]) {
                     way.outcome.get_or_insert(Outcome::CutShort);
                 }
