@@ -1,1 +1,33 @@
-//! Placeholder while the crate is being laid out.
+//! Sessions and streams over real carriers: what `pageport-proto` decides, done with sockets, clocks and tasks.
+//!
+//! A [`Session`] outlives its carriers. On a gateway each carrier arrives by [`receive_hello`] and joins a session by
+//! [`Session::attach`]; a native program keeps its session attached with a [`Connector`]. Everything here needs a tokio runtime.
+//!
+//! Must never look into a stream's bytes, wait with a lock held, or queue what no window pays for.
+//!
+//! | module | what |
+//! |---|---|
+//! | `session` | [`Session`]: the state machine behind one lock, its waiting tasks and its clock |
+//! | `stream` | [`Stream`] and its halves |
+//! | `carrier` | [`Carrier`]: `websocket` and `bytes`, and the task that drives one |
+//! | `arrival` | the first frame of a carrier, at a gateway |
+//! | `connector` | a native program's side: upgrade, fallback, reconnecting |
+//! | `budget` | memory of all sessions of a process |
+//! | `error` | what can go wrong |
+
+mod arrival;
+mod budget;
+mod carrier;
+mod connector;
+mod error;
+mod session;
+mod stream;
+
+pub use arrival::{Arrival, receive_hello};
+pub use budget::{Budget, Level};
+pub use carrier::{BytesCarrier, Carried, Carrier, CarrierKind, Io, Socket, WebSocketCarrier};
+pub use connector::Connector;
+pub use error::{LinkError, OpenError, StreamError};
+pub use pageport_proto::session::{Settings, Timings};
+pub use session::{Session, SessionState, Stats};
+pub use stream::{ReadHalf, Stream, WriteHalf};

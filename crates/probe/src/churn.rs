@@ -11,7 +11,7 @@ use crate::page::Page;
 use crate::place::Place;
 
 const STREAMS: usize = 1_000_000;
-const WARM: usize = 50_000;
+const WARM: usize = 250_000;
 const AT_ONCE: usize = 256;
 
 pub(crate) async fn run(place: &Place) -> Outcome {

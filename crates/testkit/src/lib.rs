@@ -1,1 +1,15 @@
-//! Placeholder while the crate is being laid out.
+//! What the tests of several crates share. Real connections and real bytes; nothing here stands in for the thing under test.
+//!
+//! | module | what |
+//! |---|---|
+//! | `relay` | [`CutRelay`]: a TCP relay that cuts, stalls, refuses, or damages on command |
+//! | `pattern` | [`Pattern`], [`Tally`]: bytes that are known at every offset, and their check |
+//! | `random` | [`Random`]: numbers that a printed seed repeats |
+
+mod pattern;
+mod random;
+mod relay;
+
+pub use pattern::{Mismatch, Pattern, Tally};
+pub use random::Random;
+pub use relay::{Counts, Cut, CutRelay, Direction};

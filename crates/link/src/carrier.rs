@@ -1,0 +1,180 @@
+//! Carriers: what moves carrier messages over one connection, and the task that drives one for its session.
+//!
+//! One concrete enum, so that what a carrier can do is written down once. A carrier knows bytes and messages, never streams.
+
+mod bytes;
+mod drive;
+mod pace;
+mod socket;
+mod websocket;
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::bytes::{Bytes, BytesMut};
+use pageport_proto::frame::Frame;
+use pageport_proto::session::Message;
+
+pub use bytes::BytesCarrier;
+pub use drive::Carried;
+pub use socket::{Io, Socket};
+pub use websocket::WebSocketCarrier;
+
+pub(crate) use drive::drive;
+pub(crate) use socket::Wire;
+
+/// How long a last frame and the end of a connection may take before the connection is simply dropped.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// One connection that can carry a session.
+#[derive(Debug)]
+pub enum Carrier {
+    /// RFC 6455; a carrier message is a binary message.
+    WebSocket(WebSocketCarrier),
+    /// Frames back to back.
+    Bytes(BytesCarrier),
+}
+
+/// Which kind of carrier it is; displayed by the names of §9 of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CarrierKind {
+    /// `websocket`
+    WebSocket,
+    /// `bytes`
+    Bytes,
+}
+
+impl fmt::Display for CarrierKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CarrierKind::WebSocket => "websocket",
+            CarrierKind::Bytes => "bytes",
+        })
+    }
+}
+
+/// What came in.
+pub(crate) enum Received<'a> {
+    /// Frames back to back. Whole ones are taken off the front; the beginning of an unfinished one is left.
+    Frames(&'a mut Bytes),
+    /// One whole carrier message.
+    Message(Bytes),
+}
+
+/// What a poll for input did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Something was handed over; there may be more.
+    Some,
+    /// The peer's direction has ended.
+    End,
+}
+
+impl Carrier {
+    /// The gateway's end of a WebSocket, after the HTTP upgrade. `read_ahead` is what was read behind the request.
+    ///
+    /// Hand over a bare [`tokio::net::TcpStream`] where there is one: only then the carrier can keep the kernel from hoarding.
+    #[must_use]
+    pub fn websocket_server(socket: impl Into<Socket>, read_ahead: Bytes) -> Carrier {
+        Carrier::WebSocket(WebSocketCarrier::server(Wire::new(socket.into(), read_ahead)))
+    }
+
+    /// Either end of an `Upgrade: pageport.v1`, after the upgrade. For `read_ahead` and `socket` see
+    /// [`Carrier::websocket_server`].
+    #[must_use]
+    pub fn bytes(socket: impl Into<Socket>, read_ahead: Bytes) -> Carrier {
+        Carrier::Bytes(BytesCarrier::new(Wire::new(socket.into(), read_ahead)))
+    }
+
+    pub(crate) fn websocket_client(socket: Socket, read_ahead: Bytes) -> Carrier {
+        Carrier::WebSocket(WebSocketCarrier::client(Wire::new(socket, read_ahead)))
+    }
+
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> CarrierKind {
+        match self {
+            Carrier::WebSocket(_) => CarrierKind::WebSocket,
+            Carrier::Bytes(_) => CarrierKind::Bytes,
+        }
+    }
+
+    /// Reads at most once and hands over what came. Nothing that was read is lost when the caller stops polling.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        deliver: impl FnMut(Received<'_>),
+    ) -> Poll<io::Result<Input>> {
+        match self {
+            Carrier::WebSocket(carrier) => carrier.poll_receive(cx, deliver),
+            Carrier::Bytes(carrier) => carrier.poll_receive(cx, deliver),
+        }
+    }
+
+    /// Takes a message to send; the one before must have been flushed.
+    pub(crate) fn start_send(&mut self, message: &mut Message) {
+        match self {
+            Carrier::WebSocket(carrier) => carrier.start_send(message.take_whole()),
+            Carrier::Bytes(carrier) => carrier.start_send(message.take_parts()),
+        }
+    }
+
+    /// The same for one frame that belongs to no session.
+    pub(crate) fn start_frame(&mut self, frame: &Frame) {
+        let mut bytes = BytesMut::new();
+        frame.encode(&mut bytes);
+        match self {
+            Carrier::WebSocket(carrier) => carrier.start_send(bytes.freeze()),
+            Carrier::Bytes(carrier) => carrier.start_send(vec![bytes.freeze()]),
+        }
+    }
+
+    /// Writes until everything has left.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Carrier::WebSocket(carrier) => carrier.poll_flush(cx),
+            Carrier::Bytes(carrier) => carrier.poll_flush(cx),
+        }
+    }
+
+    /// About how many bytes the next message should have at most, so that what is queued below stays small.
+    pub(crate) fn room(&self) -> usize {
+        match self {
+            Carrier::WebSocket(carrier) => carrier.wire().room(),
+            Carrier::Bytes(carrier) => carrier.wire().room(),
+        }
+    }
+
+    /// HELLO has come: from now on messages of full size may.
+    pub(crate) fn lift_hello_limit(&mut self) {
+        if let Carrier::WebSocket(carrier) = self {
+            carrier.lift_hello_limit();
+        }
+    }
+
+    /// Ends the connection in order, within five seconds, and drops it.
+    ///
+    /// Boxed, so that a carrier at work does not carry the room for its end around.
+    pub(crate) fn close(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async {
+            let closing = async {
+                match self {
+                    Carrier::WebSocket(carrier) => carrier.close().await,
+                    Carrier::Bytes(carrier) => carrier.close().await,
+                }
+            };
+            if tokio::time::timeout(FAREWELL, closing).await.is_err() {
+                tracing::debug!("the peer did not close its end in time");
+            }
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! A native program's side: finds a carrier to a gateway, and another one whenever that is lost.
+
+mod backoff;
+mod gateway;
+mod upgrade;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pageport_proto::Code;
+use pageport_proto::session::Settings;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::carrier::{Carrier, CarrierKind, Socket};
+use crate::session::Shared;
+use crate::{LinkError, Session};
+use backoff::Backoff;
+use gateway::Gateway;
+use upgrade::Upgrade;
+
+/// How long one attempt may take until the gateway has answered the upgrade.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// A carrier that lived as long as this, or moved bytes of streams, makes the next retry immediate again.
+const PROVEN: Duration = Duration::from_secs(1);
+
+/// Connects to a gateway's `/link`.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    gateway: Gateway,
+    credential: Option<String>,
+    carriers: Vec<CarrierKind>,
+    dial: Option<SocketAddr>,
+    settings: Settings,
+}
+
+impl Connector {
+    /// For a gateway at `http://host[:port][/path]`; `ws://` means the same.
+    ///
+    /// # Errors
+    /// [`LinkError::Address`], [`LinkError::Tls`].
+    pub fn new(gateway: &str) -> Result<Connector, LinkError> {
+        Ok(Connector {
+            gateway: Gateway::parse(gateway)?,
+            credential: None,
+            carriers: vec![CarrierKind::Bytes, CarrierKind::WebSocket],
+            dial: None,
+            settings: Settings::new(pageport_proto::Role::Page),
+        })
+    }
+
+    /// A token, which travels as `Authorization: Bearer` on the upgrade request.
+    #[must_use]
+    pub fn credential(mut self, token: String) -> Connector {
+        self.credential = Some(token);
+        self
+    }
+
+    /// Which carriers to try, in this order; `bytes`, then `websocket` by default.
+    #[must_use]
+    pub fn carriers(mut self, kinds: &[CarrierKind]) -> Connector {
+        self.carriers = kinds.to_vec();
+        self
+    }
+
+    /// Connects to this address in place of the one that the gateway's name has.
+    #[must_use]
+    pub fn dial(mut self, address: SocketAddr) -> Connector {
+        self.dial = Some(address);
+        self
+    }
+
+    /// Limits and timings of the session, in place of the defaults.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Connector {
+        self.settings = settings;
+        self
+    }
+
+    /// Starts a session and waits until it is attached for the first time. Afterwards it is kept attached in the background until
+    /// it is closed: the first retry comes at once, later ones after a random time of up to 250 ms, doubling to 10 s.
+    ///
+    /// # Errors
+    /// Why the first attempt failed; it is not repeated.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn connect(mut self) -> Result<Session, LinkError> {
+        let carrier = self.carrier().await?;
+        let session = Session::new_page(self.settings.clone());
+        let shared = Arc::clone(session.shared());
+        tokio::spawn(shared.connect(carrier));
+        let attempted = timeout(ATTEMPT * 2, shared.attempted()).await.map_err(|_| LinkError::Timeout)?;
+        // A carrier that is lost right behind its first success is what reconnecting is for.
+        if session.stats().attaches == 0 {
+            attempted.map_err(LinkError::Code)?;
+        }
+        tokio::spawn(self.keep_attached(shared));
+        Ok(session)
+    }
+
+    /// Runs until the session has ended.
+    async fn keep_attached(mut self, shared: Arc<Shared>) {
+        let mut backoff = Backoff::default();
+        let (mut since, mut moved) = (Instant::now(), 0);
+        while shared.needs_carrier().await {
+            if since.elapsed() >= PROVEN || shared.moved() != moved {
+                backoff = Backoff::default();
+            }
+            let delay = backoff.next();
+            tracing::debug!(?delay, "attaching anew");
+            let attempt = async {
+                tokio::time::sleep(delay).await;
+                self.carrier().await
+            };
+            let carrier = tokio::select! {
+                carrier = attempt => carrier,
+                _ = shared.ended() => return,
+            };
+            (since, moved) = (Instant::now(), shared.moved());
+            match carrier {
+                Ok(carrier) => {
+                    tokio::spawn(shared.connect(carrier));
+                    if let Err(code) = shared.attempted().await {
+                        tracing::debug!(%code, "attempt failed");
+                    }
+                    since = Instant::now();
+                }
+                Err(error) if is_final(&error) => {
+                    tracing::debug!(%error, "attempt refused");
+                    return shared.close(error.code(), "");
+                }
+                Err(error) => tracing::debug!(%error, "attempt failed"),
+            }
+        }
+    }
+
+    /// The first kind of carrier that the gateway, and all that stands before it, lets through.
+    async fn carrier(&mut self) -> Result<Carrier, LinkError> {
+        let mut result = Err(LinkError::Answer("no kind of carrier to try"));
+        for at in 0..self.carriers.len() {
+            let kind = self.carriers[at];
+            result = timeout(ATTEMPT, self.upgraded(kind)).await.unwrap_or(Err(LinkError::Timeout));
+            match &result {
+                Ok(_) => {
+                    // What worked is tried first the next time.
+                    self.carriers[..=at].rotate_right(1);
+                    return result;
+                }
+                Err(LinkError::Refused { .. } | LinkError::Answer(_))
+                    if !result.as_ref().is_err_and(is_final) => {}
+                Err(_) => return result,
+            }
+        }
+        result
+    }
+
+    async fn upgraded(&self, kind: CarrierKind) -> Result<Carrier, LinkError> {
+        let mut stream = match self.dial {
+            Some(address) => TcpStream::connect(address).await?,
+            None => TcpStream::connect((self.gateway.host.as_str(), self.gateway.port)).await?,
+        };
+        stream.set_nodelay(true)?;
+        let upgrade = Upgrade::new(kind)?;
+        let read_ahead = upgrade.run(&mut stream, &self.gateway, self.credential.as_deref()).await?;
+        let socket = Socket::from(stream);
+        Ok(match kind {
+            CarrierKind::Bytes => Carrier::bytes(socket, read_ahead),
+            CarrierKind::WebSocket => Carrier::websocket_client(socket, read_ahead),
+        })
+    }
+}
+
+/// The gateway knows this program and does not want it: trying again would only make noise.
+fn is_final(error: &LinkError) -> bool {
+    matches!(error, LinkError::Refused { status: 401 | 403, code: Some(_) })
+        || matches!(error.code(), Code::ERR_INVALID_ARGUMENT)
+}

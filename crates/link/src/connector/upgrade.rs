@@ -1,0 +1,160 @@
+//! The HTTP/1.1 upgrade of a carrier, from the client's end (RFC 9110 §7.8, RFC 6455 §4.1).
+//!
+//! Reads the head of one answer, at most 16 KiB of it, and leaves everything behind it to the carrier.
+
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use pageport_proto::Code;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::gateway::Gateway;
+use crate::LinkError;
+use crate::carrier::CarrierKind;
+
+/// The subprotocol, and the name of the raw upgrade.
+const PROTOCOL: &str = "pageport.v1";
+/// The largest head of an answer, and how many fields it may have.
+const HEAD: usize = 16 * 1024;
+const FIELDS: usize = 64;
+/// RFC 6455 §1.3
+const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// One upgrade.
+pub(super) struct Upgrade {
+    kind: CarrierKind,
+    /// `Sec-WebSocket-Key`, drawn anew for each.
+    key: String,
+}
+
+/// What an answer's head says.
+struct Answer {
+    status: u16,
+    upgrade: String,
+    accept: String,
+    protocol: String,
+    extensions: bool,
+    code: Option<Code>,
+}
+
+impl Upgrade {
+    pub(super) fn new(kind: CarrierKind) -> Result<Upgrade, LinkError> {
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).map_err(|error| LinkError::Io(io::Error::other(error)))?;
+        Ok(Upgrade { kind, key: STANDARD.encode(key) })
+    }
+
+    /// Asks for the upgrade and waits for the answer. What was read behind it.
+    pub(super) async fn run(
+        &self,
+        stream: &mut TcpStream,
+        gateway: &Gateway,
+        credential: Option<&str>,
+    ) -> Result<Bytes, LinkError> {
+        stream.write_all(self.request(gateway, credential)?.as_bytes()).await?;
+        let mut read = BytesMut::with_capacity(1024);
+        loop {
+            if stream.read_buf(&mut read).await? == 0 {
+                return Err(LinkError::Answer("the connection ended before an answer"));
+            }
+            if let Some((answer, len)) = parse(&read)? {
+                self.check(&answer)?;
+                return Ok(Bytes::copy_from_slice(&read[len..]));
+            }
+            if read.len() > HEAD {
+                return Err(LinkError::Answer("its head is too large"));
+            }
+        }
+    }
+
+    fn request(&self, gateway: &Gateway, credential: Option<&str>) -> Result<String, LinkError> {
+        let mut request = format!(
+            "GET {} HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\n",
+            gateway.path, gateway.authority
+        );
+        if let Some(token) = credential {
+            if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(LinkError::Code(Code::ERR_CREDENTIAL_INVALID));
+            }
+            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        match self.kind {
+            CarrierKind::Bytes => request.push_str(&format!("upgrade: {PROTOCOL}\r\n\r\n")),
+            CarrierKind::WebSocket => request.push_str(&format!(
+                "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\
+                 sec-websocket-protocol: {PROTOCOL}\r\n\r\n",
+                self.key,
+            )),
+        }
+        Ok(request)
+    }
+
+    fn check(&self, answer: &Answer) -> Result<(), LinkError> {
+        if answer.status != 101 {
+            return Err(LinkError::Refused { status: answer.status, code: answer.code });
+        }
+        match self.kind {
+            CarrierKind::Bytes if !answer.upgrade.eq_ignore_ascii_case(PROTOCOL) => {
+                Err(LinkError::Answer("it upgraded to something else"))
+            }
+            CarrierKind::Bytes => Ok(()),
+            CarrierKind::WebSocket if !answer.upgrade.eq_ignore_ascii_case("websocket") => {
+                Err(LinkError::Answer("it upgraded to something else"))
+            }
+            CarrierKind::WebSocket if answer.accept != accept(&self.key) => {
+                Err(LinkError::Answer("its sec-websocket-accept is wrong"))
+            }
+            CarrierKind::WebSocket if answer.protocol != PROTOCOL || answer.extensions => {
+                Err(LinkError::Answer("it does not speak pageport.v1"))
+            }
+            CarrierKind::WebSocket => Ok(()),
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let status = response.parse(bytes).map_err(|_| LinkError::Answer("it is not HTTP/1.1"))?;
+    let httparse::Status::Complete(len) = status else { return Ok(None) };
+    let field = |name: &str| {
+        let value = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+        value.map(|field| String::from_utf8_lossy(field.value).trim().to_owned())
+    };
+    let answer = Answer {
+        status: response.code.unwrap_or(0),
+        upgrade: field("upgrade").unwrap_or_default(),
+        accept: field("sec-websocket-accept").unwrap_or_default(),
+        protocol: field("sec-websocket-protocol").unwrap_or_default(),
+        extensions: field("sec-websocket-extensions").is_some(),
+        code: field("pageport-error").and_then(|name| Code::from_name(&name)),
+    };
+    Ok(Some((answer, len)))
+}
+
+/// RFC 6455 §4.2.2, item 5.4
+fn accept(key: &str) -> String {
+    let digest = sha1_smol::Sha1::from([key, ACCEPT].concat()).digest();
+    STANDARD.encode(digest.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_accept_value_is_that_of_the_rfc() {
+        assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_credential_cannot_smuggle_header_fields() {
+        let upgrade = Upgrade::new(CarrierKind::Bytes).unwrap();
+        let gateway = Gateway::parse("http://gw.example").unwrap();
+        assert!(upgrade.request(&gateway, Some("a\r\nx: y")).is_err());
+        assert!(upgrade.request(&gateway, Some("abc")).unwrap().contains("authorization: Bearer abc\r\n"));
+    }
+}

@@ -1,0 +1,432 @@
+//! The state machine behind one lock: every call drains what happened, wakes those it concerns, and reports the memory held.
+//!
+//! The lock is never held across an await, and nobody is woken while it is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::Bytes;
+use pageport_proto::session::{self, CarrierId, Event, Message, Transmit};
+use pageport_proto::{Code, StreamId};
+use tokio::sync::Notify;
+
+use super::slot::{Slot, wait};
+use super::wakes::Wakes;
+use crate::carrier::{CarrierKind, Received};
+use crate::{Budget, Level};
+
+/// What a session and all that works for it share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(super) budget: Budget,
+    /// A stream came.
+    pub(super) accepted: Notify,
+    /// The session was attached, detached, closed, or lost a carrier.
+    pub(super) changed: Notify,
+    /// The clock is to look again.
+    pub(super) clock: Notify,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) proto: session::Session,
+    /// One for every stream that somebody holds, or that waits to be accepted.
+    pub(super) slots: BTreeMap<StreamId, Slot>,
+    /// Streams that came and that nobody has accepted yet.
+    pub(super) waiting: BTreeSet<StreamId>,
+    /// How many bytes their heads take.
+    waiting_bytes: u64,
+    pub(super) carriers: Vec<Line>,
+    last_carrier: CarrierId,
+    /// The attempt that is under way, at a page.
+    pub(super) attempt: Option<CarrierId>,
+    pub(super) last_failure: Option<Code>,
+    pub(super) attached: bool,
+    pub(super) parked: Option<Instant>,
+    pub(super) drain: Option<Drain>,
+    /// When the clock will look.
+    armed: Option<Instant>,
+    growth: bool,
+    published: u64,
+    /// Set by a call that changed nothing, so that no carrier is woken for it.
+    pub(super) unchanged: bool,
+}
+
+/// One carrier's task.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) id: CarrierId,
+    pub(super) kind: CarrierKind,
+    /// Something may want to leave.
+    wanted: bool,
+    pub(super) cut: bool,
+    waker: Option<Waker>,
+}
+
+/// The session goes away.
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub(super) deadline: Instant,
+    pub(super) reason: Code,
+    /// GOAWAY has been handed to a carrier.
+    pub(super) told: bool,
+}
+
+/// What a carrier's task does next.
+pub(crate) enum Next {
+    /// The message wants to leave.
+    Message,
+    /// Something wants to leave once others had their turn.
+    Wanted,
+    /// Nothing, until woken.
+    Idle,
+    /// Close the connection in order.
+    Finished,
+    /// Drop the connection.
+    Cut,
+}
+
+impl Shared {
+    pub(super) fn new(settings: session::Settings, budget: Budget) -> Shared {
+        let state = State {
+            proto: session::Session::new(settings, now()),
+            slots: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            waiting_bytes: 0,
+            carriers: Vec::new(),
+            last_carrier: 0,
+            attempt: None,
+            last_failure: None,
+            attached: false,
+            parked: None,
+            drain: None,
+            armed: None,
+            growth: true,
+            published: 0,
+            unchanged: false,
+        };
+        budget.enter();
+        Shared {
+            state: Mutex::new(state),
+            budget,
+            accepted: Notify::new(),
+            changed: Notify::new(),
+            clock: Notify::new(),
+        }
+    }
+
+    /// Takes in what came on a carrier. Whom it concerns is collected, to be woken by [`Shared::wake`].
+    pub(crate) fn receive(&self, id: CarrierId, received: Received<'_>, wakes: &mut Wakes) {
+        self.call(Some(id), wakes, |state, now| match received {
+            Received::Frames(bytes) => state.proto.receive_part(id, bytes, now),
+            Received::Message(message) => state.proto.receive(id, message, now),
+        });
+    }
+
+    /// What leaves next on a carrier; `corked` when others should have their turn first.
+    pub(crate) fn next(
+        &self,
+        id: CarrierId,
+        room: usize,
+        message: &mut Message,
+        corked: bool,
+        waker: &Waker,
+    ) -> Next {
+        let (next, told) = self.lock().next(id, room, message, corked, waker);
+        if told {
+            self.with(Some(id), |_, _| {});
+        }
+        next
+    }
+
+    /// A carrier's task has ended.
+    pub(crate) fn lost(&self, id: CarrierId) {
+        self.with(None, |state, now| {
+            state.proto.lost(id, now);
+            state.carriers.retain(|line| line.id != id);
+        });
+        self.changed.notify_waiters();
+    }
+
+    /// Calls the state machine, and does what follows from it. `by` is the carrier whose task calls.
+    pub(super) fn with<R>(&self, by: Option<CarrierId>, call: impl FnOnce(&mut State, Instant) -> R) -> R {
+        let mut wakes = Wakes::default();
+        let result = self.call(by, &mut wakes, call);
+        self.wake(&mut wakes);
+        result
+    }
+
+    /// Wakes those whom calls have concerned, with no lock held.
+    pub(crate) fn wake(&self, wakes: &mut Wakes) {
+        for _ in 0..std::mem::take(&mut wakes.accepted) {
+            self.accepted.notify_one();
+        }
+        if std::mem::take(&mut wakes.changed) {
+            self.changed.notify_waiters();
+            self.accepted.notify_waiters();
+        }
+        if std::mem::take(&mut wakes.clock) {
+            self.clock.notify_one();
+        }
+        wakes.wake();
+    }
+
+    fn call<R>(
+        &self,
+        by: Option<CarrierId>,
+        wakes: &mut Wakes,
+        call: impl FnOnce(&mut State, Instant) -> R,
+    ) -> R {
+        let now = now();
+        let mut state = self.lock();
+        state.unchanged = false;
+        let result = call(&mut state, now);
+        if !state.unchanged {
+            state.settle(by, now, &self.budget, wakes);
+        }
+        result
+    }
+
+    /// Looks without changing anything.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere must not take every session with it that it happened to hold.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let held = self.look(|state| state.published);
+        self.budget.leave(held);
+    }
+}
+
+impl State {
+    pub(super) fn add_carrier(&mut self, kind: CarrierKind) -> CarrierId {
+        self.last_carrier += 1;
+        self.carriers.push(Line { id: self.last_carrier, kind, wanted: true, cut: false, waker: None });
+        self.last_carrier
+    }
+
+    pub(super) fn drop_carrier(&mut self, id: CarrierId) {
+        self.carriers.retain(|line| line.id != id);
+    }
+
+    /// The next stream that nobody has accepted, and its head.
+    pub(super) fn take_waiting(&mut self) -> Option<(StreamId, Bytes)> {
+        let id = self.waiting.pop_first()?;
+        let head = self.slots.get_mut(&id).and_then(|slot| slot.prefix.take()).unwrap_or_default();
+        self.waiting_bytes -= head.len() as u64;
+        Some((id, head))
+    }
+
+    /// How many bytes are held for the peer's sake.
+    pub(super) fn held(&self) -> u64 {
+        self.proto.memory() + self.waiting_bytes
+    }
+
+    /// See [`Shared::next`]; and whether the peer has just been told that the session goes away.
+    fn next(
+        &mut self,
+        id: CarrierId,
+        room: usize,
+        message: &mut Message,
+        corked: bool,
+        waker: &Waker,
+    ) -> (Next, bool) {
+        let Some(line) = self.carriers.iter_mut().find(|line| line.id == id) else {
+            return (Next::Finished, false);
+        };
+        if line.cut {
+            return (Next::Cut, false);
+        }
+        if line.wanted && corked {
+            return (Next::Wanted, false);
+        }
+        if line.wanted {
+            match self.proto.transmit(id, room, message) {
+                Transmit::Ready => {
+                    let active = self.proto.active() == Some(id);
+                    let drain = self.drain.as_mut().filter(|drain| active && !drain.told);
+                    return (Next::Message, drain.map(|drain| drain.told = true).is_some());
+                }
+                Transmit::Finished => return (Next::Finished, false),
+                Transmit::Idle => line.wanted = false,
+            }
+        }
+        wait(&mut line.waker, waker);
+        (Next::Idle, false)
+    }
+
+    /// When the clock has to look; `None` when never again. Remembers that it will.
+    pub(super) fn arm(&mut self) -> Option<Option<Instant>> {
+        if self.proto.closed().is_some() {
+            return None;
+        }
+        self.armed = self.timeout();
+        Some(self.armed)
+    }
+
+    fn timeout(&self) -> Option<Instant> {
+        let drain = self.drain.as_ref().map(|drain| drain.deadline);
+        [self.proto.timeout(), drain].into_iter().flatten().min()
+    }
+
+    fn settle(&mut self, by: Option<CarrierId>, now: Instant, budget: &Budget, wakes: &mut Wakes) {
+        self.happened(now, wakes);
+        self.publish(budget);
+        if self.drained(now) || self.overdrawn(budget) {
+            self.happened(now, wakes);
+            self.publish(budget);
+        }
+        for line in &mut self.carriers {
+            line.wanted = true;
+            if Some(line.id) != by {
+                wakes.add(line.waker.take());
+            }
+        }
+        let timeout = self.timeout();
+        wakes.clock |= self.proto.closed().is_some()
+            || timeout.is_some_and(|at| self.armed.is_none_or(|armed| at < armed));
+        let growth = budget.level() < Level::Tight;
+        if growth != self.growth {
+            self.growth = growth;
+            self.proto.set_growth(growth);
+        }
+    }
+
+    fn publish(&mut self, budget: &Budget) {
+        let held = self.held();
+        if held != self.published {
+            budget.publish(self.published, held);
+            self.published = held;
+        }
+    }
+
+    /// Ends the session when memory is used up and it holds more than its share.
+    fn overdrawn(&mut self, budget: &Budget) -> bool {
+        let overdrawn = self.proto.closed().is_none() && budget.overdrawn(self.published);
+        if overdrawn {
+            tracing::warn!(
+                held = self.published,
+                share = budget.share(),
+                "memory is used up: ending the session"
+            );
+            self.proto.close(Code::ERR_OVERLOADED, "");
+        }
+        overdrawn
+    }
+
+    /// Ends the session when it goes away and has nothing more to do.
+    fn drained(&mut self, now: Instant) -> bool {
+        let Some(drain) = &self.drain else { return false };
+        let done = (drain.told || !self.attached) && self.proto.stats().streams == 0;
+        if self.proto.closed().is_some() || !(done || now >= drain.deadline) {
+            return false;
+        }
+        let reason = drain.reason;
+        self.proto.close(reason, "");
+        true
+    }
+
+    fn happened(&mut self, now: Instant, wakes: &mut Wakes) {
+        while let Some(event) = self.proto.event() {
+            match event {
+                Event::Opened(id, head) => {
+                    self.waiting_bytes += head.len() as u64;
+                    self.waiting.insert(id);
+                    self.slots.insert(id, Slot { prefix: Some(head), ..Slot::default() });
+                    wakes.accepted += 1;
+                }
+                Event::Replied(id, reply) => self.slot(id, |slot| {
+                    slot.prefix = Some(reply);
+                    wakes.add(slot.reader.take());
+                }),
+                Event::NoReply(id, code) => self.on_no_reply(id, code, wakes),
+                Event::Readable(id) => self.slot(id, |slot| wakes.add(slot.reader.take())),
+                Event::Writable(id) => self.slot(id, |slot| wakes.add(slot.writer.take())),
+                Event::Reset(id, code) => self.slot(id, |slot| {
+                    slot.reset = Some(code);
+                    wakes.add(slot.reader.take());
+                }),
+                Event::Stopped(id, code) => self.on_stopped(id, code, now, wakes),
+                // Nobody takes datagrams yet; they may get lost.
+                Event::Datagram => while self.proto.take_datagram().is_some() {},
+                other => {
+                    tracing::debug!(event = ?other, "session");
+                    self.on_session_event(&other, now);
+                    wakes.changed = true;
+                }
+            }
+        }
+    }
+
+    fn on_session_event(&mut self, event: &Event, now: Instant) {
+        match *event {
+            Event::Attached(carrier) => {
+                self.attached = true;
+                self.parked = None;
+                self.attempt.take_if(|attempt| *attempt <= carrier);
+            }
+            Event::Detached(code) => {
+                self.last_failure = Some(code);
+                self.attempt = None;
+                if std::mem::take(&mut self.attached) {
+                    self.parked = Some(now);
+                }
+            }
+            Event::AttemptFailed(carrier, code) => {
+                self.last_failure = Some(code);
+                self.attempt.take_if(|attempt| *attempt == carrier);
+            }
+            Event::Closed(_) => {
+                self.attached = false;
+                self.attempt = None;
+                self.waiting.clear();
+                self.waiting_bytes = 0;
+            }
+            _ => {}
+        }
+    }
+
+    fn on_no_reply(&mut self, id: StreamId, code: Option<Code>, wakes: &mut Wakes) {
+        self.slot(id, |slot| {
+            slot.no_reply = true;
+            slot.reset = slot.reset.or(code);
+            wakes.add(slot.reader.take());
+            // When the reply could not be read, the own direction has ended with it.
+            wakes.add(slot.writer.take());
+        });
+    }
+
+    fn on_stopped(&mut self, id: StreamId, code: Code, now: Instant, wakes: &mut Wakes) {
+        self.slot(id, |slot| {
+            slot.stopped = Some(code);
+            wakes.add(slot.writer.take());
+        });
+        if self.waiting.remove(&id) {
+            // Nobody can answer it any more. Left to wait, such streams would pile up, since they count against no limit.
+            let head = self.slots.remove(&id).and_then(|slot| slot.prefix);
+            self.waiting_bytes -= head.map_or(0, |head| head.len() as u64);
+            self.proto.stop(id, Code::ERR_ABORTED, now);
+        }
+    }
+
+    pub(super) fn slot(&mut self, id: StreamId, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            change(slot);
+        }
+    }
+}
+
+/// The runtime's clock, so that tests can move it.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

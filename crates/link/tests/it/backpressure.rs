@@ -1,0 +1,136 @@
+//! A reader that stops stops its own stream's writer, and nobody else.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pageport_link::{Session, Stream, StreamError};
+use pageport_proto::Code;
+use pageport_testkit::Pattern;
+use serde_json::json;
+
+use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
+
+/// What a stalled stream may take: its first window, and the limit that it began with.
+const STALLED_MAX: usize = 65_536 + 4_096;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_stops_bounds_what_its_writer_may_send_and_others_go_on() {
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let (page, at_gateway) = gateway.connect(kind).await;
+        let (stalled, taken) = guard(stall(&page)).await;
+        assert!(taken <= STALLED_MAX, "{taken} bytes were accepted");
+        assert!(at_gateway.stats().held <= STALLED_MAX as u64);
+        let what = Exchange { seed: 5, up: 4 << 20, down: 4 << 20 };
+        guard(exchange(&page, what)).await.unwrap();
+        println!(
+            "{kind}: a stalled stream took {taken} bytes; held at the gateway {}",
+            at_gateway.stats().held
+        );
+        drop(stalled);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_stalled_streams_do_not_stall_the_next() {
+    const LEN: u64 = 8 << 20;
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let (page, at_gateway) = gateway.connect(kind).await;
+        let what = Exchange { seed: 64, up: LEN, down: LEN };
+        let begun = Instant::now();
+        guard(exchange(&page, what)).await.unwrap();
+        let alone = begun.elapsed();
+
+        let mut stalled = Vec::new();
+        for _ in 0..64 {
+            stalled.push(guard(stall(&page)).await);
+        }
+        let held = at_gateway.stats().held;
+        let begun = Instant::now();
+        let hash = guard(exchange(&page, what)).await.unwrap();
+        let beside = begun.elapsed();
+        assert_eq!(hash, Pattern::new(!64).sha256(LEN));
+
+        let mut echo = page.open(&json!({ "do": "echo" })).unwrap();
+        let begun = Instant::now();
+        for _ in 0..100 {
+            echo.write_chunk(Bytes::from_static(b"ping")).await.unwrap();
+            assert_eq!(guard(echo.read_chunk()).await.unwrap().unwrap(), &b"ping"[..]);
+        }
+        let round_trip = begun.elapsed() / 100;
+        println!(
+            "{kind}: alone {alone:?}, beside 64 stalled {beside:?}, round trip {round_trip:?}, held {held}"
+        );
+        // Far from a measurement, but a stall would be seconds.
+        assert!(
+            beside < alone * 5 + Duration::from_secs(1),
+            "{beside:?} beside stalled streams, {alone:?} alone"
+        );
+        assert!(round_trip < Duration::from_millis(50), "{round_trip:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_reader_that_goes_on_gets_everything() {
+    const LEN: usize = 1 << 20;
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let (page, at_gateway) = gateway.connect(kind).await;
+        let pattern = Pattern::new(3);
+        let mut visit = at_gateway.open(&json!({ "kind": "x" })).unwrap();
+        let mut visitor = guard(page.accept()).await.unwrap();
+        visitor.respond(&json!({ "ok": true })).unwrap();
+        let writing = tokio::spawn(async move {
+            visitor.write_chunk(pattern.bytes(0, LEN)).await.unwrap();
+            visitor.finish();
+            visitor.read_chunk().await
+        });
+        guard(async {
+            while at_gateway.stats().held < 65_536 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert!(!writing.is_finished());
+        let mut at = 0;
+        while let Some(bytes) = guard(visit.read_chunk()).await.unwrap() {
+            pattern.check(at as u64, &bytes).unwrap();
+            at += bytes.len();
+        }
+        assert_eq!(at, LEN);
+        visit.finish();
+        assert_eq!(guard(writing).await.unwrap(), Ok(None));
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_writer_learns_of_a_stop_and_of_the_sessions_end() {
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let (page, at_gateway) = gateway.connect(kind).await;
+        let (mut first, _) = guard(stall(&page)).await;
+        let (mut second, _) = guard(stall(&page)).await;
+        let code = Code::from_number(0x1_0009);
+        at_gateway.close(code, "over");
+        for stream in [&mut first, &mut second] {
+            let written = guard(stream.write_chunk(Bytes::from_static(b"x"))).await;
+            assert_eq!(written, Err(StreamError::SessionClosed(code)));
+        }
+        assert_eq!(guard(page.closed()).await, code);
+    }
+}
+
+/// A stream whose gateway end does not read, after as much was written as it takes; how much that was.
+async fn stall(page: &Session) -> (Stream, usize) {
+    let mut stream = page.open(&json!({ "do": "stall" })).unwrap();
+    stream.reply().await.unwrap();
+    let mut taken = 0;
+    loop {
+        let write = tokio::io::AsyncWriteExt::write(&mut stream, &[7; 1024]);
+        match tokio::time::timeout(Duration::from_millis(300), write).await {
+            Ok(written) => taken += written.unwrap(),
+            Err(_) => return (stream, taken),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What the tests stand on: a gateway that lets everybody in, pages made of raw frames, and streams that can be checked.
+
+mod exchange;
+mod gateway;
+mod raw;
+
+use std::time::Duration;
+
+use pageport_link::CarrierKind;
+
+pub(crate) use exchange::{Exchange, exchange};
+pub(crate) use gateway::Gateway;
+pub(crate) use raw::RawPage;
+
+/// Every kind of carrier.
+pub(crate) const KINDS: [CarrierKind; 2] = [CarrierKind::Bytes, CarrierKind::WebSocket];
+
+/// Far longer than anything here takes: what hangs shall fail and not block.
+pub(crate) async fn guard<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), test).await.expect("it hangs")
+}
