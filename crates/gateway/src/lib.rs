@@ -1,1 +1,33 @@
-//! Placeholder while the crate is being laid out.
+//! The Pageport gateway: gives web pages names and public URLs, and relays their visitors' bytes.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | what an operator may say, checked once |
+//! | [`front`] | the front door: HTTP, who may pass, what is the gateway's own |
+//! | [`Gateway`] | sockets, life and end |
+//! | `sessions`, `listeners`, `requests` | pages: attaching, names, what they ask for |
+//! | `visitor`, `relay` | visitors: the handshake that waits for the page, then bytes |
+//! | `admin`, `metrics` | for operators |
+//!
+//! A connection is first HTTP, then a carrier (its session is in `pageport-link`) or a visitor. Nothing here reads a frame of
+//! this protocol or of RFC 6455.
+
+pub mod address;
+mod admin;
+mod bind;
+pub mod config;
+pub mod front;
+mod gateway;
+mod lifetime;
+mod listeners;
+mod metrics;
+mod peers;
+mod relay;
+mod requests;
+mod sessions;
+mod shared;
+mod visitor;
+
+pub use bind::BindError;
+pub use config::Config;
+pub use gateway::{Bound, Gateway, GatewayError, Handle};

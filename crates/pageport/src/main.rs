@@ -1,1 +1,43 @@
-fn main() {}
+//! `pageport`, the program: a thin shell over the gateway's library. See `pageport --help`.
+
+mod cli;
+mod commands;
+mod failure;
+mod logs;
+mod ready;
+mod signals;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command, ConfigCommand};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    logs::start(&cli);
+    match cli.command {
+        Command::Dev(flags) => on_runtime(commands::dev::run(flags)),
+        Command::Gateway(flags) => on_runtime(commands::gateway::run(flags)),
+        Command::Config(ConfigCommand::Check(file)) => commands::config::check(&file),
+        Command::Config(ConfigCommand::Print(file)) => commands::config::print(&file),
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    runtime.block_on(command)
+}

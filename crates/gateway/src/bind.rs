@@ -1,0 +1,101 @@
+//! Opening the listening sockets: both families where `localhost` means both, and one port for all of them.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use pageport_proto::Code;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use crate::config::{Admin, Listen};
+
+/// Connections that wait in the kernel to be taken; it takes no more than its own limit (`somaxconn`).
+const BACKLOG: i32 = 4_096;
+/// How often another free port is tried when only one of the two families has it.
+const TRIES: usize = 16;
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {error}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system says.
+    #[source]
+    pub error: io::Error,
+}
+
+impl BindError {
+    /// [`Code::ERR_ADDRESS_IN_USE`] or [`Code::ERR_ADDRESS_INVALID`].
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => Code::ERR_ADDRESS_IN_USE,
+            _ => Code::ERR_ADDRESS_INVALID,
+        }
+    }
+}
+
+/// The front door's sockets, at least one.
+pub(crate) fn front(listen: &Listen) -> Result<Vec<TcpListener>, BindError> {
+    match listen {
+        Listen::Addresses(list) => list.iter().map(|address| open(*address, list)).collect(),
+        Listen::Loopback(0) => {
+            let mut result = loopback(0);
+            for _ in 1..TRIES {
+                match result {
+                    Err(error) if error.code() == Code::ERR_ADDRESS_IN_USE => result = loopback(0),
+                    _ => break,
+                }
+            }
+            result
+        }
+        Listen::Loopback(port) => loopback(*port),
+    }
+}
+
+/// The admin socket.
+pub(crate) fn admin(admin: Admin, front: u16) -> Result<TcpListener, BindError> {
+    let loopback = |port| open((Ipv4Addr::LOCALHOST, port).into(), &[]);
+    match admin {
+        Admin::Address(address) => open(address, &[]),
+        Admin::NextPort => match front.checked_add(1).map(loopback) {
+            Some(Err(error)) if error.code() == Code::ERR_ADDRESS_IN_USE => loopback(0),
+            Some(result) => result,
+            None => loopback(0),
+        },
+    }
+}
+
+/// IPv4 first; IPv6 takes the port that came out. A machine without IPv6 has no second one, and no browser there expects it.
+fn loopback(port: u16) -> Result<Vec<TcpListener>, BindError> {
+    let [v4, v6] = [Listen::Loopback(port).addresses()[0], Listen::Loopback(port).addresses()[1]];
+    let first = open(v4, &[])?;
+    let port = first.local_addr().map_err(|error| BindError { address: v4, error })?.port();
+    match open((v6.ip(), port).into(), &[]) {
+        Ok(second) => Ok(vec![first, second]),
+        Err(error) if error.code() == Code::ERR_ADDRESS_IN_USE => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "IPv4 only");
+            Ok(vec![first])
+        }
+    }
+}
+
+/// `[::]` takes IPv4 as well, unless the list names an IPv4 address for the same port.
+fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindError> {
+    let shares_port = list.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    let open = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(shares_port || !address.ip().is_unspecified())?;
+        }
+        // A restarted gateway takes its port back at once; two running ones still cannot share it (Unix).
+        socket.set_reuse_address(cfg!(unix))?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    open().map_err(|error| BindError { address, error })
+}

@@ -1,0 +1,153 @@
+//! The configuration: read as it is written ([`raw`]), overridden by the environment, checked once into types that cannot be
+//! wrong. Only keys that do something exist; an unknown one is an error with file, line and column.
+
+mod check;
+mod diagnostic;
+mod environment;
+pub mod limits;
+mod machine;
+mod print;
+mod raw;
+mod units;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+pub use diagnostic::ConfigError;
+pub use limits::Limits;
+pub use units::Kind;
+
+use crate::front::credential::Tokens;
+use crate::front::origin::AllowedOrigins;
+use diagnostic::Source;
+use raw::{At, Located, Raw};
+
+/// The port of the front door unless another is asked for.
+pub const PORT: u16 = 7070;
+
+/// Everything that a gateway needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the front door listens.
+    pub listen: Listen,
+    /// Where the admin listener is.
+    pub admin: Admin,
+    /// The base domain: listeners are `{name}.{base}`. Lower case.
+    pub base: Box<str>,
+    /// How it is reached, when not by `http` on the port it listens on.
+    pub public: Option<Public>,
+    /// Whether this is `pageport dev`: gallery, loopback only.
+    pub dev: bool,
+    /// What can change while the gateway runs.
+    pub policy: Policy,
+}
+
+/// The part of a configuration that a reload replaces, as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Who may attach from a browser.
+    pub origins: AllowedOrigins,
+    /// Who may attach with a token.
+    pub tokens: Tokens,
+    /// What anything may cost.
+    pub limits: Limits,
+}
+
+/// Where the front door listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// Both loopback addresses at one port (0: a free one): browsers try either for `localhost`. Without IPv6, one.
+    Loopback(u16),
+    /// Exactly these.
+    Addresses(Vec<SocketAddr>),
+}
+
+/// Where the admin listener is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admin {
+    /// Exactly here.
+    Address(SocketAddr),
+    /// On loopback, at the port after the front door's, or a free one when that is taken.
+    NextPort,
+}
+
+/// Scheme and port as visitors see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Public {
+    /// Whether something in front ends TLS.
+    pub secure: bool,
+    /// The port that visitors use.
+    pub port: u16,
+}
+
+impl Config {
+    /// Reads a file, or no file, and the environment over it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let Some(file) = file else { return Config::parse("", "", environment) };
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(&name, &error))?;
+        Config::parse(&name, &text, environment)
+    }
+
+    /// Reads the text of a file, and the environment over it. `name` is for messages.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let source = Source::new(name, text);
+        let mut raw: Raw = toml::from_str(text).map_err(|error| source.parse_error(&error))?;
+        environment::overlay(&mut raw, environment, &source)?;
+        check::check(&raw, false, &source)
+    }
+
+    /// The configuration of `pageport dev`: loopback, no file. The flags win over the environment.
+    ///
+    /// # Errors
+    /// What is wrong with a flag or a variable.
+    pub fn dev(
+        listen: Option<&str>,
+        admin: Option<&str>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let source = Source::none();
+        let mut raw = Raw::default();
+        environment::overlay(&mut raw, environment, &source)?;
+        let flag = |name, value: &str| Located { value: value.to_owned(), at: At::Flag(name) };
+        if let Some(listen) = listen {
+            raw.listen = Some(vec![flag("--listen", listen)]);
+        }
+        if let Some(admin) = admin {
+            raw.admin = Some(flag("--admin", admin));
+        }
+        check::check(&raw, true, &source)
+    }
+
+    /// The configuration as a file with its reasons; reading it back gives the same configuration.
+    #[must_use]
+    pub fn print(&self) -> String {
+        print::print(self)
+    }
+}
+
+impl Listen {
+    /// The addresses to bind; the second of a pair takes the port that the first one got.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Listen::Loopback(port) => [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+                .map(|ip| (ip, *port).into())
+                .to_vec(),
+            Listen::Addresses(list) => list.clone(),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `PAGEPORT_LISTEN`, `PAGEPORT_LIMITS__LEASE=60s`: the environment overrides the file, key by key.
+//!
+//! Variables with a section (`__`) must name a known key. Others that are not known are left alone: Kubernetes, for one, sets
+//! `PAGEPORT_PORT` and its like for a service of that name.
+
+use super::diagnostic::{ConfigError, Source};
+use super::limits::TABLE;
+use super::raw::{At, Located, Raw, Scalar};
+
+const PREFIX: &str = "PAGEPORT_";
+
+/// Puts the variables over what the file says.
+pub(crate) fn overlay(
+    raw: &mut Raw,
+    variables: impl Iterator<Item = (String, String)>,
+    source: &Source,
+) -> Result<(), ConfigError> {
+    for (name, value) in variables {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        let located = |value: String| Located { value, at: At::Environment(name.clone()) };
+        match key {
+            "LISTEN" => raw.listen = Some(list(&value).map(located).collect()),
+            "ADMIN" => raw.admin = Some(located(value)),
+            "BASE" => raw.base = Some(located(value)),
+            "URL" => raw.url = Some(located(value)),
+            "LINK__ORIGINS" => raw.link.origins = list(&value).map(located).collect(),
+            _ if key.contains("__") => limit(raw, key, located(value), source)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn limit(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> Result<(), ConfigError> {
+    let name = key.strip_prefix("LIMITS__").map(str::to_ascii_lowercase);
+    match name.and_then(|name| raw.limits.place(&name)) {
+        Some(place) => *place = Some(Located { value: Scalar::Text(value.value), at: value.at }),
+        None => {
+            let limits: Vec<_> = TABLE.iter().map(|limit| limit.name.to_ascii_uppercase()).collect();
+            let hint = format!(
+                "known: {PREFIX}LINK__ORIGINS and {PREFIX}LIMITS__ followed by one of {}",
+                limits.join(", ")
+            );
+            return Err(source.error(&value.at, "no such key", Some(hint)));
+        }
+    }
+    Ok(())
+}
+
+fn list(value: &str) -> impl Iterator<Item = String> {
+    value.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty())
+}

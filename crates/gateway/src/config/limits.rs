@@ -1,0 +1,141 @@
+//! Every limit of a gateway: name, default, range and reason, in one table. Nothing else may bound what a peer can cost.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::machine;
+use super::raw::{Located, Scalar};
+use super::units::{self, KIB, Kind, MIB};
+
+macro_rules! limits {
+    ($($name:ident: $kind:ident = $default:expr, $range:expr, $reason:literal;)*) => {
+        /// What this gateway allows; see the fields for the reasons.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits { $(#[doc = $reason] pub $name: limits!(@type $kind),)* }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($name: limits!(@in $kind, $default),)* }
+            }
+        }
+
+        /// All limits, in the order in which they are printed.
+        pub const TABLE: &[Limit] = &[$(Limit {
+            name: stringify!($name),
+            kind: Kind::$kind,
+            range: $range,
+            reason: $reason,
+            get: |limits| limits!(@out $kind, limits.$name),
+            set: |limits, value| limits.$name = limits!(@in $kind, value),
+        },)*];
+
+        /// The section as it stands in a file.
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct RawLimits { $($name: Option<Located<Scalar>>,)* }
+
+        impl RawLimits {
+            /// What was set, with its row of the table.
+            pub(crate) fn entries(&self) -> impl Iterator<Item = (&'static Limit, &Located<Scalar>)> {
+                TABLE.iter().zip([$(self.$name.as_ref(),)*]).filter_map(|(limit, value)| Some((limit, value?)))
+            }
+
+            /// The place of one key, `None` when there is no such limit.
+            pub(crate) fn place(&mut self, name: &str) -> Option<&mut Option<Located<Scalar>>> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+    (@type Time) => { Duration };
+    (@type $other:ident) => { u64 };
+    (@in Time, $value:expr) => { Duration::from_millis($value) };
+    (@in $other:ident, $value:expr) => { $value };
+    (@out Time, $value:expr) => { units::millis($value) };
+    (@out $other:ident, $value:expr) => { $value };
+}
+
+limits! {
+    header_bytes: Size = 32 * KIB, KIB..=256 * KIB,
+        "The head of a request, request line included: room for large cookies, not for an attack on memory.";
+    headers: Count = 100, 8..=128,
+        "Header fields of a request: no browser sends a third of it, and a page gets at most 128.";
+    header_timeout: Time = 10_000, 100..=120_000,
+        "For a whole request head, and for the pause between two: what trickles in slower is an attack.";
+    hello_timeout: Time = 10_000, 100..=120_000,
+        "From a carrier's opening to its HELLO: nothing unauthenticated stays longer.";
+    connections: Count = 10_000, 1..=1_000_000,
+        "Connections to the front door at once: each costs a file descriptor, so stay below the process's limit.";
+    sessions: Count = 10_000, 1..=1_000_000,
+        "Sessions at once, parked ones included: each costs some kilobytes even when idle.";
+    listeners_per_session: Count = 64, 1..=65_536,
+        "Names of one session: a page needs few, and every name is a public URL.";
+    streams_per_session: Count = 4_096, 1..=65_536,
+        "Streams of one session at once, in each direction: with `initial_window` it bounds the memory of a session.";
+    initial_window: Size = 4 * KIB, KIB..=64 * KIB,
+        "What a peer may send on a new stream before it is seen: times `streams_per_session`, for each session.";
+    window_max: Size = 4 * MIB, 64 * KIB..=64 * MIB,
+        "How far the window of a fast stream grows: 4 MiB fill 1 Gbit/s over 32 ms.";
+    session_unreceived: Size = 8 * MIB, 64 * KIB..=4_096 * MIB,
+        "Bytes kept for a session until its page has received them: what a lost carrier may cost.";
+    session_receive: Size = 8 * MIB, 64 * KIB..=4_096 * MIB,
+        "Bytes received for a session's visitors and not yet read by them: the budget that windows grow from.";
+    memory: Size = machine::quarter_of_memory(), 16 * MIB..=(1 << 24) * MIB,
+        "All bytes kept for all sessions, by default a quarter of the machine or its control group: windows stop \
+         growing at 70 %, parked sessions end at 85 %, new streams are refused at 95 %.";
+    lease: Time = 150_000, 1_000..=86_400_000,
+        "How long a session outlives its last carrier: hidden tabs run their timers only once a minute.";
+    drain: Time = 30_000, 0..=3_600_000,
+        "How long open streams may finish when the gateway stops.";
+    accept_timeout: Time = 30_000, 100..=600_000,
+        "How long a visitor waits for the page's answer: people decide more slowly than programs.";
+    parked_wait: Time = 3_000, 0..=60_000,
+        "How long a new visitor waits for a page that is away: a reconnect takes less, a closed laptop more.";
+}
+
+/// A row of the table.
+pub struct Limit {
+    /// The key in `[limits]`.
+    pub name: &'static str,
+    /// Bytes, a number or a duration.
+    pub kind: Kind,
+    /// What may be configured, in bytes, things or milliseconds.
+    pub range: RangeInclusive<u64>,
+    /// Why there is such a limit, and why this default.
+    pub reason: &'static str,
+    get: fn(&Limits) -> u64,
+    set: fn(&mut Limits, u64),
+}
+
+impl Limit {
+    /// The value as it is written.
+    pub(crate) fn format(&self, limits: &Limits) -> String {
+        self.kind.format((self.get)(limits))
+    }
+
+    /// The range as it is written.
+    pub(crate) fn format_range(&self) -> String {
+        format!("{} to {}", self.kind.format(*self.range.start()), self.kind.format(*self.range.end()))
+    }
+
+    /// Reads a value into its field; the error says what would be right.
+    pub(crate) fn apply(&self, limits: &mut Limits, value: &Scalar) -> Result<(), String> {
+        let value = match value {
+            Scalar::Integer(number) if self.kind != Kind::Time => *number,
+            Scalar::Integer(number) => return Err(format!("`{}` needs a unit: \"{number}s\"?", self.name)),
+            Scalar::Text(text) => {
+                self.kind.parse(text).map_err(|right| format!("`{}` is {right}, not {text:?}", self.name))?
+            }
+        };
+        if !self.range.contains(&value) {
+            let value = self.kind.format(value);
+            return Err(format!("`{}` is {}, not {value}", self.name, self.format_range()));
+        }
+        (self.set)(limits, value);
+        Ok(())
+    }
+}

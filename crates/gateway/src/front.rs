@@ -1,0 +1,27 @@
+//! The front door: HTTP/1.1 from anybody. It decides who may pass and answers what is the gateway's own; it never reads a frame.
+//!
+//! | module | what |
+//! |---|---|
+//! | `accept`, `connection`, `strict_head` | sockets, limits, hyper |
+//! | `route` | from a request to whoever answers it |
+//! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
+//! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
+//! | `link` | where pages attach |
+//! | `assets`, `well_known` | what is served to everybody |
+//! | `respond`, `advice` | answers and their codes |
+
+pub(crate) mod accept;
+pub(crate) mod admission;
+mod advice;
+mod assets;
+pub(crate) mod connection;
+pub mod credential;
+pub mod handshake;
+pub mod headers;
+pub mod host;
+pub(crate) mod link;
+pub mod origin;
+pub(crate) mod respond;
+mod route;
+mod strict_head;
+mod well_known;

@@ -1,0 +1,173 @@
+//! What the gateway says with a code: HTTP status, meaning and advice, as `spec/errors.md` has them. A test compares both.
+
+use http::StatusCode;
+use pageport_proto::Code;
+
+/// A row of `spec/errors.md` that has an HTTP status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Advice {
+    pub(crate) code: Code,
+    pub(crate) status: StatusCode,
+    pub(crate) meaning: &'static str,
+    pub(crate) hint: &'static str,
+}
+
+/// The row of a code; one without a status never answers a request, so it would be a bug here.
+pub(crate) fn of(code: Code) -> &'static Advice {
+    TABLE.iter().find(|row| row.code == code).unwrap_or(&TABLE[0])
+}
+
+const TABLE: &[Advice] = &[
+    row(
+        Code::ERR_INTERNAL,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "A bug on the side that reports it.",
+        "Report it, with the log line.",
+    ),
+    row(
+        Code::ERR_OVERLOADED,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The gateway's memory budget is used up.",
+        "Wait, then try again.",
+    ),
+    row(
+        Code::ERR_GOING_AWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The gateway is shutting down, or refused a stream because it is.",
+        "Try again elsewhere or later.",
+    ),
+    row(
+        Code::ERR_SESSION_LIMIT,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The gateway has as many sessions as it allows.",
+        "Wait, then try again.",
+    ),
+    row(
+        Code::ERR_REJECTED,
+        StatusCode::FORBIDDEN,
+        "The page refused the visitor; it may choose another status.",
+        "Ask whoever runs the page.",
+    ),
+    row(
+        Code::ERR_HOST_INVALID,
+        StatusCode::BAD_REQUEST,
+        "No Host, several, or one that is not a host.",
+        "Send one Host.",
+    ),
+    row(
+        Code::ERR_HOST_UNKNOWN,
+        StatusCode::MISDIRECTED_REQUEST,
+        "This gateway does not serve that Host.",
+        "Check the URL.",
+    ),
+    row(
+        Code::ERR_ORIGIN_FORBIDDEN,
+        StatusCode::FORBIDDEN,
+        "The Origin is not in the gateway's list.",
+        "Add the exact origin to `link.origins`.",
+    ),
+    row(
+        Code::ERR_CREDENTIAL_REQUIRED,
+        StatusCode::UNAUTHORIZED,
+        "Neither an allowed origin nor a credential.",
+        "Send `Authorization: Bearer`.",
+    ),
+    row(
+        Code::ERR_CREDENTIAL_INVALID,
+        StatusCode::UNAUTHORIZED,
+        "The credential is unknown, expired or may not do this.",
+        "Check the token.",
+    ),
+    row(Code::ERR_NOT_FOUND, StatusCode::NOT_FOUND, "Nothing at this path.", "Check the URL."),
+    row(
+        Code::ERR_METHOD_NOT_ALLOWED,
+        StatusCode::METHOD_NOT_ALLOWED,
+        "The path does not take this method.",
+        "See the Allow header.",
+    ),
+    row(
+        Code::ERR_UPGRADE_REQUIRED,
+        StatusCode::UPGRADE_REQUIRED,
+        "The path only takes an upgrade that is spoken here.",
+        "Connect with a WebSocket client.",
+    ),
+    row(
+        Code::ERR_HANDSHAKE_INVALID,
+        StatusCode::BAD_REQUEST,
+        "The WebSocket handshake breaks RFC 6455.",
+        "Fix the client.",
+    ),
+    row(
+        Code::ERR_HEADER_INVALID,
+        StatusCode::BAD_REQUEST,
+        "A header field with characters that may not be in it.",
+        "Fix the client.",
+    ),
+    row(
+        Code::ERR_HEADERS_TOO_LARGE,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "More or longer header fields than allowed.",
+        "Send fewer.",
+    ),
+    row(
+        Code::ERR_LISTENER_UNKNOWN,
+        StatusCode::NOT_FOUND,
+        "No listener has this name.",
+        "Check the URL, or whether the page is open.",
+    ),
+    row(
+        Code::ERR_LISTENER_AWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The page is away, perhaps for a moment.",
+        "Try again after Retry-After.",
+    ),
+    row(
+        Code::ERR_LISTENER_BUSY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The page has as many streams as it takes.",
+        "Try again after Retry-After.",
+    ),
+    row(
+        Code::ERR_ACCEPT_TIMEOUT,
+        StatusCode::GATEWAY_TIMEOUT,
+        "The page did not answer in time.",
+        "Try again later.",
+    ),
+    row(
+        Code::ERR_BAD_REPLY,
+        StatusCode::BAD_GATEWAY,
+        "The page's answer cannot be passed on.",
+        "Fix the page.",
+    ),
+    row(
+        Code::ERR_CONNECTION_LIMIT,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The gateway has as many connections as it allows.",
+        "Try again later.",
+    ),
+];
+
+const fn row(code: Code, status: StatusCode, meaning: &'static str, hint: &'static str) -> Advice {
+    Advice { code, status, meaning, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_one_of_the_specification() {
+        let specification = include_str!("../../../../spec/errors.md");
+        let mut rows = 0;
+        for line in specification.lines() {
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [number, name, _, status, meaning, hint] = cells[..] else { continue };
+            let (Ok(number), false) = (number.parse(), status.is_empty()) else { continue };
+            let row = of(Code::from_number(number));
+            assert_eq!(row.code.name(), Some(name));
+            assert_eq!((row.status.as_str(), row.meaning, row.hint), (status, meaning, hint), "{name}");
+            rows += 1;
+        }
+        assert_eq!(rows, TABLE.len());
+    }
+}

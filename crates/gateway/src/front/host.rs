@@ -1,0 +1,65 @@
+//! Whose request this is: exactly one Host (RFC 9112 §3.2), and only those that this gateway serves. Checked before anything else,
+//! so that a page of a foreign domain that points at this address (DNS rebinding) gets nothing.
+
+use http::header::HOST;
+use http::{HeaderMap, Uri};
+use pageport_proto::Code;
+use pageport_proto::name::Name;
+
+/// Whom a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Site {
+    /// The gateway itself.
+    Gateway,
+    /// The listener with this name, whether or not it exists.
+    Listener(Name),
+}
+
+impl Site {
+    /// Reads Host, and the target when it is in absolute form.
+    ///
+    /// # Errors
+    /// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host; [`Code::ERR_HOST_UNKNOWN`] for a foreign one.
+    pub fn of(uri: &Uri, headers: &HeaderMap, base: &str) -> Result<Site, Code> {
+        let mut values = headers.get_all(HOST).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return Err(Code::ERR_HOST_INVALID) };
+        let value = value.to_str().map_err(|_| Code::ERR_HOST_INVALID)?;
+        let differs = |target: &str| !target.eq_ignore_ascii_case(value);
+        if uri.authority().is_some_and(|target| differs(target.as_str())) {
+            return Err(Code::ERR_HOST_INVALID);
+        }
+        let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?.to_ascii_lowercase();
+        Site::of_host(&host, base).ok_or(Code::ERR_HOST_UNKNOWN)
+    }
+
+    /// The port plays no part: forwarding to another one is common, and a foreign page cannot choose Host's name.
+    fn of_host(host: &str, base: &str) -> Option<Site> {
+        if host == base || (base == "localhost" && matches!(host, "127.0.0.1" | "[::1]")) {
+            return Some(Site::Gateway);
+        }
+        let label = host.strip_suffix(base)?.strip_suffix('.')?;
+        Name::parse(label).map(Site::Listener)
+    }
+}
+
+/// The host of a `host [":" port]` (RFC 9110 §7.2), or `None` when that is not what it is.
+#[must_use]
+pub fn host_of(value: &str) -> Option<&str> {
+    let end = match value.strip_prefix('[') {
+        Some(literal) => literal.find(']')? + 2,
+        None => value.find(':').unwrap_or(value.len()),
+    };
+    let (host, port) = value.split_at(end);
+    let port_fits = match port.strip_prefix(':') {
+        Some(digits) => digits.parse::<u16>().is_ok() && digits.bytes().all(|byte| byte.is_ascii_digit()),
+        None => port.is_empty(),
+    };
+    let host_fits = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(literal) => literal.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            (1..=253).contains(&host.len())
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    (host_fits && port_fits).then_some(host)
+}

@@ -1,0 +1,163 @@
+//! Answers of the gateway itself. A refusal has a code in the header `pageport-error` and in its body, as JSON or, for browsers, as
+//! a small page; nothing that came from outside is in it unescaped.
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use pageport_proto::Code;
+
+use super::advice;
+
+/// The body of every answer: whole, in memory.
+pub(crate) type Body = Full<Bytes>;
+
+/// The field that has the code of every refusal.
+pub(crate) const PAGEPORT_ERROR: &str = "pageport-error";
+
+/// When a visitor should come again: a page that reconnects is back by then.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Why a request is not served.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: Code,
+    status: Option<StatusCode>,
+    message: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Refusal { code, status: None, message: None, headers: Vec::new() }
+    }
+}
+
+impl Refusal {
+    /// Another status than the code's own.
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// What to say instead of the code's meaning.
+    pub(crate) fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// When to come again.
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// A field that the status asks for.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The answer, in the form that the request prefers.
+    ///
+    /// It closes the connection: what follows a refused head cannot be told from a body or another protocol.
+    pub(crate) fn into_response(self, request: &HeaderMap) -> Response<Body> {
+        let (head, body) = self.into_parts(request);
+        head.map(|()| Body::from(body))
+    }
+
+    /// The same as bytes, for requests that never became one.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let (head, body) = self.into_parts(&HeaderMap::new());
+        let mut out =
+            format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status(), body.len()).into_bytes();
+        for (name, value) in head.headers() {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(body.as_bytes());
+        out.into()
+    }
+
+    fn into_parts(self, request: &HeaderMap) -> (Response<()>, String) {
+        let advice = advice::of(self.code);
+        let name = self.code.name().unwrap_or("ERR_INTERNAL");
+        let message = self.message.as_deref().unwrap_or(advice.meaning);
+        let (kind, body) = if prefers_html(request) {
+            ("text/html; charset=utf-8", page(name, message, advice.hint))
+        } else {
+            let body = serde_json::json!({ "error": name, "message": message, "hint": advice.hint });
+            ("application/json", format!("{body}\n"))
+        };
+        let mut response = Response::new(());
+        *response.status_mut() = self.status.unwrap_or(advice.status);
+        let headers = response.headers_mut();
+        common_headers(headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(PAGEPORT_ERROR, HeaderValue::from_static(name));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+            ),
+        );
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        for (name, value) in self.headers {
+            headers.append(name, value);
+        }
+        (response, body)
+    }
+}
+
+/// A refusal that will not last.
+pub(crate) fn retry_soon(code: Code) -> Refusal {
+    Refusal::from(code).retry_after(RETRY_AFTER_SECONDS)
+}
+
+/// What every answer carries.
+pub(crate) fn common_headers(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// Browsers name `text/html` when they navigate; programs that want JSON name it, or nothing.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let place = |kind: &str| {
+        accepted.split(',').position(|range| range.split(';').next().map(str::trim) == Some(kind))
+    };
+    match (place("text/html"), place("application/json")) {
+        (Some(html), Some(json)) => html < json,
+        (html, _) => html.is_some(),
+    }
+}
+
+fn page(name: &str, message: &str, hint: &str) -> String {
+    let (message, hint) = (escape(message), escape(hint));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{name}</title>\n</head>\n<body>\n<main>\n<h1>{message}</h1>\n<p>{hint}</p>\n<p><code>{name}</code></p>\n\
+         </main>\n</body>\n</html>\n"
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, char| {
+        match char {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+        out
+    })
+}

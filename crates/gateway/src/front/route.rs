@@ -1,0 +1,91 @@
+//! From a request to whoever answers it. Host first, size second, and only then a path.
+
+use std::sync::Arc;
+
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::{Body as _, Incoming};
+use pageport_proto::Code;
+use pageport_proto::name::Name;
+
+use super::connection::Connection;
+use super::host::Site;
+use super::respond::{Body, Refusal, common_headers};
+use super::{assets, headers, link, well_known};
+use crate::shared::Shared;
+use crate::visitor::{self, Way};
+
+/// Answers one request.
+pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
+    let mut request = Request::from_parts(parts, ());
+    let mut response = match dispatch(connection, &mut request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            connection.shared.metrics.refused(refusal.code);
+            tracing::debug!(code = %refusal.code, peer = %connection.peer, "request refused");
+            refusal.into_response(request.headers())
+        }
+    };
+    if has_body {
+        // Nothing here takes a body, so it is not read, and what follows it is not looked for.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn dispatch(
+    connection: &Arc<Connection>,
+    request: &mut Request<()>,
+) -> Result<Response<Body>, Refusal> {
+    let shared = &connection.shared;
+    let site = Site::of(request.uri(), request.headers(), &shared.address.base)?;
+    headers::check_size(request, &shared.policy.load().limits)?;
+    let path = request.uri().path();
+    match site {
+        Site::Listener(name) => visitor::serve(connection, request, name, Way::OwnOrigin).await,
+        Site::Gateway if path == "/link" => link::serve(connection, request),
+        Site::Gateway => match listener_by_path(path) {
+            Some(name) => {
+                let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;
+                visitor::serve(connection, request, name, Way::Path).await
+            }
+            None => file(shared, request),
+        },
+    }
+}
+
+/// `/@name`, `/@name/…`: `None` for other paths, `Some(None)` for what cannot be a name.
+fn listener_by_path(path: &str) -> Option<Option<Name>> {
+    let rest = path.strip_prefix("/@")?;
+    Some(Name::parse(rest.split_once('/').map_or(rest, |(name, _)| name)))
+}
+
+fn file(shared: &Shared, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
+        return Err(refusal.header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+    }
+    match request.uri().path() {
+        "/.well-known/pageport" => Ok(describe(shared)),
+        path if path == "/pageport.js" || path.starts_with("/pageport/") => {
+            assets::module(path, request.headers())
+        }
+        _ if shared.dev => assets::gallery(request, &shared.address.base),
+        "/" => assets::landing(),
+        _ => Err(Code::ERR_NOT_FOUND.into()),
+    }
+}
+
+/// Open to every origin: it says what a port scan would, and a page that may not attach can tell why.
+fn describe(shared: &Shared) -> Response<Body> {
+    let document = well_known::document(&shared.address, &shared.policy.load().limits);
+    let mut response = Response::new(Body::from(format!("{document:#}\n")));
+    let headers = response.headers_mut();
+    common_headers(headers);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}

@@ -1,0 +1,24 @@
+//! `/.well-known/pageport`: what this gateway speaks and where, for programs and pages that only know its origin.
+
+use serde_json::{Value, json};
+
+use crate::address::PublicAddress;
+use crate::config::Limits;
+
+pub(crate) fn document(address: &PublicAddress, limits: &Limits) -> Value {
+    json!({
+        "version": pageport_proto::hello::VERSION,
+        "base": address.base,
+        "carriers": [
+            { "kind": "websocket", "url": address.link_websocket() },
+            { "kind": "bytes", "url": address.link_bytes() },
+        ],
+        "services": ["listen:websocket"],
+        "module": format!("{}pageport.js", address.url()),
+        "limits": {
+            "streams": limits.streams_per_session,
+            "listeners": limits.listeners_per_session,
+            "lease": limits.lease.as_secs(),
+        },
+    })
+}

@@ -1,0 +1,199 @@
+//! A gateway from its sockets to its end: bind, run, drain. The only public way in; tests and other programs use it on port 0.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pageport_link::Budget;
+use pageport_proto::Code;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::address::PublicAddress;
+use crate::admin::Admin;
+use crate::bind::{self, BindError};
+use crate::config::{Config, Policy};
+use crate::front::{accept, connection};
+use crate::lifetime::{Lifetime, Slots};
+use crate::listeners::Listeners;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::sessions::Sessions;
+use crate::shared::Shared;
+
+/// When a page should come again after GOAWAY, in seconds: spread, so that a restarted gateway is not run over.
+const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=10;
+/// Between two attempts to make room, when there was not enough to end.
+const PAUSE: Duration = Duration::from_millis(20);
+/// For the last bytes of each connection to leave.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A gateway; see [`Gateway::bind`].
+#[derive(Debug)]
+pub struct Gateway;
+
+/// A gateway whose sockets are open and that serves nobody yet.
+pub struct Bound {
+    shared: Arc<Shared>,
+    front: Vec<TcpListener>,
+    admin: TcpListener,
+    addresses: Vec<SocketAddr>,
+    admin_address: SocketAddr,
+}
+
+/// Changes a gateway while it runs.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system gives no randomness.
+    #[error("no randomness: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+impl GatewayError {
+    /// The code of this error.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            GatewayError::Bind(error) => error.code(),
+            GatewayError::Random(_) => Code::ERR_INTERNAL,
+        }
+    }
+}
+
+impl Gateway {
+    /// Opens the sockets. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub fn bind(config: Config) -> Result<Bound, GatewayError> {
+        let peers = Peers::new()?;
+        let front = bind::front(&config.listen)?;
+        let addresses = front.iter().map(local).collect::<Result<Vec<_>, _>>()?;
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        let admin = bind::admin(config.admin, port)?;
+        let admin_address = local(&admin)?;
+        let public = config.public.map_or((false, port), |public| (public.secure, public.port));
+        let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
+        let shared = Arc::new(Shared {
+            address,
+            dev: config.dev,
+            budget: Budget::new(config.policy.limits.memory),
+            policy: ArcSwap::from_pointee(config.policy),
+            lifetime: Lifetime::default(),
+            connections: Slots::default(),
+            sessions: Sessions::default(),
+            listeners: Listeners::default(),
+            peers,
+            metrics: Metrics::new(),
+        });
+        Ok(Bound { shared, front, admin, addresses, admin_address })
+    }
+}
+
+impl Bound {
+    /// How pages and visitors reach it.
+    #[must_use]
+    pub fn public(&self) -> &PublicAddress {
+        &self.shared.address
+    }
+
+    /// What the front door listens on.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What the admin listener listens on.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// For changing it while it runs.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Serves until `shutdown` resolves, then drains: no new connections, GOAWAY to every session, and at most `limits.drain` for
+    /// what is open. When this returns nothing of the gateway is left.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Bound { shared, front, admin, .. } = self;
+        for listener in front {
+            let gateway = Arc::clone(&shared);
+            let take = move |stream, peer| connection::take(&gateway, stream, peer);
+            spawn_until_draining(&shared, accept::run(listener, take));
+        }
+        // Health is asked for until the very end.
+        let door = Admin::new(Arc::clone(&shared));
+        shared.lifetime.spawn(accept::run(admin, move |stream, _| door.serve(stream)));
+        shared.lifetime.spawn(watch_memory(Arc::clone(&shared)));
+        shutdown.await;
+        drain(&shared).await;
+        shared.lifetime.end().await;
+    }
+}
+
+impl Handle {
+    /// Replaces origins, tokens and limits at once. What is open stays open; new connections and sessions see the new ones.
+    pub fn reload(&self, policy: Policy) {
+        if policy.limits.memory != self.shared.policy.load().limits.memory {
+            tracing::warn!("limits.memory changes with the next start only");
+        }
+        self.shared.policy.store(Arc::new(policy));
+    }
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, BindError> {
+    let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.local_addr().map_err(|error| BindError { address: unknown, error })
+}
+
+fn spawn_until_draining(shared: &Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) {
+    let owner = Arc::clone(shared);
+    shared.lifetime.spawn(async move {
+        tokio::select! {
+            () = task => {}
+            () = owner.lifetime.draining() => {}
+        }
+    });
+}
+
+/// Costs nothing until memory runs short.
+async fn watch_memory(shared: Arc<Shared>) {
+    loop {
+        shared.budget.pressed().await;
+        shared.sessions.relieve(&shared.budget);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn drain(shared: &Shared) {
+    let limit = shared.policy.load().limits.drain;
+    shared.lifetime.drain();
+    let sessions = shared.sessions.all();
+    tracing::info!(sessions = sessions.len(), ?limit, "draining");
+    for entry in &sessions {
+        entry.session.go_away(limit, Code::ERR_GOING_AWAY, RETRY_AFTER);
+    }
+    let deadline = Instant::now() + limit + FAREWELL;
+    for entry in &sessions {
+        if timeout_at(deadline, entry.session.finished()).await.is_err() {
+            tracing::warn!(session = %entry.id, "cut short");
+        }
+    }
+    // Visitors' connections end with their streams.
+    if timeout(FAREWELL, shared.connections.all_free()).await.is_err() {
+        tracing::warn!(connections = shared.connections.open(), "cut short");
+    }
+}

@@ -1,0 +1,110 @@
+//! What is counted. One recorder for each gateway, never a process-wide one; labels come from closed lists only.
+
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use pageport_proto::Code;
+
+/// Handles that are used often, and the recorder that they belong to.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    /// Connections taken by the front door.
+    pub(crate) connections: Counter,
+    /// Connections turned away because there are too many.
+    pub(crate) connections_refused: Counter,
+    /// Sessions that were begun.
+    pub(crate) sessions: Counter,
+    /// Carriers that were attached to a session, the first one included.
+    pub(crate) attaches: Counter,
+    /// Visitors whose handshake was completed.
+    pub(crate) visitors: Counter,
+    /// Visitors that are connected now.
+    pub(crate) visitors_open: Gauge,
+    /// Bytes from visitors to pages.
+    pub(crate) bytes_in: Counter,
+    /// Bytes from pages to visitors.
+    pub(crate) bytes_out: Counter,
+}
+
+/// What is read off when somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) connections: usize,
+    pub(crate) sessions_attached: usize,
+    pub(crate) sessions_parked: usize,
+    pub(crate) listeners: usize,
+    pub(crate) streams: u64,
+    pub(crate) memory: u64,
+    pub(crate) memory_limit: u64,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Metrics {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        with_local_recorder(&recorder, describe);
+        let counter = |name: &'static str| with_local_recorder(&recorder, || counter!(name));
+        let visitors_open = with_local_recorder(&recorder, || gauge!("pageport_visitors"));
+        Metrics {
+            connections: counter("pageport_connections_total"),
+            connections_refused: counter("pageport_connections_refused_total"),
+            sessions: counter("pageport_sessions_total"),
+            attaches: counter("pageport_attaches_total"),
+            visitors: counter("pageport_visitors_total"),
+            bytes_in: counter("pageport_visitor_received_bytes_total"),
+            bytes_out: counter("pageport_visitor_sent_bytes_total"),
+            visitors_open,
+            recorder,
+        }
+    }
+
+    /// A request, attach or stream that was refused.
+    pub(crate) fn refused(&self, code: Code) {
+        self.coded("pageport_refusals_total", code);
+    }
+
+    /// A session that ended.
+    pub(crate) fn session_ended(&self, code: Code) {
+        self.coded("pageport_sessions_ended_total", code);
+    }
+
+    /// The text that Prometheus reads.
+    #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+    pub(crate) fn render(&self, now: &Snapshot) -> String {
+        with_local_recorder(&self.recorder, || {
+            gauge!("pageport_connections").set(now.connections as f64);
+            gauge!("pageport_sessions", "state" => "attached").set(now.sessions_attached as f64);
+            gauge!("pageport_sessions", "state" => "parked").set(now.sessions_parked as f64);
+            gauge!("pageport_listeners").set(now.listeners as f64);
+            gauge!("pageport_streams").set(now.streams as f64);
+            gauge!("pageport_memory_bytes").set(now.memory as f64);
+            gauge!("pageport_memory_limit_bytes").set(now.memory_limit as f64);
+        });
+        self.recorder.handle().render()
+    }
+
+    fn coded(&self, name: &'static str, code: Code) {
+        let code = code.name().unwrap_or("other");
+        with_local_recorder(&self.recorder, || counter!(name, "code" => code).increment(1));
+    }
+}
+
+fn describe() {
+    describe_counter!("pageport_connections_total", "Connections taken by the front door.");
+    describe_counter!("pageport_connections_refused_total", "Connections over the limit.");
+    describe_counter!("pageport_sessions_total", "Sessions that were begun.");
+    describe_counter!("pageport_sessions_ended_total", "Sessions that ended, by code.");
+    describe_counter!("pageport_attaches_total", "Carriers that were attached to a session.");
+    describe_counter!(
+        "pageport_refusals_total",
+        "Requests, attaches and streams that were refused, by code."
+    );
+    describe_counter!("pageport_visitors_total", "Visitors whose handshake was completed.");
+    describe_counter!("pageport_visitor_received_bytes_total", "Bytes from visitors to pages.");
+    describe_counter!("pageport_visitor_sent_bytes_total", "Bytes from pages to visitors.");
+    describe_gauge!("pageport_connections", "Connections to the front door now.");
+    describe_gauge!("pageport_sessions", "Sessions now, by state.");
+    describe_gauge!("pageport_listeners", "Names that are listened to now.");
+    describe_gauge!("pageport_visitors", "Visitors that are connected now.");
+    describe_gauge!("pageport_streams", "Streams now, over all sessions.");
+    describe_gauge!("pageport_memory_bytes", "Bytes kept for all sessions now.");
+    describe_gauge!("pageport_memory_limit_bytes", "The limit of that.");
+}

@@ -1,0 +1,49 @@
+//! Opaque ids of visitors' addresses: a page can tell its visitors apart, and learns nothing of where they are. The key lives as
+//! long as the gateway, so ids of different runs, and of different listeners, have nothing in common.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pageport_proto::name::Name;
+use sha2::{Digest, Sha256};
+
+pub(crate) struct Peers {
+    key: [u8; 32],
+}
+
+impl Peers {
+    pub(crate) fn new() -> Result<Peers, getrandom::Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Peers { key })
+    }
+
+    /// The id of an address for one listener: 96 bits in base64url.
+    pub(crate) fn id(&self, listener: &Name, address: IpAddr) -> String {
+        let hash = Sha256::new()
+            .chain_update(self.key)
+            // A name has no zero byte, so name and address cannot run into each other.
+            .chain_update(listener.as_str())
+            .chain_update([0])
+            .chain_update(address.to_canonical().to_string())
+            .finalize();
+        URL_SAFE_NO_PAD.encode(&hash[..12])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_stable_for_one_listener_and_different_for_another() {
+        let [peers, other_run] = [Peers::new(), Peers::new()].map(|peers| peers.expect("randomness"));
+        let [a, b] = ["aaa", "bbb"].map(|name| Name::parse(name).expect("name"));
+        let [v4, mapped] = ["192.0.2.7", "::ffff:192.0.2.7"].map(|text| text.parse().expect("address"));
+        assert_eq!(peers.id(&a, v4), peers.id(&a, mapped));
+        assert_ne!(peers.id(&a, v4), peers.id(&b, v4));
+        assert_ne!(peers.id(&a, v4), other_run.id(&a, v4));
+        assert!(!peers.id(&a, v4).contains("192"));
+    }
+}

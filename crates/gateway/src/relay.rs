@@ -1,0 +1,265 @@
+//! Bytes between a visitor's socket and a page's stream, both ways until both ways have ended.
+//!
+//! Nothing is looked at. An idle visitor costs a socket and two waiting halves; a busy one additionally what is on its way: a read
+//! that the page has room for, and one batch towards the visitor. Each direction ends on its own (half-close), and an abort on
+//! one side is an abort on the other, never a clean end.
+
+use std::collections::VecDeque;
+use std::future::ready;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use metrics::Gauge;
+use pageport_link::{ReadHalf, Stream, StreamError, WriteHalf};
+use pageport_proto::Code;
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use crate::metrics::Metrics;
+
+/// What one read takes at most: a whole DATA frame. A visitor that sends little gets little.
+const READ_MAX: usize = 64 * 1024;
+const READ_MIN: usize = 2 * 1024;
+/// Chunks that one write hands to the kernel: small messages that wait together leave together.
+const BATCH: usize = 16;
+
+/// Why a relay ends before both directions have.
+enum Broken {
+    /// The visitor's connection.
+    Visitor,
+    /// The page's stream.
+    Page,
+}
+
+/// How the visitor's direction ended.
+#[derive(PartialEq, Eq)]
+enum Inward {
+    /// The visitor has sent everything.
+    Finished,
+    /// The page wants no more of it.
+    Unwanted,
+}
+
+/// Relays until both directions have ended, or one side broke.
+pub(crate) async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, metrics: &Metrics) {
+    let _open = Open::new(&metrics.visitors_open);
+    let (mut from_page, mut to_page) = stream.into_split();
+    let ended = tokio::select! {
+        ended = both(&socket, read_ahead, &mut from_page, &mut to_page, metrics) => ended,
+        broken = broken(&socket) => Err(broken),
+    };
+    match ended {
+        Ok(()) => {}
+        Err(Broken::Visitor) => {
+            to_page.reset(Code::ERR_VISITOR_GONE);
+            from_page.stop(Code::ERR_VISITOR_GONE);
+        }
+        // Dropping the halves tells the page what it does not know yet.
+        Err(Broken::Page) => tear(&socket),
+    }
+}
+
+async fn both(
+    socket: &TcpStream,
+    read_ahead: Bytes,
+    from_page: &mut ReadHalf,
+    to_page: &mut WriteHalf,
+    metrics: &Metrics,
+) -> Result<(), Broken> {
+    let mut inward = pin!(inward(socket, read_ahead, to_page, metrics));
+    let mut outward = pin!(outward(socket, from_page, metrics));
+    let ended = tokio::select! {
+        ended = inward.as_mut() => ended?,
+        done = outward.as_mut() => {
+            done?;
+            return inward.await.map(drop);
+        }
+    };
+    if ended == Inward::Finished {
+        return outward.await;
+    }
+    // Read on, so that a visitor that leaves is noticed, but keep nothing.
+    tokio::select! {
+        done = outward.as_mut() => done,
+        gone = discard(socket) => match gone {
+            Ok(()) => outward.await,
+            Err(_) => Err(Broken::Visitor),
+        },
+    }
+}
+
+/// Takes from the visitor only what the page has room for, so that what waits, waits in the visitor's own kernel.
+async fn inward(
+    socket: &TcpStream,
+    read_ahead: Bytes,
+    to_page: &mut WriteHalf,
+    metrics: &Metrics,
+) -> Result<Inward, Broken> {
+    if !read_ahead.is_empty() {
+        // More than was granted may wait here: at most what hyper had read with the head.
+        if let Some(ended) = forward(to_page, read_ahead, metrics).await? {
+            return Ok(ended);
+        }
+    }
+    let mut size = READ_MIN;
+    loop {
+        socket.readable().await.map_err(|_| Broken::Visitor)?;
+        let room = match room(to_page, size).await {
+            Ok(room) => room,
+            Err(error) => return unwanted(error),
+        };
+        // The buffer lives from here to the next line that waits: an idle visitor has none.
+        let mut buffer = BytesMut::with_capacity(room);
+        match socket.try_read_buf(&mut buffer) {
+            Ok(0) => {
+                to_page.finish();
+                return Ok(Inward::Finished);
+            }
+            Ok(length) => {
+                size = if length == size {
+                    (size * 2).min(READ_MAX)
+                } else {
+                    (length * 2).clamp(READ_MIN, READ_MAX)
+                };
+                if let Some(ended) = forward(to_page, tight(buffer), metrics).await? {
+                    return Ok(ended);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Broken::Visitor),
+        }
+    }
+}
+
+async fn room(_: &mut WriteHalf, want: usize) -> Result<usize, StreamError> {
+    Ok(want)
+}
+
+async fn forward(to_page: &mut WriteHalf, bytes: Bytes, metrics: &Metrics) -> Result<Option<Inward>, Broken> {
+    let length = bytes.len() as u64;
+    match to_page.write_chunk(bytes).await {
+        Ok(()) => {
+            metrics.bytes_in.increment(length);
+            Ok(None)
+        }
+        Err(error) => unwanted(error).map(Some),
+    }
+}
+
+/// A few bytes must not keep a large buffer alive for as long as the page has not received them.
+fn tight(buffer: BytesMut) -> Bytes {
+    if buffer.len() * 2 < buffer.capacity() { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() }
+}
+
+fn unwanted(error: StreamError) -> Result<Inward, Broken> {
+    match error {
+        StreamError::Stopped(_) => Ok(Inward::Unwanted),
+        _ => Err(Broken::Page),
+    }
+}
+
+/// Takes from the page only when the visitor's socket has room: what is read counts as consumed, and gives the page credit.
+async fn outward(socket: &TcpStream, from_page: &mut ReadHalf, metrics: &Metrics) -> Result<(), Broken> {
+    loop {
+        socket.writable().await.map_err(|_| Broken::Visitor)?;
+        let (batch, finished) = batch(from_page).await?;
+        metrics.bytes_out.increment(batch.iter().map(|chunk| chunk.len() as u64).sum());
+        write(socket, batch).await.map_err(|_| Broken::Visitor)?;
+        if finished {
+            // A visitor that is gone already shows when it is read from.
+            let _ = SockRef::from(socket).shutdown(Shutdown::Write);
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for one chunk, and takes what is there besides. True when nothing comes behind it.
+async fn batch(from_page: &mut ReadHalf) -> Result<(VecDeque<Bytes>, bool), Broken> {
+    let mut batch = VecDeque::new();
+    let mut next = Some(from_page.read_chunk().await);
+    while let Some(chunk) = next {
+        match chunk {
+            Ok(Some(chunk)) => batch.push_back(chunk),
+            Ok(None) => return Ok((batch, true)),
+            Err(_) => return Err(Broken::Page),
+        }
+        if batch.len() == BATCH {
+            break;
+        }
+        next = tokio::select! {
+            biased;
+            chunk = from_page.read_chunk() => Some(chunk),
+            () = ready(()) => None,
+        };
+    }
+    Ok((batch, false))
+}
+
+async fn write(socket: &TcpStream, mut batch: VecDeque<Bytes>) -> io::Result<()> {
+    while !batch.is_empty() {
+        let mut slices = [IoSlice::new(&[]); BATCH];
+        for (slice, chunk) in slices.iter_mut().zip(&batch) {
+            *slice = IoSlice::new(chunk);
+        }
+        match socket.try_write_vectored(&slices[..batch.len()]) {
+            Ok(written) => advance(&mut batch, written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(chunk) = batch.front_mut() {
+        if written < chunk.len() {
+            return chunk.advance(written);
+        }
+        written -= chunk.len();
+        batch.pop_front();
+    }
+}
+
+/// Reads until the visitor has sent everything.
+async fn discard(socket: &TcpStream) -> io::Result<()> {
+    loop {
+        socket.readable().await?;
+        match socket.try_read(&mut [0; READ_MIN]) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Resolves when the visitor's connection was reset, also while nobody reads from it.
+async fn broken(socket: &TcpStream) -> Broken {
+    // Waiting fails only when the runtime ends.
+    let _ = socket.ready(Interest::ERROR).await;
+    Broken::Visitor
+}
+
+/// Makes the end of the connection a reset: what was cut short must not look complete.
+fn tear(socket: &TcpStream) {
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
+/// Counts an open visitor.
+struct Open<'m>(&'m Gauge);
+
+impl Open<'_> {
+    fn new(gauge: &Gauge) -> Open<'_> {
+        gauge.increment(1.0);
+        Open(gauge)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}

@@ -1,0 +1,206 @@
+//! The sessions of a gateway: who began each, which carriers may join it, and which end first when memory runs short.
+//!
+//! A HELLO without the right secret changes nothing. Secrets are kept as hashes and compared in constant time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pageport_link::{Arrival, Budget, Carrier, Level, Session, SessionState, receive_hello};
+use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
+use pageport_proto::session::Settings;
+use pageport_proto::{Code, Limits, Role};
+use subtle::ConstantTimeEq;
+
+use crate::config;
+use crate::front::admission::Caller;
+use crate::front::connection::Connection;
+use crate::front::credential::sha256;
+use crate::lifetime::Slots;
+use crate::requests;
+use crate::shared::Shared;
+
+/// All sessions, by id.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    by_id: Mutex<HashMap<SessionId, Arc<Entry>>>,
+}
+
+/// A session and what proves that a carrier belongs to it.
+pub(crate) struct Entry {
+    pub(crate) id: SessionId,
+    pub(crate) session: Session,
+    /// Who began it; nobody else may attach.
+    pub(crate) caller: Caller,
+    /// How many names it has.
+    pub(crate) listeners: Slots,
+    secret_hash: [u8; 32],
+    /// What its first WELCOME said; a reload changes later sessions only.
+    announced: Limits,
+    lease: Duration,
+}
+
+impl Entry {
+    fn parked_since(&self) -> Option<Instant> {
+        match self.session.state() {
+            SessionState::Parked { since } => Some(since),
+            _ => None,
+        }
+    }
+}
+
+/// Waits for a carrier's HELLO and lets it into its session, or says why not.
+pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller: Caller) {
+    let shared = &connection.shared;
+    let timeout = shared.policy.load().limits.hello_timeout;
+    let arrival = match receive_hello(carrier, timeout).await {
+        Ok(arrival) => arrival,
+        Err(error) => {
+            tracing::debug!(%error, peer = %connection.peer, "no HELLO");
+            return;
+        }
+    };
+    let proven = caller.prove(arrival.hello.credential.as_deref(), &shared.policy.load());
+    let admitted = match proven {
+        Ok(caller) => admit(shared, &arrival, caller),
+        Err(code) => Err(code),
+    };
+    match admitted {
+        Ok((entry, welcome)) => match entry.session.attach(arrival, &welcome) {
+            Ok(carried) => {
+                shared.metrics.attaches.increment(1);
+                carried.await;
+            }
+            Err(code) => shared.metrics.refused(code),
+        },
+        Err(code) => {
+            shared.metrics.refused(code);
+            tracing::debug!(%code, peer = %connection.peer, "attach refused");
+            arrival.refuse(code, "").await;
+        }
+    }
+}
+
+/// Finds or begins the session of a HELLO.
+fn admit(shared: &Arc<Shared>, arrival: &Arrival, caller: Caller) -> Result<(Arc<Entry>, Welcome), Code> {
+    let hello = &arrival.hello;
+    let (entry, secret) = match &hello.session {
+        Some((id, secret)) => (shared.sessions.find(id, secret, &caller)?, None),
+        None => {
+            let (entry, secret) = begin(shared, caller)?;
+            (entry, Some(secret))
+        }
+    };
+    let welcome = Welcome {
+        session: entry.id.clone(),
+        secret,
+        nonce: Nonce::new(random()?),
+        lease: entry.lease.as_secs(),
+        limits: entry.announced,
+        features: Vec::new(),
+    };
+    Ok((entry, welcome))
+}
+
+fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), Code> {
+    if shared.lifetime.is_draining() {
+        return Err(Code::ERR_GOING_AWAY);
+    }
+    if shared.budget.level() >= Level::Full {
+        return Err(Code::ERR_OVERLOADED);
+    }
+    let policy = shared.policy.load();
+    let secret = random()?;
+    let settings = settings(&policy.limits);
+    let (announced, lease) = (settings.limits, settings.lease);
+    let entry = Arc::new(Entry {
+        id: SessionId::new(random()?),
+        session: Session::new_gateway(settings, shared.budget.clone()),
+        caller,
+        listeners: Slots::default(),
+        secret_hash: sha256(&secret),
+        announced,
+        lease,
+    });
+    shared.sessions.insert(&entry, policy.limits.sessions)?;
+    shared.metrics.sessions.increment(1);
+    tracing::info!(session = %entry.id, caller = entry.caller.label(), "session");
+    shared.lifetime.spawn(run(Arc::clone(shared), Arc::clone(&entry)));
+    Ok((entry, Secret::new(secret)))
+}
+
+/// Serves what the page asks for until the session ends.
+async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
+    while let Some(stream) = entry.session.accept().await {
+        shared.lifetime.spawn(requests::serve(Arc::clone(&shared), Arc::clone(&entry), stream));
+    }
+    let code = entry.session.closed().await;
+    shared.sessions.lock().remove(&entry.id);
+    shared.metrics.session_ended(code);
+    tracing::info!(session = %entry.id, %code, "session ended");
+}
+
+impl Sessions {
+    /// Every session.
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Makes room: parked sessions end from 85 % on, the one that is away longest first. At 95 % a session that holds more than its
+    /// share ends by itself, whoever it is; this is to keep it from coming to that.
+    pub(crate) fn relieve(&self, budget: &Budget) {
+        let all = self.all();
+        let mut parked: Vec<_> =
+            all.iter().filter_map(|entry| Some((entry.parked_since()?, entry))).collect();
+        parked.sort_unstable_by_key(|(since, _)| *since);
+        for (_, entry) in parked {
+            if budget.level() < Level::Shedding {
+                return;
+            }
+            tracing::warn!(session = %entry.id, used = budget.used(), "memory is short: ending a parked session");
+            entry.session.close(Code::ERR_OVERLOADED, "");
+        }
+    }
+
+    /// The session that a HELLO names. The answer to a wrong secret says nothing that the id alone would not.
+    fn find(&self, id: &SessionId, secret: &Secret, caller: &Caller) -> Result<Arc<Entry>, Code> {
+        let entry = self.lock().get(id).cloned().ok_or(Code::ERR_SESSION_LOST)?;
+        if !bool::from(entry.secret_hash.ct_eq(&sha256(secret.as_bytes()))) {
+            return Err(Code::ERR_ATTACH_FORBIDDEN);
+        }
+        if entry.caller == *caller { Ok(entry) } else { Err(Code::ERR_ATTACH_ORIGIN) }
+    }
+
+    fn insert(&self, entry: &Arc<Entry>, limit: u64) -> Result<(), Code> {
+        let mut by_id = self.lock();
+        if u64::try_from(by_id.len()).is_ok_and(|count| count >= limit) {
+            return Err(Code::ERR_SESSION_LIMIT);
+        }
+        by_id.insert(entry.id.clone(), Arc::clone(entry));
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Entry>>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn settings(limits: &config::Limits) -> Settings {
+    Settings {
+        limits: Limits {
+            streams: limits.streams_per_session,
+            initial: limits.initial_window,
+            unreceived: limits.session_unreceived,
+        },
+        receive: limits.session_receive,
+        window_max: limits.window_max,
+        lease: limits.lease,
+        ..Settings::new(Role::Gateway)
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Code> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Code::ERR_INTERNAL)?;
+    Ok(bytes)
+}

@@ -1,0 +1,166 @@
+//! Configuration: what is wrong is named with its place, and what is printed reads back.
+
+use std::iter;
+
+use miette::Diagnostic as _;
+use pageport_gateway::Config;
+use pageport_gateway::config::limits::TABLE;
+
+fn parse(text: &str) -> Result<Config, pageport_gateway::config::ConfigError> {
+    Config::parse("pageport.toml", text, iter::empty())
+}
+
+/// Message, line and column from 1, and the hint.
+#[track_caller]
+fn wrong(text: &str) -> (String, usize, usize, String) {
+    let error = parse(text).expect_err(text);
+    let labels: Vec<_> = error.labels().into_iter().flatten().collect();
+    let place = error
+        .source_code()
+        .and_then(|source| source.read_span(labels[0].inner(), 0, 0).ok())
+        .expect("a place");
+    let hint = error.help().map(|hint| hint.to_string()).unwrap_or_default();
+    (error.to_string(), place.line() + 1, place.column() + 1, hint)
+}
+
+#[test]
+fn every_mistake_is_named_with_line_and_column() {
+    for (text, line, column, message) in [
+        ("lisen = []", 1, 1, "unknown key `lisen`"),
+        ("base = \"a.b\"\n[limits]\nleese = \"1s\"", 3, 1, "unknown key `leese`"),
+        ("[link]\norigin = []", 2, 1, "unknown key `origin`"),
+        ("[tls]\ncert = \"x\"", 1, 2, "unknown key `tls`"),
+        ("base =\nadmin = \"127.0.0.1:1\"", 1, 7, ""),
+        ("base = 3", 1, 8, "invalid type"),
+        ("listen = []", 1, 1, "`listen` is empty"),
+        ("listen = [\"127.0.0.1:1\", \"gw.example:443\"]", 1, 26, "not an address"),
+        ("admin = \"localhost:1\"", 1, 9, "not an address"),
+        ("base = \"GW.example\"", 1, 8, "not a domain"),
+        ("base = \"gw.example:443\"", 1, 8, "not a domain"),
+        ("base = \"10.0.0.1\"", 1, 8, "not a domain"),
+        ("url = \"https://other.example\"", 1, 7, "the host is not `base`"),
+        ("url = \"ftp://localhost\"", 1, 7, "not an http or https URL"),
+        ("[limits]\nlease = 60", 2, 9, "`lease` needs a unit"),
+        ("[limits]\nlease = \"1ms\"", 2, 9, "`lease` is 1s to 24h, not 1ms"),
+        ("[limits]\nheader_bytes = \"8MB\"", 2, 16, "`header_bytes` is a size"),
+        ("[limits]\nheaders = -1", 2, 11, "not negative"),
+        ("[limits]\nheaders = 1.5", 2, 11, "invalid type"),
+        ("[limits]\nstreams_per_session = 0", 2, 23, "1 to 65536"),
+        ("[link]\norigins = [\"https://a.example\",\n\"null\"]", 3, 1, "not an origin"),
+        ("[link]\norigins = [\"https://a.example/\"]", 2, 12, "not an origin"),
+        ("[link]\norigins = [\"https://a.example:443\"]", 2, 12, "not an origin"),
+        ("[link]\norigins = [\"*\"]", 2, 12, "not an origin"),
+        ("[link]\norigins = [\"https://A.example\"]", 2, 12, "not an origin"),
+        (
+            "base = \"gw.example\"\n[link]\norigins = [\"https://x.gw.example\"]",
+            3,
+            12,
+            "belongs to a listener",
+        ),
+        (
+            "base = \"gw.example\"\n[link]\norigins = [\"http://x.localhost:7070\"]",
+            3,
+            12,
+            "belongs to a listener",
+        ),
+        ("[[token]]\nname = \"a\"\nmay = []", 1, 1, "missing key `sha256`"),
+        ("[[token]]\nname = \"a\"\nsha256 = \"12\"\nmay = []", 3, 10, "not a SHA-256"),
+    ] {
+        let (found, at_line, at_column, _) = wrong(text);
+        assert!(found.contains(message), "{text}: {found}");
+        assert_eq!((at_line, at_column), (line, column), "{text}: {found}");
+    }
+}
+
+#[test]
+fn tokens_are_checked_whole() {
+    let hash = "0123456789abcdef".repeat(4);
+    let token =
+        |name: &str, rest: &str| format!("[[token]]\nname = \"{name}\"\nsha256 = \"{hash}\"\n{rest}\n");
+    assert!(parse(&token("a", "may = [\"listen\", \"connect\"]\nexpiry = 2030-01-31")).is_ok());
+    assert!(parse(&token("a", "may = []\nexpiry = 2030-01-31T12:00:00+02:00")).is_ok());
+    assert_eq!(wrong(&token("a b", "may = []")).0, "not a token name");
+    assert!(wrong(&token("a", "may = [\"fly\"]")).0.contains("no such permission"));
+    assert!(wrong(&token("a", "may = []\nexpiry = 12:00:00")).0.contains("not a moment"));
+    assert!(wrong(&token("a", "may = []\nexpiry = 2030-01-31T12:00:00")).0.contains("not a moment"));
+    assert!(wrong(&(token("a", "may = []") + &token("b", "may = []"))).0.contains("second token"));
+}
+
+#[test]
+fn unknown_keys_come_with_the_known_ones() {
+    let (_, _, _, hint) = wrong("lisen = []");
+    assert!(hint.contains("`listen`") && hint.contains("`limits`"), "{hint}");
+    let (_, _, _, hint) = wrong("[limits]\nlease = \"1ms\"");
+    assert!(hint.contains("hidden tabs"), "a limit's hint is its reason: {hint}");
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    let hash = "0123456789abcdef".repeat(4);
+    let changed: String = TABLE
+        .iter()
+        .map(|limit| match limit.kind {
+            pageport_gateway::config::Kind::Count => {
+                format!("{} = {}\n", limit.name, limit.range.start() + 1)
+            }
+            pageport_gateway::config::Kind::Size => format!("{} = {}\n", limit.name, limit.range.start() + 1),
+            pageport_gateway::config::Kind::Time => {
+                format!("{} = \"{}ms\"\n", limit.name, limit.range.start() + 1)
+            }
+        })
+        .collect();
+    let full = format!(
+        "listen = [\"0.0.0.0:1\", \"[::]:2\"]\nadmin = \"10.0.0.1:3\"\nbase = \"gw.example\"\nurl = \"https://gw.example\"\n\
+         [link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n[limits]\n{changed}\
+         [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n"
+    );
+    for text in ["", full.as_str()] {
+        let config = parse(text).expect(text);
+        let printed = config.print();
+        assert_eq!(parse(&printed).expect(&printed), config, "{printed}");
+    }
+    let printed = parse("").expect("defaults").print();
+    for limit in TABLE {
+        assert!(
+            printed.contains(&format!("\n{} = ", limit.name)) && printed.contains(limit.reason),
+            "{}",
+            limit.name
+        );
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let variables = [
+        ("PAGEPORT_LISTEN", "127.0.0.1:1, [::1]:2"),
+        ("PAGEPORT_BASE", "gw.example"),
+        ("PAGEPORT_LINK__ORIGINS", "https://a.example,https://b.example"),
+        ("PAGEPORT_LIMITS__LEASE", "60s"),
+        ("PAGEPORT_LIMITS__HEADERS", "50"),
+        ("PAGEPORT_SERVICE_HOST", "set by Kubernetes"),
+        ("OTHER", "x"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let text = "listen = [\"127.0.0.1:9\"]\n[limits]\nlease = \"5s\"\nheaders = 20\nsessions = 7";
+    let from_environment =
+        Config::parse("pageport.toml", text, variables.into_iter()).expect("good variables");
+    let same = "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\nbase = \"gw.example\"\n\
+                [link]\norigins = [\"https://a.example\", \"https://b.example\"]\n\
+                [limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
+    assert_eq!(from_environment, parse(same).expect("good file"));
+}
+
+#[test]
+fn wrong_variables_are_named() {
+    for (name, value, message) in [
+        ("PAGEPORT_LIMITS__LEESE", "60s", "PAGEPORT_LIMITS__LEESE: no such key"),
+        ("PAGEPORT_LINK__ORIGIN", "x", "PAGEPORT_LINK__ORIGIN: no such key"),
+        ("PAGEPORT_LIMITS__LEASE", "soon", "PAGEPORT_LIMITS__LEASE: `lease` is a duration"),
+        ("PAGEPORT_LISTEN", "nowhere", "PAGEPORT_LISTEN: not an address"),
+    ] {
+        let variables = iter::once((name.to_owned(), value.to_owned()));
+        let error = Config::parse("", "", variables).expect_err(name);
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert!(error.help().is_some(), "{error}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The gateway from outside: real sockets, plain bytes.
+
+mod admin;
+mod client;
+mod config;
+mod credential;
+mod door;
+mod handshake;
+mod headers;
+mod host;
+mod lifetime;
+mod link;
+mod module;
+mod origin;
+mod page;
+mod visitor;
+mod wire;

@@ -1,0 +1,91 @@
+//! The command line: what may be said, and what each thing means.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Web pages as first-class network peers.
+///
+/// A web page that uses the JavaScript module gets a public address of its own: any ordinary client connects to it, and the
+/// connection survives when the page's network does not.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pageport",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more on stderr (-vv: everything). RUST_LOG, when set, decides instead.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object for each line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a gateway on this machine, with the demo gallery and without configuration
+    #[command(
+        long_about = "Run a gateway on this machine, with the demo gallery and without configuration.\n\n\
+        It listens on loopback only. Pages of http://localhost, http://127.0.0.1 and http://[::1], at any port, may attach; \
+        programs need the token in the file that is named at the start. Ctrl-C stops it."
+    )]
+    Dev(DevFlags),
+    /// Run a gateway as configured
+    #[command(long_about = "Run a gateway as configured.\n\n\
+        Without a configuration it listens on loopback and lets nobody attach. Environment variables override the file: \
+        PAGEPORT_LISTEN, PAGEPORT_LIMITS__LEASE=60s. SIGHUP reads the file again; one that is wrong changes nothing. \
+        SIGTERM and SIGINT let open streams finish for `limits.drain`; a second one ends at once.")]
+    Gateway(GatewayFlags),
+    /// Check or print a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevFlags {
+    /// Where to listen: a port of loopback, or an address with a port; port 0 takes a free one [default: 7070]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Where metrics and health are [default: the port after the first, or a free one]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<String>,
+    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayFlags {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a configuration can be used, and where it is wrong
+    Check(ConfigFile),
+    /// Print the configuration that takes effect, with every limit and its reason
+    Print(ConfigFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The file, in TOML; without one, defaults and the environment count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}

@@ -1,0 +1,38 @@
+//! `pageport dev`: a gateway on loopback with the gallery, no configuration.
+
+use std::sync::Arc;
+
+use pageport_gateway::Gateway;
+use pageport_gateway::config::Config;
+use pageport_gateway::front::credential::{Permissions, Token, sha256};
+
+use super::environment;
+use crate::cli::DevFlags;
+use crate::failure::Failure;
+use crate::ready;
+use crate::signals::Stop;
+use crate::token::{self, TokenFile};
+
+/// Runs until it is asked to stop.
+pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
+    let stop = Stop::listen().map_err(Failure::Runtime)?;
+    let mut config = Config::dev(flags.listen.as_deref(), flags.admin.as_deref(), environment())?;
+    let token = token::random().map_err(Failure::Runtime)?;
+    config.policy.tokens.0.push(Arc::new(Token {
+        name: "dev".into(),
+        sha256: sha256(token.as_bytes()),
+        may: Permissions { listen: true, connect: true },
+        expiry: None,
+    }));
+    let gateway = Gateway::bind(config)?;
+    let port = gateway.addresses().first().map_or(0, |address| address.port());
+    // Lives until the end of this function, whichever way it ends.
+    let file = TokenFile::write(port, &token)?;
+    if flags.json {
+        ready::json(&gateway);
+    } else {
+        ready::dev(&gateway, file.path());
+    }
+    stop.run(|requested| gateway.run(requested.wait())).await;
+    Ok(())
+}

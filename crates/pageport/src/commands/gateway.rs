@@ -1,0 +1,56 @@
+//! `pageport gateway`: a gateway as configured, which reads its configuration again on SIGHUP.
+
+use std::path::PathBuf;
+
+use pageport_gateway::config::Config;
+use pageport_gateway::{Gateway, Handle};
+
+use super::environment;
+use crate::cli::GatewayFlags;
+use crate::failure::{Failure, render};
+use crate::ready;
+use crate::signals::{self, Stop};
+
+/// Runs until it is asked to stop.
+pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
+    let stop = Stop::listen().map_err(Failure::Runtime)?;
+    let file = flags.file.config;
+    let config = Config::load(file.as_deref(), environment())?;
+    let gateway = Gateway::bind(config.clone())?;
+    let reload = reload(gateway.handle(), file, config)?;
+    if flags.json {
+        ready::json(&gateway);
+    } else {
+        ready::gateway(&gateway);
+    }
+    let reload = tokio::spawn(reload);
+    let drained = stop.run(|requested| gateway.run(requested.wait())).await;
+    reload.abort();
+    if drained { Ok(()) } else { Err(Failure::CutShort) }
+}
+
+/// Replaces what can be replaced at every SIGHUP. A file that is wrong changes nothing.
+fn reload(
+    handle: Handle,
+    file: Option<PathBuf>,
+    running: Config,
+) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangup = signals::hangup().map_err(Failure::Runtime)?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            match Config::load(file.as_deref(), environment()) {
+                Ok(config) => {
+                    let fixed = Config { policy: running.policy.clone(), ..config.clone() };
+                    if fixed != running {
+                        tracing::warn!("listen, admin, base and url change with the next start only");
+                    }
+                    handle.reload(config.policy);
+                    tracing::info!("configuration read again");
+                }
+                Err(error) => {
+                    tracing::error!("the old configuration stays: {}", render(&error).trim_end());
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,101 @@
+//! What ends the program, as its user sees it: `error:` with a code, the place, and `hint:`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use miette::{Diagnostic, LabeledSpan};
+use pageport_gateway::GatewayError;
+use pageport_gateway::config::ConfigError;
+
+/// Why the program did not do what it was asked to.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    #[diagnostic(
+        code(ERR_ADDRESS_IN_USE),
+        help("choose another port with --listen, or stop what uses this one")
+    )]
+    AddressInUse(GatewayError),
+    #[error("{0}")]
+    #[diagnostic(code(ERR_ADDRESS_INVALID), help("choose another address with --listen"))]
+    AddressInvalid(GatewayError),
+    #[error("{0}")]
+    #[diagnostic(code(ERR_INTERNAL))]
+    Gateway(GatewayError),
+    #[error("cannot write the token to {}: {error}", path.display())]
+    #[diagnostic(code(ERR_INTERNAL), help("set XDG_RUNTIME_DIR to a directory that is yours alone"))]
+    Token { path: PathBuf, error: io::Error },
+    #[error("stopped before open streams had finished")]
+    #[diagnostic(help("`limits.drain` says how long they may take"))]
+    CutShort,
+    #[error("cannot write: {0}")]
+    Output(io::Error),
+    #[error("cannot start: {0}")]
+    #[diagnostic(code(ERR_INTERNAL))]
+    Runtime(io::Error),
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        match error.code().name() {
+            Some("ERR_ADDRESS_IN_USE") => Failure::AddressInUse(error),
+            Some("ERR_ADDRESS_INVALID") => Failure::AddressInvalid(error),
+            _ => Failure::Gateway(error),
+        }
+    }
+}
+
+impl Failure {
+    /// 78 is EX_CONFIG of sysexits.h.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Config(_) => ExitCode::from(78),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Says it on stderr.
+    pub(crate) fn print(&self) {
+        // Nobody is left to tell when stderr is closed.
+        let _ = io::stderr().write_all(render(self).as_bytes());
+    }
+}
+
+/// The lines for any diagnostic.
+pub(crate) fn render(diagnostic: &dyn Diagnostic) -> String {
+    let mut out = format!("error: {diagnostic}");
+    if let Some(code) = diagnostic.code() {
+        let _ = write!(out, " ({code})");
+    }
+    out.push('\n');
+    for label in diagnostic.labels().into_iter().flatten() {
+        out.push_str(&place(diagnostic, &label).unwrap_or_default());
+    }
+    if let Some(hint) = diagnostic.help() {
+        let _ = writeln!(out, "hint: {hint}");
+    }
+    out
+}
+
+/// File, line, column, and the line with what is meant underlined.
+fn place(diagnostic: &dyn Diagnostic, label: &LabeledSpan) -> Option<String> {
+    let source = diagnostic.source_code()?;
+    let found = source.read_span(label.inner(), 0, 0).ok()?;
+    let (line, column) = (found.line(), found.column());
+    let around = source.read_span(label.inner(), 1, 1).ok()?;
+    let around = String::from_utf8_lossy(around.data()).into_owned();
+    let text = around.lines().nth(line.min(1)).unwrap_or_default();
+    let width = label.len().clamp(1, text.chars().count().saturating_sub(column).max(1));
+    let (number, name) = (line + 1, found.name().unwrap_or("configuration"));
+    let margin = " ".repeat(number.to_string().len());
+    let marks = format!("{}{}", " ".repeat(column), "^".repeat(width));
+    Some(format!(
+        "{margin}--> {name}:{number}:{}\n{margin} |\n{number} | {text}\n{margin} | {marks}\n",
+        column + 1
+    ))
+}

@@ -1,0 +1,26 @@
+//! Logs on stderr: text or JSON, never secrets. What a program reads stands on stdout instead.
+
+use std::io::{self, IsTerminal as _};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, LogFormat};
+
+/// Begins to log. Only the first call of a process counts.
+pub(crate) fn start(cli: &Cli) {
+    let quiet = !matches!(cli.command, Command::Gateway(_));
+    let level = match (cli.verbose, quiet) {
+        (0, true) => "warn",
+        (0, false) | (1, true) => "info",
+        (1, false) | (2, true) => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    let started = match cli.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    debug_assert!(started.is_ok(), "logs are started once");
+}

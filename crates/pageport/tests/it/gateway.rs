@@ -1,0 +1,96 @@
+//! `pageport gateway`: configured, reloaded, stopped.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use pageport_link::{Connector, Session, Stream};
+use pageport_proto::head::{Accepted, Headers, Kind, Listening, Reply, Request};
+use rustix::process::Signal;
+
+use crate::program::{Place, get};
+
+const FILE: &str = "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\n";
+const ATTACH: &str = "Origin: https://app.example\r\n";
+
+#[test]
+fn a_hangup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
+    let place = Place::new();
+    place.write("p.toml", FILE);
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json", "--log-format", "json"]);
+    let link = format!("{}link", gateway.ready()["url"].as_str().unwrap());
+    assert!(get(&link, ATTACH).contains("ERR_ORIGIN_FORBIDDEN"));
+
+    place.write("p.toml", &format!("{FILE}[link]\norigins = [\"https://app.example\"]\n"));
+    gateway.signal(Signal::HUP);
+    gateway.logged("configuration read again");
+    assert!(get(&link, ATTACH).contains("ERR_UPGRADE_REQUIRED"), "the origin may attach now");
+
+    place.write("p.toml", "[link]\norigin = []\n");
+    gateway.signal(Signal::HUP);
+    let line = gateway.logged("the old configuration stays");
+    assert!(line.contains("p.toml:2:1") && line.contains("unknown key `origin`"), "{line}");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert!(get(&link, ATTACH).contains("ERR_UPGRADE_REQUIRED"), "and still");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
+}
+
+#[test]
+fn the_first_signal_lets_streams_finish_and_the_second_does_not_wait() {
+    let place = Place::new();
+    let token = "[[token]]\nname = \"t\"\nmay = [\"listen\"]\n\
+                 sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
+    place.write("p.toml", &format!("{FILE}{token}[limits]\ndrain = \"1h\"\n"));
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    let ready = gateway.ready();
+    let (url, admin) = (ready["url"].as_str().unwrap(), ready["admin"].as_str().unwrap());
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let visitor = runtime.block_on(visit(url));
+    gateway.signal(Signal::INT);
+    gateway.logged("draining");
+    assert!(get(&format!("{admin}readyz"), "").starts_with("HTTP/1.1 503"), "it waits for the visitor");
+    gateway.signal(Signal::INT);
+    let end = gateway.end();
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("error: stopped before open streams had finished"), "{end:?}");
+    drop(visitor);
+}
+
+/// A page that listens and lets one visitor in; what keeps both there. The token is `test`.
+async fn visit(url: &str) -> (Session, Vec<Stream>, TcpStream) {
+    let session = Connector::new(url).unwrap().credential("test".to_owned()).connect().await.unwrap();
+    let mut listener = session.open(&Request::Listen(Kind::WebSocket)).unwrap();
+    let Reply::<Listening>::Ok(listening) = Reply::parse(&listener.reply().await.unwrap()).unwrap() else {
+        panic!()
+    };
+    let (host, _) = listening.url.strip_prefix("ws://").unwrap().split_once('/').unwrap();
+    let port = host.rsplit(':').next().unwrap();
+    let mut visitor = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    write!(
+        visitor,
+        "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .unwrap();
+    let mut stream = session.accept().await.unwrap();
+    stream.respond(&Reply::Ok(Accepted { status: 101, headers: Headers::default() })).unwrap();
+    visitor.read_exact(&mut [0; 12]).unwrap();
+    (session, vec![listener, stream], visitor)
+}
+
+#[test]
+fn without_configuration_nobody_may_attach() {
+    let place = Place::new();
+    let mut command = place.command(&["gateway", "--json"]);
+    command.env("PAGEPORT_LISTEN", "0").env("PAGEPORT_ADMIN", "0");
+    let mut gateway = crate::program::Running::of(&mut command);
+    let link = format!("{}link", gateway.ready()["url"].as_str().unwrap());
+    for origin in ["http://localhost", "http://127.0.0.1", "https://app.example", "null"] {
+        assert!(get(&link, &format!("Origin: {origin}\r\n")).contains("ERR_ORIGIN_FORBIDDEN"), "{origin}");
+    }
+    assert!(get(&link.replace("/link", "/"), "").contains("This is a Pageport gateway"));
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
+}

@@ -1,0 +1,8 @@
+//! The program from outside: what it prints, how it ends, what it leaves behind.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report")]
+
+mod config;
+mod dev;
+mod gateway;
+mod program;
