@@ -1,0 +1,137 @@
+/**
+ * Carriers in the page's role (spec/protocol.md §5, §6): attaching, silence, the end of a session.
+ *
+ * Must never say anything on a carrier before HELLO and WELCOME have passed.
+ */
+
+import { ATTACH_ORDER, FRAME_FLOOD, GOING_AWAY, HELLO_INVALID, SESSION_CLOSED } from "./codes.js";
+import { abandon, enqueue, see } from "./core.js";
+import { codeOf, fail, PageportError } from "./errors.js";
+import { decode, encodeJson } from "./frames.js";
+import { parseWelcome } from "./heads.js";
+import { ATTEMPT, PROBE, SILENCE, SKIPPED as SKIPPED_MAX } from "./limits.js";
+import { onData, onReset } from "./receive.js";
+import { onResume, snapshot } from "./resume.js";
+import { onAck, reset } from "./send.js";
+import { ints } from "./varint.js";
+import {
+  ACK, ATTACHED, CLOSE, DATA, DATAGRAM, DETACH, GOAWAY, GREETING, HELLO, PING, PONG, RESET, RESUME, RESUMING, SKIPPED, STOP, WELCOME,
+} from "./wire.js";
+
+/** @typedef {import("./core.js").Core} Core */
+/** @typedef {import("./core.js").Carrier} Carrier */
+
+/** Begins an attempt on a new carrier; the one before is given up. @param {Core} core @param {unknown} key @param {number} now */
+export function attach(core, key, now) {
+  const { limits, session, secret, credential } = core;
+  const hello = encodeJson({ version: 1, n: ++core.n, limits, features: [], session, secret, credential });
+  core.carrier = { key, phase: GREETING, out: [[HELLO, hello]], heard: now, pinged: -1, entries: [] };
+}
+
+/**
+ * Takes in one carrier message. What breaks the protocol ends the session.
+ * @param {Core} core
+ * @param {unknown} key
+ * @param {Uint8Array} message
+ * @param {number} now
+ */
+export function receive(core, key, message, now) {
+  const { carrier } = core;
+  if (!carrier || carrier.key !== key) return;
+  carrier.heard = core.now = now;
+  try {
+    for (const frame of decode(message)) {
+      // One frame may retire the carrier, or end the session.
+      if (core.carrier === carrier && core.ended < 0) apply(core, carrier, frame);
+    }
+  } catch (error) {
+    if (!(error instanceof PageportError)) throw error;
+    end(core, codeOf(error), true);
+  }
+}
+
+/** Asks now whether the carrier still works. @param {Core} core @param {number} now */
+export function probe({ carrier }, now) {
+  if (carrier?.phase === ATTACHED && carrier.pinged < carrier.heard) {
+    carrier.pinged = now;
+    carrier.out.push([PING, new Uint8Array(8)]);
+  }
+}
+
+/** When to call `tick`, at the latest. @param {Core} core */
+export const timeout = ({ carrier, sweepAt }) => (carrier ? Math.min(sweepAt, deadline(carrier)) : Infinity);
+
+/** Does what has become due. @param {Core} core @param {number} now */
+export function tick(core, now) {
+  const { carrier } = core;
+  if (now >= core.sweepAt) {
+    core.due = true;
+    core.sweepAt = Infinity;
+  }
+  if (carrier && now >= deadline(carrier)) {
+    if (carrier.phase < ATTACHED || carrier.pinged >= carrier.heard) core.carrier = undefined;
+    probe(core, now);
+  }
+}
+
+/** Ends the session: no stream survives it. @param {Core} core @param {number} code @param {boolean} [tell] the peer */
+export function end(core, code, tell) {
+  const { carrier } = core;
+  core.ended = code;
+  core.streams.forEach((stream) => abandon(core, stream, code || SESSION_CLOSED));
+  // Behind a HELLO nothing may come before its WELCOME.
+  if (carrier) carrier.out = tell && carrier.phase ? [[CLOSE, ints(code)]] : [];
+}
+
+/** @param {Carrier} carrier */
+const deadline = ({ phase, pinged, heard }) => (phase < ATTACHED ? heard + ATTEMPT : pinged < heard ? heard + SILENCE : pinged + PROBE);
+
+/** @param {Core} core @param {Carrier} carrier @param {import("./frames.js").Frame} frame */
+function apply(core, carrier, [type, a, b, c, d, e]) {
+  const { skips } = core;
+  switch (type) {
+    case SKIPPED:
+      if (skips.push(core.now) > SKIPPED_MAX && core.now - /** @type {number} */ (skips.shift()) < 60_000) fail(FRAME_FLOOD);
+      return;
+    case DETACH:
+      core.carrier = undefined;
+      return;
+    case CLOSE:
+      return end(core, a);
+  }
+  const isLink = type === PING || type === PONG;
+  if (type === HELLO || (isLink ? !carrier.phase : carrier.phase !== (type === WELCOME ? GREETING : type === RESUME ? RESUMING : ATTACHED))) fail(ATTACH_ORDER);
+  if (type === PING) carrier.pong = a;
+  if (type === PONG && carrier.pinged >= 0) {
+    core.rtt = core.now - carrier.pinged;
+    carrier.pinged = -1;
+  }
+  if (type === WELCOME) welcome(core, carrier, a);
+  if (type === RESUME) onResume(core, carrier, a, b, c);
+  if (type === DATAGRAM) enqueue(core.arrived, { flow: a, bytes: b });
+  if (type === GOAWAY) {
+    core.away = [d, e];
+    core.streams.forEach((stream) => stream.id % 2 === core.side && stream.id > a && abandon(core, stream, GOING_AWAY));
+  }
+  for (const [id, received, limit] of type === ACK ? a : type === DATA || type === RESET || type === STOP ? [[a]] : []) {
+    const stream = see(core, id);
+    if (stream) {
+      if (type === ACK) onAck(core, stream, received, limit);
+      if (type === DATA) onData(core, stream, b, c, d);
+      if (type === RESET) onReset(core, stream, b, c);
+      if (type === STOP) reset(core, stream, b);
+    }
+  }
+}
+
+/** @param {Core} core @param {Carrier} carrier @param {Uint8Array} bytes */
+function welcome(core, carrier, bytes) {
+  const { session, secret, limits } = parseWelcome(bytes);
+  if (core.session ? secret || session !== core.session || `${encodeJson(limits)}` !== `${encodeJson(core.peer)}` : !secret) fail(HELLO_INVALID);
+  core.session = session;
+  core.secret ??= secret;
+  core.peer = limits;
+  core.rtt = core.now - /** @type {number} */ (carrier.opened);
+  carrier.phase = RESUMING;
+  snapshot(core, carrier);
+}

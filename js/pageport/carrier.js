@@ -1,0 +1,62 @@
+/**
+ * The `websocket` carrier (spec/protocol.md §9) over a native WebSocket.
+ *
+ * Must never hoard: what it cannot send soon stays with the session, which knows what is urgent.
+ */
+
+import { QUEUE, QUEUE_TIME } from "./limits.js";
+
+export class WebSocketCarrier {
+  #socket;
+  /** Queued at the last look, and since. */
+  #queued = 0;
+  #at = 0;
+  /** Bytes a millisecond. */
+  #rate = 0;
+
+  /**
+   * @param {string} gateway an origin
+   * @param {typeof globalThis.WebSocket} WebSocket
+   * @param {(message?: Uint8Array) => void} onmessage called without a message when the carrier has opened, or is gone
+   */
+  constructor(gateway, WebSocket, onmessage) {
+    const socket = (this.#socket = new WebSocket(gateway.replace("http", "ws") + "/link", "pageport.v1"));
+    socket.binaryType = "arraybuffer";
+    // No text belongs here: an empty message is malformed as well.
+    socket.onmessage = ({ data }) => onmessage(new Uint8Array(typeof data === "string" ? 0 : data));
+    socket.onopen = socket.onclose = socket.onerror = () => onmessage();
+  }
+
+  get isGone() {
+    return this.#socket.readyState > 1;
+  }
+
+  /** How many bytes it takes now. */
+  room() {
+    const { readyState, bufferedAmount } = this.#socket;
+    const ms = performance.now() - this.#at;
+    if (this.#queued && ms > 1) {
+      const rate = (this.#queued - bufferedAmount) / ms;
+      // A queue that ran empty was faster than that.
+      this.#rate = bufferedAmount ? (this.#rate + rate) / 2 : Math.max(this.#rate, rate);
+      this.#at += ms;
+      this.#queued = bufferedAmount;
+    }
+    return readyState === 1 ? Math.max(QUEUE, this.#rate * QUEUE_TIME) - this.#queued : 0;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} message */
+  send(message) {
+    if (!this.#queued) this.#at = performance.now();
+    this.#queued += message.length;
+    this.#socket.send(message);
+  }
+
+  /** What was sent still leaves. Nothing is called any more. */
+  close() {
+    const socket = this.#socket;
+    socket.onmessage = socket.onopen = socket.onclose = null;
+    socket.onerror = () => {};
+    socket.close();
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * Web pages as first-class network peers: the module's public surface.
+ *
+ * Must never do anything when it is imported.
+ */
+
+export { configure } from "./config.js";
+export { PageportError } from "./errors.js";
+export { WebSocketListener } from "./listener.js";
+export { session } from "./session.js";

@@ -1,0 +1,260 @@
+/**
+ * The one session of a realm and gateway: it drives the state machine with a clock, carriers and the life of the page.
+ *
+ * Must never give up while somebody listens, and never try so often that it hurts.
+ */
+
+import { attach, end, probe, receive, tick, timeout } from "./attach.js";
+import { WebSocketCarrier } from "./carrier.js";
+import { GATEWAY_UNREACHABLE, HELLO_INVALID, SESSION_CLOSED, SESSION_LOST, UNSUPPORTED, VERSION } from "./codes.js";
+import { configuration, originOf } from "./config.js";
+import { Core, enqueue, open, reply } from "./core.js";
+import { codeOf, PageportError } from "./errors.js";
+import { parseVisit } from "./heads.js";
+import { watch } from "./lifecycle.js";
+import { BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED } from "./limits.js";
+import { stop } from "./receive.js";
+import { finish, reset } from "./send.js";
+import { publish } from "./streams.js";
+import { transmit } from "./transmit.js";
+import { defineHandlers } from "./ws-events.js";
+
+/** @typedef {import("./stream.js").Stream} Stream */
+
+/** @type {Map<string, Session>} */
+const sessions = new Map();
+
+/** The session of this realm with a gateway; it begins with the first call. @param {{ gateway?: string }} [options] */
+export function session({ gateway } = {}) {
+  const origin = originOf(gateway);
+  let found = sessions.get(origin);
+  if (!found || found.readyState === "closed") sessions.set(origin, (found = new Session(origin)));
+  return found;
+}
+
+/**
+ * What keeps a session going.
+ * @typedef {object} Listener
+ * @property {(core: Core) => void} listen there is a session, perhaps still the same
+ * @property {(error: PageportError | undefined, last?: boolean) => void} lost it has ended; or cannot begin, for now
+ * @property {(stream: Stream, visit: import("./heads.js").Visit) => void} visit
+ */
+
+/** Fires `carrierchange` whenever `readyState` and `carrier` change. */
+export class Session extends /** @type {SessionBase} */ (EventTarget) {
+  /** @internal @type {Set<Listener>} */
+  listeners = new Set();
+  /** Those that have a name. @internal @type {Map<string, Listener>} */
+  names = new Map();
+  /** @internal */
+  core = new Core(configuration);
+  /** @type {WebSocketCarrier | undefined} */
+  #carrier;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #retryAt = 0;
+  #failures = 0;
+  #attachedAt = 0;
+  #isPoked = false;
+  #isAsleep = false;
+  #isLeaving = false;
+  #isClosed = false;
+  #shown = "connecting";
+  #life = new AbortController();
+  #arrived = () => {};
+  /** @type {(error?: PageportError) => void} */
+  #over = () => {};
+
+  /** Unreliable messages, `{ flow, bytes }` of at most 1,200 bytes. 64 wait in a direction; then the oldest is dropped. */
+  datagrams = {
+    readable: new ReadableStream(
+      {
+        pull: async (controller) => {
+          while (!this.core.arrived.length) await new Promise((resolve) => (this.#arrived = () => resolve(0)));
+          controller.enqueue(this.core.arrived.shift());
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+    writable: new WritableStream({
+      write: (/** @type {import("./core.js").Datagram} */ datagram) => {
+        enqueue(this.core.leaving, datagram);
+        this.poke();
+      },
+    }),
+  };
+
+  /** @internal @param {string} gateway an origin */
+  constructor(gateway) {
+    super();
+    this.gateway = gateway;
+    /** Resolves after `close()`; rejects when the session ends otherwise. @type {Promise<void>} */
+    this.closed = new Promise((resolve, reject) => {
+      this.#over = (error) => (error ? reject(error) : resolve());
+    });
+    this.closed.catch(() => {});
+    watch(this.#life.signal, (what) => {
+      const now = performance.now();
+      const { carrier } = this.core;
+      this.#isAsleep = what === "sleep";
+      if (what === "leave") this.close();
+      else if (what === "sleep" || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
+      this.#retryAt = 0;
+      probe(this.core, now);
+      this.#run();
+    });
+    this.poke();
+  }
+
+  /** @returns {"connecting" | "open" | "suspended" | "closed"} */
+  get readyState() {
+    const { carrier, session } = this.core;
+    return this.#isClosed ? "closed" : carrier?.phase ? "open" : session ? "suspended" : "connecting";
+  }
+
+  /** What moves bytes right now. */
+  get carrier() {
+    return this.readyState === "open" ? "websocket" : null;
+  }
+
+  /** Cuts the carrier without a word, for demonstrations and tests. The session comes back by itself. */
+  abortCarrier() {
+    this.core.carrier = undefined;
+    this.poke();
+  }
+
+  /** Ends the session, its streams and its listeners. */
+  close() {
+    this.#isLeaving = true;
+    if (this.core.ended < 0) end(this.core, 0, true);
+    this.poke();
+  }
+
+  /**
+   * Opens a stream to the gateway, as soon as the session has begun.
+   * @param {object} head a JSON object that says where the stream goes
+   */
+  async createBidirectionalStream(head) {
+    while (this.readyState === "connecting") await new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
+    return publish(this, this.open(head));
+  }
+
+  /** @internal @param {object} head */
+  open(head) {
+    this.poke();
+    return open(this.core, head, performance.now());
+  }
+
+  /** Something has changed: to be looked at once this turn is over. @internal */
+  poke() {
+    if (!this.#isPoked) queueMicrotask(() => this.#isPoked && this.#run());
+    this.#isPoked = true;
+  }
+
+  #run() {
+    const now = performance.now();
+    const { core } = this;
+    this.#isPoked = false;
+    clearTimeout(this.#timer);
+    tick(core, now);
+    for (const stream of core.touched) {
+      core.touched.delete(stream);
+      if (stream.notify) stream.notify();
+      else if (stream.head) this.#visit(stream);
+    }
+    if (core.arrived.length) this.#arrived();
+
+    let room = 1;
+    for (let message; this.#carrier && (room = this.#carrier.room()) > 0 && (message = transmit(core, now, room)); ) this.#carrier.send(message);
+    let wait = room > 0 ? timeout(core) - now : QUEUE_POLL;
+    if (this.#carrier && (core.carrier?.key !== this.#carrier || core.ended >= 0)) {
+      this.#carrier.close();
+      this.#carrier = undefined;
+      // A carrier that lived was no failure; one that was cut at once is a small one.
+      if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
+      this.#attachedAt = 0;
+      this.#retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
+      if (this.#failures < 2 && !core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
+    }
+    if (core.ended >= 0) this.#end(core);
+    else if (!core.carrier) {
+      wait = this.#isAsleep ? Infinity : this.#retryAt - now;
+      if (wait <= 0) this.#connect();
+    } else if (core.carrier.phase) this.#attachedAt ||= now;
+    if (core.session && core.ended < 0) for (const listener of this.listeners) listener.listen(core);
+    if (wait < Infinity && !this.#isClosed) this.#timer = setTimeout(() => this.#run(), wait);
+    if (this.#shown !== this.readyState) {
+      this.#shown = this.readyState;
+      this.dispatchEvent(new Event("carrierchange"));
+    }
+  }
+
+  #connect() {
+    const { core } = this;
+    try {
+      const carrier = (this.#carrier = new WebSocketCarrier(this.gateway, configuration.WebSocket ?? WebSocket, (message) => {
+        if (message) receive(core, carrier, message, performance.now());
+        else if (carrier.isGone && core.carrier?.key === carrier) core.carrier = undefined;
+        this.poke();
+      }));
+      attach(core, carrier, performance.now());
+    } catch {
+      // Not an address, not allowed here, or no WebSocket at all.
+      end(core, GATEWAY_UNREACHABLE);
+    }
+    this.poke();
+  }
+
+  /** @param {PageportError | undefined} error @param {boolean} [last] */
+  #tell(error, last) {
+    for (const listener of this.listeners) listener.lost(error, last);
+  }
+
+  /** @param {Core} core */
+  #end({ ended, away }) {
+    const error = this.#isLeaving ? undefined : new PageportError(ended || SESSION_CLOSED);
+    // Where another attempt would end the same way.
+    const last = this.#isLeaving || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
+    this.names.clear();
+    this.#tell(error, last);
+    if (last) {
+      this.#isClosed = true;
+      this.#life.abort();
+      this.#over(error);
+    } else {
+      const [from, to] = away ?? [0, BACKOFF / 1000];
+      if (away || ended === SESSION_LOST) this.#retryAt = performance.now() + 1000 * (from + Math.random() * (to - from));
+      this.core = new Core(configuration);
+      this.poke();
+    }
+  }
+
+  /** A visitor, perhaps. @param {Stream} stream */
+  #visit(stream) {
+    const { core } = this;
+    stream.notify = () => {};
+    try {
+      const visit = parseVisit(/** @type {import("./json.js").Json} */ (stream.head));
+      const listener = this.names.get(visit.listener);
+      if (listener) listener.visit(stream, visit);
+      else this.refuse(stream, "ERR_LISTENER_UNKNOWN");
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === UNSUPPORTED) return this.refuse(stream, "ERR_UNSUPPORTED");
+      reset(core, stream, code);
+      stop(core, stream, code);
+    }
+  }
+
+  /** @internal @param {Stream} stream @param {string} error @param {object} [more] */
+  refuse(stream, error, more) {
+    reply(this.core, stream, { error, ...more });
+    finish(this.core, stream);
+    stop(this.core, stream, codeOf({ code: error }));
+    this.poke();
+  }
+}
+
+defineHandlers(Session, "carrierchange");
+
+/** @typedef {{ new (): EventTarget & { oncarrierchange: ((event: Event) => void) | null } }} SessionBase */

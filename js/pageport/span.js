@@ -1,0 +1,55 @@
+/**
+ * Bytes of one direction between two offsets, kept in few blocks however small the pieces were.
+ *
+ * Must never keep much more memory than it has bytes.
+ */
+
+/** From here on a piece is kept as it is instead of being copied into a block. */
+const LARGE = 16_384;
+const BLOCK = 65_536;
+
+/** From one offset of the stream to another. @typedef {{ bytes: Uint8Array, base: number, end: number }} Block */
+
+export class Span {
+  /** The bytes from `start` to `end` are kept. */
+  start = 0;
+  end = 0;
+  /** @type {Block[]} */
+  #blocks = [];
+
+  /** Appends bytes that nobody may change any more. @param {Uint8Array} bytes */
+  push(bytes) {
+    const { length } = bytes;
+    const base = this.end;
+    let tail = this.#blocks.at(-1);
+    this.end += length;
+    // A small piece of a large buffer would keep all of it.
+    if (length >= LARGE && length * 4 >= bytes.buffer.byteLength) this.#blocks.push({ bytes, base, end: this.end });
+    else {
+      if (!tail || this.end - tail.base > tail.bytes.length) {
+        tail = { bytes: new Uint8Array(Math.max(length, Math.min(base - this.start, BLOCK))), base, end: base };
+        this.#blocks.push(tail);
+      }
+      tail.bytes.set(bytes, base - tail.base);
+      tail.end = this.end;
+    }
+  }
+
+  /** A view of at most `max` bytes. @param {number} offset where there are bytes @param {number} max */
+  peek(offset, max) {
+    const { bytes, base, end } = /** @type {Block} */ (this.#blocks.find((block) => block.end > offset));
+    return bytes.subarray(offset - base, Math.min(end, offset + max) - base);
+  }
+
+  /** Lets go of everything below `start`. @param {number} start */
+  drop(start) {
+    this.start = start;
+    while (this.#blocks[0]?.end <= start) this.#blocks.shift();
+  }
+
+  /** Lets go of everything, up to an end that may be new. */
+  skip(end = this.end) {
+    this.start = this.end = end;
+    this.#blocks = [];
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * A stream of the session as WHATWG streams, with real backpressure.
+ *
+ * Must never read ahead of the reader, nor accept a write before the session has.
+ */
+
+import { ABORTED, HEAD_INVALID } from "./codes.js";
+import { codeOf, PageportError } from "./errors.js";
+import { parseReply } from "./heads.js";
+import { WINDOW } from "./limits.js";
+import { hasEnded, read, stop } from "./receive.js";
+import { finish, reset, write } from "./send.js";
+
+/**
+ * @typedef {object} BidirectionalStream
+ * @property {number} id
+ * @property {ReadableStream<Uint8Array<ArrayBuffer>>} readable bytes; reading them is what lets more come
+ * @property {WritableStream<BufferSource>} writable a write settles once the session has accepted its bytes, which may not
+ *   change from then on; close() ends the direction, abort() resets it
+ * @property {Promise<import("./json.js").Json>} reply rejects with the code of a refusal
+ * @property {(code?: number) => void} reset ends both directions at once
+ */
+
+/**
+ * @param {import("./session.js").Session} session
+ * @param {import("./stream.js").Stream} stream
+ * @returns {BidirectionalStream}
+ */
+export function publish(session, stream) {
+  const { core } = session;
+  /** @type {(() => void)[]} */
+  let waiting = [];
+  /** @type {ReadableByteStreamController} */
+  let source;
+  /** @type {WritableStreamDefaultController} */
+  let sink;
+  const changed = () => new Promise((resolve) => waiting.push(/** @type {() => void} */ (resolve)));
+  /** @param {(core: import("./core.js").Core, stream: import("./stream.js").Stream, code: number) => void} how @param {unknown} [why] */
+  const abort = (how, why = ABORTED) => {
+    how(core, stream, codeOf(why));
+    session.poke();
+  };
+
+  const readable = new ReadableStream({
+    type: "bytes",
+    start: (controller) => {
+      source = controller;
+    },
+    async pull() {
+      for (;;) {
+        const request = source.byobRequest;
+        const view = request?.view;
+        const bytes = read(core, stream, view?.byteLength ?? WINDOW, performance.now());
+        session.poke();
+        if (bytes) {
+          if (view) {
+            new Uint8Array(view.buffer, view.byteOffset).set(bytes);
+            return request.respond(bytes.length);
+          }
+          return source.enqueue(bytes.slice());
+        }
+        if (stream.failed >= 0 || stream.stopped >= 0) return;
+        if (hasEnded(stream)) {
+          source.close();
+          return request?.respond(0);
+        }
+        await changed();
+      }
+    },
+    cancel: (reason) => abort(stop, reason),
+  });
+  const writable = new WritableStream({
+    start(controller) {
+      sink = controller;
+      // Not abort(): it waits for the write that waits for credit.
+      sink.signal.onabort = () => abort(reset, sink.signal.reason);
+    },
+    async write(chunk) {
+      let bytes = ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
+      while (stream.reset < 0 && (bytes = bytes.subarray(write(core, stream, bytes))).length) {
+        session.poke();
+        await changed();
+      }
+      session.poke();
+      if (stream.reset >= 0) throw new PageportError(stream.reset);
+    },
+    close: () => abort(finish),
+  });
+  const reply = new Promise((resolve, reject) => {
+    (stream.notify = () => {
+      if (stream.failed >= 0) source.error(new PageportError(stream.failed));
+      if (stream.reset >= 0) sink.error(new PageportError(stream.reset));
+      for (const wake of waiting.splice(0)) wake();
+      if (stream.head) {
+        try {
+          const answer = parseReply(stream.head);
+          if ("error" in answer) throw new PageportError(/** @type {string} */ (answer.error), /** @type {string} */ (answer.message));
+          resolve(answer);
+        } catch (error) {
+          reject(error);
+        }
+      } else if (hasEnded(stream) || stream.failed + stream.stopped >= -1) {
+        reject(new PageportError(hasEnded(stream) && stream.failed < 0 ? HEAD_INVALID : Math.max(stream.failed, stream.stopped)));
+      }
+    })();
+  });
+  // Whoever does not ask for the reply does not care how it fails.
+  reply.catch(() => {});
+
+  return {
+    id: stream.id,
+    readable,
+    writable,
+    reply,
+    reset(code) {
+      abort(stop, code);
+      abort(reset, code);
+      stream.failed = Math.max(stream.failed, stream.stopped);
+    },
+  };
+}

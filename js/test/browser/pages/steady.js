@@ -1,0 +1,79 @@
+// In a page: a listener that echoes, and a diary of what happened to the page and to its session.
+
+/** @type {{ at: number, what: string }[]} */
+const diary = [];
+const note = (/** @type {string} */ what) => diary.push({ at: Math.round(performance.now()), what });
+let listening = 0;
+let longest = 0;
+let module;
+let listener;
+
+for (const [target, type] of /** @type {[EventTarget, string][]} */ ([
+  [document, "visibilitychange"], [document, "freeze"], [document, "resume"], [window, "pagehide"], [window, "pageshow"],
+])) {
+  target.addEventListener(type, (event) => {
+    const persisted = "persisted" in event ? ` persisted=${event.persisted}` : "";
+    note(`${type}${type === "visibilitychange" ? ` ${document.visibilityState}` : persisted}`);
+    // For the page that may come after this one at its address.
+    if (type === "pagehide") sessionStorage.setItem("kept", String(/** @type {PageTransitionEvent} */ (event).persisted));
+  });
+}
+
+// How slowly timers run here, for the record.
+let last = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  longest = Math.max(longest, now - last);
+  last = now;
+}, 100);
+
+/** @param {string} gateway its origin */
+export async function listen(gateway) {
+  module = await import(`${gateway}/pageport.js`);
+  const session = module.session();
+  session.addEventListener("carrierchange", () => note(`session ${session.readyState}`));
+  listener = new module.WebSocketListener();
+  listener.onconnection = ({ socket }) => {
+    socket.onmessage = ({ data }) => socket.send(data);
+    socket.onclose = ({ code, wasClean }) => note(`visitor closed ${code} ${wasClean ? "clean" : "unclean"}`);
+  };
+  listener.addEventListener("error", ({ error }) => note(`error ${error.code}`));
+  await new Promise((resolve) => {
+    listener.addEventListener("listening", () => (listening++, note("listening"), resolve(undefined)));
+  });
+  return { url: listener.url, pathUrl: listener.pathUrl };
+}
+
+/** What the page knows of itself by now. `times` it has begun to listen, and the longest pause between two timers. */
+export function state() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  const { notRestoredReasons: reasons } = /** @type {any} */ (navigation);
+  return {
+    diary,
+    now: Math.round(performance.now()),
+    state: module ? module.session().readyState : "none",
+    url: listener?.url ?? "",
+    times: listening,
+    hidden: document.hidden,
+    kept: sessionStorage.getItem("kept"),
+    longest: Math.round(longest),
+    // Chromium says why a page was not kept; null if it was, or was never asked to be.
+    reasons: reasons ? JSON.stringify(reasons) : String(reasons),
+  };
+}
+
+/** Resolves when the session has been (re)attached, at once if it is. @param {number} ms at most */
+export function attached(ms) {
+  const session = module.session();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms, false);
+    const look = () => {
+      if (session.readyState !== "open") return;
+      clearTimeout(timer);
+      session.removeEventListener("carrierchange", look);
+      resolve(true);
+    };
+    session.addEventListener("carrierchange", look);
+    look();
+  });
+}

@@ -1,0 +1,32 @@
+// A web site for tests that has nothing to do with the gateway: blank pages, and the scripts in `pages/`, at one port that
+// is two origins.
+
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+
+const BLANK = "<!doctype html><html lang=en><meta charset=utf-8><title>Blank</title>";
+
+/** @returns {Promise<{ local: string, other: string, close: () => void }>} the origins `http://localhost` and `http://127.0.0.1` */
+export async function startSite() {
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://site");
+    const script = /^\/pages\/([a-z-]+\.js)$/.exec(pathname)?.[1];
+    if (script) {
+      const text = await readFile(new URL(`pages/${script}`, import.meta.url)).catch(() => undefined);
+      response.setHeader("content-type", "text/javascript; charset=utf-8");
+      response.writeHead(text ? 200 : 404).end(text);
+    } else {
+      response.setHeader("content-type", "text/html; charset=utf-8");
+      // An empty icon, so that browsers do not ask for one.
+      response.end(`${BLANK}<link rel=icon href="data:,"><p>${pathname.replace(/[^\w/-]/g, "")}`);
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    local: `http://localhost:${port}`,
+    other: `http://127.0.0.1:${port}`,
+    close: () => (server.close(), server.closeAllConnections()),
+  };
+}

@@ -1,0 +1,140 @@
+/** How a session comes back: after failures, and with the life of its page. Node has no such events, so this file brings its own. */
+
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { configure, session } from "../pageport/index.js";
+import * as wire from "../pageport/wire.js";
+import { Network, next, until } from "./session-network.js";
+
+const page = new EventTarget();
+globalThis.addEventListener = page.addEventListener.bind(page);
+globalThis.document = /** @type {any} */ ({ hidden: false });
+
+let gateways = 0;
+/** @type {import("../pageport/session.js").Session[]} */
+const begun = [];
+
+/** A session that is attached. @param {Network} network */
+async function begin(network) {
+  configure({ WebSocket: network.WebSocket });
+  const one = session({ gateway: `http://life-${++gateways}.test` });
+  begun.push(one);
+  await until(() => one.core.carrier?.phase === wire.ATTACHED);
+  return one;
+}
+
+afterEach(() => begun.splice(0).forEach((one) => one.close()));
+
+/** @param {string} type @param {object} [fields] */
+const fire = (type, fields) => page.dispatchEvent(Object.assign(new Event(type), fields));
+
+test("the first retry comes at once", async () => {
+  const network = new Network();
+  const one = await begin(network);
+  // It was no short life.
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  const cut = performance.now();
+  network.cut();
+  await next(one, "carrierchange");
+  assert.equal(one.readyState, "suspended");
+  await next(one, "carrierchange");
+  assert.equal(one.readyState, "open");
+  assert.ok(performance.now() - cut < 200, `${performance.now() - cut} ms`);
+});
+
+test("pauses grow, with jitter, and an event of the page ends them", async (t) => {
+  const network = new Network();
+  const one = await begin(network);
+  const random = t.mock.method(Math, "random", () => 0.999);
+  network.isUp = false;
+  const start = performance.now();
+  network.cut();
+  await until(() => network.sockets.length >= 4);
+  // At once or almost, then 250 and 500 ms: this one carrier had lived for a moment only.
+  const took = performance.now() - start;
+  assert.ok(took > 700 && took < 3000, `${took} ms`);
+  random.mock.restore();
+  const tries = network.sockets.length;
+  network.isUp = true;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(network.sockets.length, tries);
+  fire("online");
+  await next(one, "carrierchange");
+  assert.equal(one.readyState, "open");
+  assert.ok(performance.now() - start - took < 500);
+});
+
+for (const type of ["online", "visibilitychange", "pageshow", "resume"]) {
+  test(`${type} makes the page ask whether its carrier still works`, async () => {
+    const network = new Network();
+    const one = await begin(network);
+    fire(type);
+    await until(() => network.count(wire.PING) === 1);
+    await until(() => one.core.carrier?.pinged === -1);
+    assert.equal(network.sockets.length, 1);
+  });
+}
+
+test("a hidden page does not ask", async () => {
+  const network = new Network();
+  await begin(network);
+  document.hidden = true;
+  fire("visibilitychange");
+  document.hidden = false;
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(network.count(wire.PING), 0);
+});
+
+test("a carrier that does not answer is replaced after five seconds", async () => {
+  const network = new Network();
+  const one = await begin(network);
+  network.isDeaf = true;
+  fire("online");
+  await until(() => network.count(wire.PING) === 1);
+  const pinged = performance.now();
+  await next(one, "carrierchange");
+  const took = performance.now() - pinged;
+  assert.equal(one.readyState, "suspended");
+  assert.ok(took > 4900 && took < 6500, `${took} ms`);
+  network.isDeaf = false;
+  await next(one, "carrierchange");
+  assert.equal(one.readyState, "open");
+});
+
+test("pagehide ends the session, unless the page is kept", async () => {
+  const network = new Network();
+  const one = await begin(network);
+  fire("pagehide", { persisted: false });
+  assert.equal(one.readyState, "closed");
+  await one.closed;
+  await until(() => network.count(wire.CLOSE) === 1);
+});
+
+for (const [sleep, wake, fields] of [["freeze", "resume", {}], ["pagehide", "pageshow", { persisted: true }]]) {
+  test(`${sleep} lets go of the carrier, ${wake} brings it back`, async () => {
+    const network = new Network();
+    const one = await begin(network);
+    const { readable, writable } = await one.createBidirectionalStream({ connect: "echo" });
+    fire(sleep, fields);
+    assert.equal(one.readyState, "suspended");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(network.sockets.length, 1, "a sleeping page tries nothing");
+    assert.equal(network.last.readyState, 3);
+    fire(wake, fields);
+    await until(() => one.readyState === "open");
+    const writer = writable.getWriter();
+    await writer.write(Uint8Array.of(7));
+    assert.deepEqual((await readable.getReader().read()).value, Uint8Array.of(7));
+  });
+}
+
+test("a session that ended does not react to its page any more", async () => {
+  const network = new Network();
+  const one = await begin(network);
+  one.close();
+  await one.closed;
+  fire("online");
+  fire("pageshow");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(network.sockets.length, 1);
+});
