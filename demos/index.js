@@ -1,0 +1,39 @@
+// The front page: shows what the gateway says about itself. Must never show more than that, nor guess.
+
+const SERVICES = { "listen:websocket": "WebSocket listeners" };
+
+const facts = document.getElementById("facts");
+const state = document.getElementById("facts-state");
+
+try {
+  const response = await fetch("/.well-known/pageport");
+  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+  show(await response.json());
+  state.hidden = true;
+} catch (error) {
+  state.textContent = `The gateway did not answer: ${error.message}.`;
+} finally {
+  facts.removeAttribute("aria-busy");
+}
+
+function show({ version, base, carriers, services, module, limits }) {
+  add("Protocol", version && `version ${version}`);
+  add("Address", location.origin);
+  add("Names under", base && `*.${base}`);
+  for (const { kind, url } of carriers ?? []) add(`Carrier ${kind}`, url, true);
+  add("Offers", services?.map((name) => SERVICES[name] ?? name).join(", "));
+  add("Module", module, true);
+  add("Streams", limits?.streams && `${limits.streams.toLocaleString("en")} at once for a session`);
+  add("Listeners", limits?.listeners && `${limits.listeners} for a session`);
+  add("Patience", limits?.lease && `a session without a network is kept for ${limits.lease} s`);
+}
+
+function add(name, value, code = false) {
+  if (!value) return;
+  const term = document.createElement("dt");
+  const description = document.createElement("dd");
+  term.textContent = name;
+  const text = code ? description.appendChild(document.createElement("code")) : description;
+  text.textContent = value;
+  facts.append(term, description);
+}
