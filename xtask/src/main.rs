@@ -3,13 +3,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`test`], [`phase`], [`tally`] | the test command: phases in order, seconds, the closing line |
-//! | [`setup`], [`python`], [`tidy`], [`suites`], [`fuzz`] | what the phases do |
+//! | [`setup`], [`python`], [`tidy`], [`suites`], [`fuzz`], [`autobahn`] | what the phases do |
 //! | [`show`] | one proof per file, from outside, against the release binary |
 //! | [`child`], [`process`], [`paths`], [`failure`] | child processes, /proc, where things are, how it ends |
 //!
 //! Nothing here is part of the product, and no product crate may be linked into it: a check must not share code with
 //! what it checks.
 
+mod autobahn;
 mod child;
 mod failure;
 mod fuzz;

@@ -12,7 +12,6 @@ pub(crate) fn plain() -> Outcome<PathBuf> {
 }
 
 /// The interpreter of the environment that the Autobahn test suite needs; made by whoever asks first.
-#[expect(dead_code, reason = "for the conformance phase and its proof")]
 pub(crate) fn autobahn() -> Outcome<PathBuf> {
     environment("py-autobahn", "requirements-autobahn.txt")
 }

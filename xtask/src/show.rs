@@ -2,6 +2,7 @@
 //! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
 
 mod l1;
+mod l3;
 mod readme;
 mod report;
 mod tools;
@@ -20,6 +21,7 @@ struct Proof {
 #[rustfmt::skip]
 const PROOFS: &[Proof] = &[
     Proof { id: "L1", title: "a fresh clone works with the README's two commands", run: l1::run },
+    Proof { id: "L3", title: "the Autobahn test suite passes against a page in Chromium", run: l3::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Outcome};
 use crate::phase::Phase;
 use crate::tally::Tally;
-use crate::{fuzz, setup, suites, tidy};
+use crate::{autobahn, fuzz, setup, suites, tidy};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ const PHASES: &[Phase] = &[
     Phase { name: "fuzz",    about: "every fuzz target for 20 s, and the control",         run: fuzz::phase },
     Phase { name: "release", about: "the release binary",                                  run: suites::release },
     Phase { name: "browser", about: "node --test js/test/browser: Chromium and Firefox",   run: suites::browser },
+    Phase { name: "autobahn", about: "the Autobahn test suite, a sample of it and controls", run: autobahn::phase },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
