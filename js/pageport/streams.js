@@ -15,8 +15,8 @@ import { finish, reset, write } from "./send.js";
  * @typedef {object} BidirectionalStream
  * @property {number} id
  * @property {ReadableStream<Uint8Array<ArrayBuffer>>} readable bytes; reading them is what lets more come
- * @property {WritableStream<BufferSource>} writable a write settles once the session has accepted its bytes, which may not
- *   change from then on; close() ends the direction, abort() resets it
+ * @property {WritableStream<BufferSource>} writable a write settles once the session has accepted its bytes; close() ends the
+ *   direction, abort() resets it
  * @property {Promise<import("./json.js").Json>} reply rejects with the code of a refusal
  * @property {(code?: number) => void} reset ends both directions at once
  */
@@ -76,7 +76,8 @@ export function publish(session, stream) {
       sink.signal.onabort = () => abort(reset, sink.signal.reason);
     },
     async write(chunk) {
-      let bytes = ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
+      // A copy: the session keeps it for as long as the peer may need it again.
+      let bytes = (ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk)).slice();
       while (stream.reset < 0 && (bytes = bytes.subarray(write(core, stream, bytes))).length) {
         session.poke();
         await changed();

@@ -49,7 +49,7 @@ test("pauses grow, with jitter, and an event of the page ends them", async (t) =
   network.isUp = false;
   const start = performance.now();
   network.cut();
-  await until(() => network.sockets.length >= 4);
+  await until(() => network.sockets.length === 4 && network.last.readyState === 3);
   // At once or almost, then 250 and 500 ms: this one carrier had lived for a moment only.
   const took = performance.now() - start;
   assert.ok(took > 700 && took < 3000, `${took} ms`);

@@ -3,6 +3,10 @@
 
 mod l1;
 mod l3;
+mod l4;
+mod l5;
+mod l6;
+mod probe;
 mod readme;
 mod report;
 mod tools;
@@ -22,6 +26,9 @@ struct Proof {
 const PROOFS: &[Proof] = &[
     Proof { id: "L1", title: "a fresh clone works with the README's two commands", run: l1::run },
     Proof { id: "L3", title: "the Autobahn test suite passes against a page in Chromium", run: l3::run },
+    Proof { id: "L4", title: "cuts at random bytes lose, double and reorder nothing", run: l4::run },
+    Proof { id: "L5", title: "whoever stops reading costs no memory and no sibling", run: l5::run },
+    Proof { id: "L6", title: "a million streams leave nothing, hostile sessions kill nothing", run: l6::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pageport_link::Budget;
+use pageport_link::{Budget, Level, SessionState};
 use pageport_proto::Code;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -184,7 +184,13 @@ async fn drain(shared: &Shared) {
     let sessions = shared.sessions.all();
     tracing::info!(sessions = sessions.len(), ?limit, "draining");
     for entry in &sessions {
-        entry.session.go_away(limit, Code::ERR_GOING_AWAY, RETRY_AFTER);
+        match entry.session.state() {
+            // It cannot come back any more: nobody is let in while this drains.
+            SessionState::Parked { .. } | SessionState::Connecting => entry.session.close(Code::ERR_GOING_AWAY, ""),
+            SessionState::Attached | SessionState::Closed(_) => {
+                entry.session.go_away(limit, Code::ERR_GOING_AWAY, RETRY_AFTER);
+            }
+        }
     }
     let deadline = Instant::now() + limit + FAREWELL;
     for entry in &sessions {

@@ -11,6 +11,8 @@ use serde_json::Value;
 const LAYERS: &[&str] = &["pageport-proto", "pageport-link", "pageport-gateway", "pageport"];
 const TESTKIT: &str = "pageport-testkit";
 const TOOLS: &str = "xtask";
+/// Measures a running gateway from outside, for proofs; nothing may depend on it.
+const PROBE: &str = "pageport-probe";
 
 /// What would bring sockets, clocks or randomness into the wire.
 const NOT_IN_PROTO: &[&str] =
@@ -112,10 +114,13 @@ fn wrong(package: &str, dependency: &Dependency) -> Option<&'static str> {
     if package == TOOLS && (rank(name).is_some() || name == TESTKIT) {
         return Some("a check must not share code with what it checks");
     }
+    if name == PROBE {
+        return Some("the probe is a program, not a library");
+    }
     if dependency.for_tests {
         return None;
     }
-    if name == TESTKIT {
+    if name == TESTKIT && package != PROBE {
         return Some("the test kit is for tests");
     }
     if package == LAYERS[0] && NOT_IN_PROTO.contains(&name) {

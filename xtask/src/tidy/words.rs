@@ -15,7 +15,8 @@ struct Rule {
 
 const ANY: fn(&Source) -> bool = |_| true;
 const RUST: fn(&Source) -> bool = Source::is_rust;
-const JS: fn(&Source) -> bool = Source::is_javascript;
+/// In the module itself these are ordinary methods.
+const JS: fn(&Source) -> bool = |source| source.is_javascript() && !source.path.starts_with("js/pageport/");
 const PATH: &str = "an absolute path of one machine";
 const LATER: &str = "work put off: do it, or open an issue";
 const LEFT_OUT: &str = "a test that is not run proves nothing";

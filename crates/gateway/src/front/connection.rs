@@ -52,12 +52,17 @@ pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
 }
 
 async fn serve(connection: Arc<Connection>, stream: TcpStream) {
+    // A connection that says nothing gets no parser and no buffers.
+    let timeout = connection.shared.policy.load().limits.header_timeout;
+    if !matches!(tokio::time::timeout(timeout, stream.readable()).await, Ok(Ok(()))) {
+        return;
+    }
     let mut http = http1::Builder::new();
     {
         let policy = connection.shared.policy.load();
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         http.timer(TokioTimer::new())
-            .header_read_timeout(policy.limits.header_timeout)
+            .header_read_timeout(timeout)
             .max_headers(size(policy.limits.headers + SLACK_HEADERS))
             .max_buf_size(size(policy.limits.header_bytes + SLACK_BYTES));
     }
@@ -82,5 +87,7 @@ async fn serve(connection: Arc<Connection>, stream: TcpStream) {
 /// The bare socket behind an upgrade, and what was read of it already: nothing stands in the way of bytes from here on.
 pub(crate) fn socket(upgraded: Upgraded) -> Option<(TcpStream, Bytes)> {
     let parts = upgraded.downcast::<TokioIo<StrictHead>>().ok()?;
-    Some((parts.io.into_inner().into_inner(), parts.read_buf))
+    // A slice, be it empty, would keep hyper's whole buffer for as long as the visitor stays.
+    let read_ahead = Bytes::copy_from_slice(&parts.read_buf);
+    Some((parts.io.into_inner().into_inner(), read_ahead))
 }

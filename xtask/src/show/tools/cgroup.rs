@@ -25,9 +25,9 @@ impl MemoryGroup {
         Ok(group)
     }
 
-    /// Counts what the process allocates from now on.
-    pub(crate) fn add(&self, pid: u32) -> Outcome {
-        self.write("cgroup.procs", u64::from(pid))
+    /// A process that writes its id into this file belongs to the group from then on.
+    pub(crate) fn procs(&self) -> PathBuf {
+        self.dir.join("cgroup.procs")
     }
 
     /// The most that was in use at any moment, in bytes.

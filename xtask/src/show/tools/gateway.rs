@@ -1,10 +1,14 @@
 //! The release binary, running as a development gateway on a free port. It ends with the value that stands for it.
 
+use super::cgroup::MemoryGroup;
 use crate::failure::{About, Outcome, failed};
-use crate::{child, process, suites};
+use crate::{child, suites};
 use serde_json::Value;
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -22,7 +26,28 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// `args` come behind `dev --json --listen 127.0.0.1:0`.
     pub(crate) fn start(args: &[&str]) -> Outcome<Self> {
-        let mut command = child::command(suites::release_binary()?);
+        Self::ready(child::command(suites::release_binary()?), args)
+    }
+
+    /// The same inside a group from its first byte on, so that it knows of the group's limit.
+    pub(crate) fn start_in(group: &MemoryGroup, args: &[&str]) -> Outcome<Self> {
+        let mut command = child::command("sh");
+        command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(group.procs()).arg(suites::release_binary()?);
+        Self::ready(command, args)
+    }
+
+    /// What programs on this machine authenticate with.
+    pub(crate) fn token(&self) -> Outcome<String> {
+        let directory = match std::env::var_os("XDG_RUNTIME_DIR") {
+            Some(runtime) => PathBuf::from(runtime).join("pageport"),
+            None => PathBuf::from(format!("/tmp/pageport-{}", fs::metadata("/proc/self").about("/proc/self")?.uid())),
+        };
+        let port = self.url.rsplit(':').next().unwrap_or_default();
+        let path = directory.join(format!("dev-{port}.token"));
+        Ok(fs::read_to_string(&path).about(path.display())?.trim().to_owned())
+    }
+
+    fn ready(mut command: Command, args: &[&str]) -> Outcome<Self> {
         command.args(["dev", "--json", "--listen", "127.0.0.1:0"]).args(args).stdout(Stdio::piped());
         let mut child = command.spawn().about("pageport dev")?;
         let stdout = child.stdout.take().ok_or_else(|| failed("no stdout"))?;
@@ -49,9 +74,6 @@ impl Gateway {
         self.child.id()
     }
 
-    pub(crate) fn memory(&self) -> Outcome<process::Memory> {
-        process::memory(self.pid())
-    }
 }
 
 impl Drop for Gateway {

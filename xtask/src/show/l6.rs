@@ -1,0 +1,33 @@
+//! L6: a million streams leave nothing behind, and two thousand hostile sessions do not get a small gateway killed.
+
+use super::probe;
+use super::report::Report;
+use super::tools::{cgroup::MemoryGroup, gateway::Gateway};
+use crate::failure::{Outcome, failed};
+
+/// What the hostile sessions try to exceed.
+const MEMORY: u64 = 256 << 20;
+
+pub(super) fn run(report: &Report) -> Outcome {
+    probe::run("churn", &Gateway::start(&[])?)?;
+
+    let group = MemoryGroup::new("hostile", MEMORY)?;
+    let gateway = Gateway::start_in(&group, &[])?;
+    let attack = probe::run("hostile", &gateway);
+    report.fact(&[("group_limit_bytes", &MEMORY), ("group_peak_bytes", &group.peak()?), ("kills", &group.kills()?)]);
+    if group.kills()? > 0 {
+        return Err(failed("the kernel killed the gateway"));
+    }
+    attack?;
+    drop(gateway);
+
+    // The group does kill: otherwise surviving in it would mean nothing.
+    let control = MemoryGroup::new("control", MEMORY / 16)?;
+    let killed = probe::allocate(&control, MEMORY / 8)?;
+    report.fact(&[("control", &"a program that takes twice the limit"), ("killed", &killed)]);
+    if !killed {
+        return Err(failed("the control group kills nobody"));
+    }
+    report.elapsed();
+    Ok(())
+}
