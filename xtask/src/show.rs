@@ -2,10 +2,13 @@
 //! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
 
 mod l1;
+mod l10;
+mod l2;
 mod l3;
 mod l4;
 mod l5;
 mod l6;
+mod l7;
 mod probe;
 mod readme;
 mod report;
@@ -25,10 +28,13 @@ struct Proof {
 #[rustfmt::skip]
 const PROOFS: &[Proof] = &[
     Proof { id: "L1", title: "a fresh clone works with the README's two commands", run: l1::run },
+    Proof { id: "L2", title: "ordinary clients talk to a page in either browser", run: l2::run },
     Proof { id: "L3", title: "the Autobahn test suite passes against a page in Chromium", run: l3::run },
     Proof { id: "L4", title: "cuts at random bytes lose, double and reorder nothing", run: l4::run },
     Proof { id: "L5", title: "whoever stops reading costs no memory and no sibling", run: l5::run },
     Proof { id: "L6", title: "a million streams leave nothing, hostile sessions kill nothing", run: l6::run },
+    Proof { id: "L7", title: "a hidden, frozen or restored tab keeps its session, or says why not", run: l7::run },
+    Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

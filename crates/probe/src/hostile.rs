@@ -77,7 +77,10 @@ pub(crate) async fn run(place: &Place) -> Outcome {
         ("rss_kib", &place.rss()?),
         ("rss_kib_peak", &place.peak()?),
     ]);
-    demand(opened + refused >= SESSIONS * 9 / 10, "nearly all hostile sessions came through or were refused")?;
+    demand(
+        opened + refused >= SESSIONS * 9 / 10,
+        "nearly all hostile sessions came through or were refused",
+    )?;
     demand(opened > SESSIONS / 8, "enough hostile sessions were attached to prove anything")?;
     demand(trips.len() > 50, "the good visitor was served all the time")?;
     demand(served > 0, "new visitors were served meanwhile")
@@ -145,7 +148,8 @@ impl Attacker {
         let hello = Hello { session: None, n: 1, limits, features: Vec::new(), credential: None };
         send(&mut stream, &[Frame::Hello(hello.to_payload().into())]).await?;
         if self.kind != 4 {
-            send(&mut stream, &[Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })]).await?;
+            send(&mut stream, &[Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })])
+                .await?;
         }
         let mut buffer = BytesMut::new();
         loop {
@@ -197,12 +201,20 @@ impl Attacker {
             // Wants answers and never reads them.
             3 => (0..200).map(|_| Frame::Ping(*b"answer!!")).collect(),
             // Never ends its RESUME.
-            4 => vec![Frame::Resume(Resume { end: false, highest: 0, entries: (0..128).map(|at| entry(turn * 128 + at)).collect() })],
+            4 => vec![Frame::Resume(Resume {
+                end: false,
+                highest: 0,
+                entries: (0..128).map(|at| entry(turn * 128 + at)).collect(),
+            })],
             // A flood of small frames for a stream that is long over.
             _ => {
-                let mut frames = vec![data(1, 0, b"\x02{}"), Frame::Reset { stream: id(1), code: pageport_proto::Code::ERR_ABORTED, last: 3 }];
+                let mut frames = vec![
+                    data(1, 0, b"\x02{}"),
+                    Frame::Reset { stream: id(1), code: pageport_proto::Code::ERR_ABORTED, last: 3 },
+                ];
                 frames.truncate(if turn == 0 { 2 } else { 0 });
-                frames.extend((0..200).map(|_| Frame::Ack(vec![Ack { stream: id(1), received: 0, limit: 0 }])));
+                frames
+                    .extend((0..200).map(|_| Frame::Ack(vec![Ack { stream: id(1), received: 0, limit: 0 }])));
                 frames
             }
         }

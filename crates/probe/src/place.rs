@@ -18,7 +18,12 @@ impl Place {
         let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
         let url = get("GATEWAY")?;
         let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default().parse()?;
-        Ok(Place { url, token: get("TOKEN")?, address: SocketAddr::from(([127, 0, 0, 1], port)), pid: get("PID")?.parse()? })
+        Ok(Place {
+            url,
+            token: get("TOKEN")?,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            pid: get("PID")?.parse()?,
+        })
     }
 
     pub(crate) fn host(&self) -> String {

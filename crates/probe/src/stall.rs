@@ -30,6 +30,7 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     report("page_stops_reading", place, held)
 }
 
+#[derive(Clone, Copy)]
 struct Held {
     before: u64,
     stalled: u64,

@@ -18,7 +18,11 @@ pub(crate) async fn visit(place: &Place, name: &str) -> Outcome<TcpStream> {
     );
     stream.write_all(request.as_bytes()).await?;
     let answer = answer(&mut stream).await?;
-    if answer.starts_with("HTTP/1.1 101 ") { Ok(stream) } else { Err(answer.lines().next().unwrap_or("").into()) }
+    if answer.starts_with("HTTP/1.1 101 ") {
+        Ok(stream)
+    } else {
+        Err(answer.lines().next().unwrap_or("").into())
+    }
 }
 
 /// Reads the head of an HTTP answer, and not a byte more.

@@ -14,7 +14,11 @@ pub(super) fn run(report: &Report) -> Outcome {
     let group = MemoryGroup::new("hostile", MEMORY)?;
     let gateway = Gateway::start_in(&group, &[])?;
     let attack = probe::run("hostile", &gateway);
-    report.fact(&[("group_limit_bytes", &MEMORY), ("group_peak_bytes", &group.peak()?), ("kills", &group.kills()?)]);
+    report.fact(&[
+        ("group_limit_bytes", &MEMORY),
+        ("group_peak_bytes", &group.peak()?),
+        ("kills", &group.kills()?),
+    ]);
     if group.kills()? > 0 {
         return Err(failed("the kernel killed the gateway"));
     }

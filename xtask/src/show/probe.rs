@@ -16,7 +16,11 @@ pub(super) fn run(scenario: &str, gateway: &Gateway) -> Outcome {
             .env("TOKEN", gateway.token()?)
             .env("PID", gateway.pid().to_string()),
     )?;
-    if finished.status.success() { Ok(()) } else { Err(failed(format!("probe {scenario}: {}", finished.status))) }
+    if finished.status.success() {
+        Ok(())
+    } else {
+        Err(failed(format!("probe {scenario}: {}", finished.status)))
+    }
 }
 
 /// The release build of a program of this workspace.
@@ -32,7 +36,9 @@ pub(super) fn build(package: &str, program: &str) -> Outcome<PathBuf> {
 
 /// Whether a program that takes so many bytes inside the group is killed.
 pub(super) fn allocate(group: &MemoryGroup, bytes: u64) -> Outcome<bool> {
-    let script = format!("import os,sys\nopen(sys.argv[1],'w').write(str(os.getpid()))\nx=bytearray({bytes})\nx[::4096]=b'1'*len(x[::4096])");
+    let script = format!(
+        "import os,sys\nopen(sys.argv[1],'w').write(str(os.getpid()))\nx=bytearray({bytes})\nx[::4096]=b'1'*len(x[::4096])"
+    );
     let status = child::command("/usr/bin/python3")
         .args(["-c", &script])
         .arg(group.procs())

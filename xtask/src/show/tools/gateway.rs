@@ -32,7 +32,10 @@ impl Gateway {
     /// The same inside a group from its first byte on, so that it knows of the group's limit.
     pub(crate) fn start_in(group: &MemoryGroup, args: &[&str]) -> Outcome<Self> {
         let mut command = child::command("sh");
-        command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(group.procs()).arg(suites::release_binary()?);
+        command
+            .args(["-c", "echo $$ > \"$0\" && exec \"$@\""])
+            .arg(group.procs())
+            .arg(suites::release_binary()?);
         Self::ready(command, args)
     }
 
@@ -40,7 +43,10 @@ impl Gateway {
     pub(crate) fn token(&self) -> Outcome<String> {
         let directory = match std::env::var_os("XDG_RUNTIME_DIR") {
             Some(runtime) => PathBuf::from(runtime).join("pageport"),
-            None => PathBuf::from(format!("/tmp/pageport-{}", fs::metadata("/proc/self").about("/proc/self")?.uid())),
+            None => PathBuf::from(format!(
+                "/tmp/pageport-{}",
+                fs::metadata("/proc/self").about("/proc/self")?.uid()
+            )),
         };
         let port = self.url.rsplit(':').next().unwrap_or_default();
         let path = directory.join(format!("dev-{port}.token"));
@@ -73,7 +79,6 @@ impl Gateway {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
-
 }
 
 impl Drop for Gateway {
