@@ -10,9 +10,8 @@ import { codeOf, fail, PageportError } from "./errors.js";
 import { decode, encodeJson } from "./frames.js";
 import { parseWelcome } from "./heads.js";
 import { ATTEMPT, PROBE, SILENCE, SKIPPED as SKIPPED_MAX } from "./limits.js";
-import { onData, onReset } from "./receive.js";
-import { onResume, snapshot } from "./resume.js";
-import { onAck, reset } from "./send.js";
+import { onData } from "./receive.js";
+import { onResume, onStatus, snapshot } from "./resume.js";
 import { ints } from "./varint.js";
 import {
   ACK, ATTACHED, CLOSE, DATA, DATAGRAM, DETACH, GOAWAY, GREETING, HELLO, PING, PONG, RESET, RESUME, RESUMING, SKIPPED, STOP, WELCOME,
@@ -99,29 +98,37 @@ function apply(core, carrier, [type, a, b, c, d, e]) {
     case CLOSE:
       return end(core, a);
   }
-  const isLink = type === PING || type === PONG;
-  if (type === HELLO || (isLink ? !carrier.phase : carrier.phase !== (type === WELCOME ? GREETING : type === RESUME ? RESUMING : ATTACHED))) fail(ATTACH_ORDER);
-  if (type === PING) carrier.pong = a;
-  if (type === PONG && carrier.pinged >= 0) {
-    core.rtt = core.now - carrier.pinged;
-    carrier.pinged = -1;
-  }
-  if (type === WELCOME) welcome(core, carrier, a);
-  if (type === RESUME) onResume(core, carrier, a, b, c);
-  if (type === DATAGRAM) enqueue(core.arrived, { flow: a, bytes: b });
-  if (type === GOAWAY) {
-    core.away = [d, e];
-    core.streams.forEach((stream) => stream.id % 2 === core.side && stream.id > a && abandon(core, stream, GOING_AWAY));
-  }
-  for (const [id, received, limit] of type === ACK ? a : type === DATA || type === RESET || type === STOP ? [[a]] : []) {
-    const stream = see(core, id);
-    if (stream) {
-      if (type === ACK) onAck(core, stream, received, limit);
-      if (type === DATA) onData(core, stream, b, c, d);
-      if (type === RESET) onReset(core, stream, b, c);
-      if (type === STOP) reset(core, stream, b);
+  const isPing = type === PING || type === PONG;
+  if (isPing ? !carrier.phase : carrier.phase !== (type === WELCOME ? GREETING : type === RESUME ? RESUMING : ATTACHED)) fail(ATTACH_ORDER);
+  switch (type) {
+    case WELCOME:
+      return welcome(core, carrier, a);
+    case RESUME:
+      return onResume(core, carrier, a, b, c);
+    case PING:
+      carrier.pong = a;
+      return;
+    case PONG:
+      if (carrier.pinged >= 0) core.rtt = core.now - carrier.pinged;
+      carrier.pinged = -1;
+      return;
+    case ACK:
+      return onStatus(core, a);
+    case RESET:
+      return onStatus(core, [[a, 0, 0, b, c]]);
+    case STOP:
+      return onStatus(core, [[a, 0, 0, , , b]]);
+    case DATA: {
+      const stream = see(core, a);
+      return stream && onData(core, stream, b, c, d);
     }
+    case DATAGRAM:
+      return enqueue(core.arrived, { flow: a, bytes: b });
+    case GOAWAY:
+      core.away = [d, e];
+      return core.streams.forEach((stream, id) => id % 2 === core.side && id > a && abandon(core, stream, GOING_AWAY));
   }
+  fail(ATTACH_ORDER);
 }
 
 /** @param {Core} core @param {Carrier} carrier @param {Uint8Array} bytes */

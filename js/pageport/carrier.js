@@ -8,7 +8,7 @@ import { QUEUE, QUEUE_TIME } from "./limits.js";
 
 export class WebSocketCarrier {
   #socket;
-  /** Queued at the last look, and since. */
+  /** Bytes queued at the last look, and since. */
   #queued = 0;
   #at = 0;
   /** Bytes a millisecond. */
@@ -17,18 +17,16 @@ export class WebSocketCarrier {
   /**
    * @param {string} gateway an origin
    * @param {typeof globalThis.WebSocket} WebSocket
-   * @param {(message?: Uint8Array) => void} onmessage called without a message when the carrier has opened, or is gone
+   * @param {(message: Uint8Array) => void} onmessage
+   * @param {(isGone: boolean) => void} onchange it has opened, or is gone
    */
-  constructor(gateway, WebSocket, onmessage) {
+  constructor(gateway, WebSocket, onmessage, onchange) {
     const socket = (this.#socket = new WebSocket(gateway.replace("http", "ws") + "/link", "pageport.v1"));
     socket.binaryType = "arraybuffer";
-    // No text belongs here: an empty message is malformed as well.
-    socket.onmessage = ({ data }) => onmessage(new Uint8Array(typeof data === "string" ? 0 : data));
-    socket.onopen = socket.onclose = socket.onerror = () => onmessage();
-  }
-
-  get isGone() {
-    return this.#socket.readyState > 1;
+    // No text belongs here: it counts as an empty message, which is malformed as well.
+    socket.onmessage = ({ data }) => onmessage(new Uint8Array(data.big ? 0 : data));
+    socket.onopen = () => onchange(false);
+    socket.onclose = socket.onerror = () => onchange(true);
   }
 
   /** How many bytes it takes now. */
@@ -52,11 +50,8 @@ export class WebSocketCarrier {
     this.#socket.send(message);
   }
 
-  /** What was sent still leaves. Nothing is called any more. */
+  /** What was sent still leaves. */
   close() {
-    const socket = this.#socket;
-    socket.onmessage = socket.onopen = socket.onclose = null;
-    socket.onerror = () => {};
-    socket.close();
+    this.#socket.close();
   }
 }

@@ -1,12 +1,12 @@
 /**
  * WELCOME, heads and replies (spec/protocol.md §5, §7): from JSON to what can be relied on.
  *
- * Must never pass on a key that was not checked.
+ * Must never let a key of the protocol pass that was not checked.
  */
 
 import { HEAD_INVALID, HELLO_INVALID, UNSUPPORTED, VERSION } from "./codes.js";
 import { fail } from "./errors.js";
-import { fits, parse } from "./json.js";
+import { check, list, maybe, parse } from "./json.js";
 
 /** @typedef {import("./json.js").Json} Json */
 
@@ -29,60 +29,47 @@ import { fits, parse } from "./json.js";
 const ID = /^[\w-]{21}[AQgw]$/;
 const ANY = /^/;
 
-/** @param {Uint8Array} bytes */
+/** Lower-case tokens, and values that are bytes of a field value. */
+export const HEADERS = list(
+  (field) => Array.isArray(field) && field.length === 2 && field.every((part) => part === `${part}`) && /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(field[0]) && /^(?![\t ])[\t -~\x80-\xff]*(?<![\t ])$/.test(field[1]),
+  128,
+);
+
+/** @param {Uint8Array} bytes @returns {Welcome} */
 export function parseWelcome(bytes) {
   const object = parse(bytes, HELLO_INVALID);
-  const { version, session, secret, nonce, lease, limits, features = [] } = /** @type {any} */ (object);
-  if (!fits(object, { version: [0] })) fail(HELLO_INVALID);
-  if (version !== 1) fail(VERSION);
-  const { streams, initial, unreceived } = limits ?? {};
-  return fits(object, { session: ID, nonce: ID, lease: [0] }) &&
-    (secret === undefined || fits(object, { secret: /^[\w-]{42}[AEIMQUYcgkosw048]$/ })) &&
-    fits({ streams, initial, unreceived }, { streams: [1, 65_536], initial: [1_024, 65_536], unreceived: [65_536, 2 ** 32] }) &&
-    isList(features, 16) &&
-    features.every((/** @type {any} */ feature) => fits([feature], { 0: /^[^]{0,32}$/u }))
-    ? /** @type {Welcome} */ ({ session, secret, nonce, lease, limits: { streams, initial, unreceived }, features })
-    : fail(HELLO_INVALID);
+  if (check(object, HELLO_INVALID, { version: [0] }).version !== 1) fail(VERSION);
+  return {
+    ...check({ features: [], ...object }, HELLO_INVALID, {
+      session: ID,
+      secret: maybe(/^[\w-]{42}[AEIMQUYcgkosw048]$/),
+      nonce: ID,
+      lease: [0],
+      features: list(/^[^]{0,32}$/u, 16),
+    }),
+    limits: check(object.limits ?? {}, HELLO_INVALID, { streams: [1, 65_536], initial: [1_024, 65_536], unreceived: [65_536, 2 ** 32] }),
+  };
 }
 
-/** The head of a stream that the gateway opened. @param {Json} head */
+/** The head of a stream that the gateway opened. @param {Json} head @returns {Visit} */
 export function parseVisit(head) {
-  const { kind, listener, method, url, headers, peer } = head;
-  if (!fits(head, { kind: ANY })) fail(HEAD_INVALID);
-  if (kind !== "websocket") fail(UNSUPPORTED);
-  return fits(head, { listener: ANY, method: ANY, url: ANY, peer: ANY }) && isHeaders(headers)
-    ? /** @type {Visit} */ ({ listener, method, url, headers, peer })
-    : fail(HEAD_INVALID);
+  if (check(head, HEAD_INVALID, { kind: ANY }).kind !== "websocket") fail(UNSUPPORTED);
+  return check(head, HEAD_INVALID, { listener: ANY, method: ANY, url: ANY, headers: HEADERS, peer: ANY });
 }
 
-/** A reply: with `ok` whatever belongs to it, or a refusal. @param {Json} reply */
+/** A reply: with `ok` whatever belongs to it, or a refusal. @param {Json} reply @returns {any} */
 export function parseReply(reply) {
   const { ok, error } = reply;
-  const refusal = { message: "", status: 400, retry_after: 0, ...reply };
   return ok === true && error === undefined
     ? reply
-    : ok === undefined &&
-        fits(refusal, { error: /^ERR_[A-Z0-9_]{0,60}$/, message: /^[^]{0,512}$/u, status: [400, 599], retry_after: [0] })
-      ? /** @type {Json & Refusal} */ ({ ...reply, message: refusal.message })
-      : fail(HEAD_INVALID);
+    : check({ message: "", ...reply }, HEAD_INVALID, {
+        ok: (ok) => ok === undefined,
+        error: /^ERR_[A-Z0-9_]{0,60}$/,
+        message: /^[^]{0,512}$/u,
+        status: maybe([400, 599]),
+        retry_after: maybe([0]),
+      });
 }
 
-/** Where a listener can be reached. @param {Json} reply */
-export const parseListening = (reply) =>
-  fits(reply, { name: ANY, url: ANY, path_url: ANY })
-    ? /** @type {{ name: string, url: string, path_url: string }} */ (reply)
-    : fail(HEAD_INVALID);
-
-/** Lower-case tokens, and values that are bytes of a field value. @param {unknown} list @returns {list is [string, string][]} */
-export const isHeaders = (list) =>
-  isList(list, 128) &&
-  list.every(
-    (field) =>
-      isList(field, 2) &&
-      field.length > 1 &&
-      fits(field, { 0: /^[\w!#$%&'*+.^`|~-]{1,128}$/, 1: /^(?![\t ])[\t -~\x80-\xff]*(?<![\t ])$/ }) &&
-      !/[A-Z]/.test(field[0]),
-  );
-
-/** @param {unknown} value @param {number} most @returns {value is any[]} */
-const isList = (value, most) => Array.isArray(value) && value.length <= most;
+/** Where a listener can be reached. @param {Json} reply @returns {{ name: string, url: string, path_url: string }} */
+export const parseListening = (reply) => check(reply, HEAD_INVALID, { name: ANY, url: ANY, path_url: ANY });

@@ -16,7 +16,7 @@ const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|([[{])|[\]}]|-?\d[\d.eE+-]*/g;
 /** @typedef {Record<string, unknown>} Json */
 
 /**
- * Numbers with a fraction or an exponent become strings, so that nothing takes them for the integers of the protocol.
+ * Numbers with a fraction or an exponent become null, so that nothing takes them for the integers of the protocol.
  * @param {Uint8Array} bytes
  * @param {number} code what to fail with
  * @returns {Json}
@@ -35,9 +35,9 @@ export function parse(bytes, code) {
       } else if (opening) broken = open.unshift(new Set()) > DEPTH;
       else if (/\d/.test(token)) {
         broken = !isFinite(+token);
-        if (/[.eE]|^-0/.test(token)) token = `"${token}"`;
+        if (/[.eE]|^-0/.test(token)) token = "null";
       } else open.shift();
-      return broken ? "" : token;
+      return broken ? "!" : token;
     });
     return /^\s*{/.test(text) ? JSON.parse(strict) : fail(code);
   } catch {
@@ -45,15 +45,29 @@ export function parse(bytes, code) {
   }
 }
 
-/**
- * Whether an object has these keys: a string that matches, or an integer within bounds.
- * @param {any} object
- * @param {Record<string, RegExp | [min: number, max?: number]>} rules
- */
-export const fits = (object, rules) =>
-  Object.entries(rules).every(([key, rule]) => {
-    const value = object[key];
-    return rule instanceof RegExp
-      ? typeof value === "string" && rule.test(value)
+/** What a value has to be: a string that matches, an integer within bounds, or what a function says. @typedef {RegExp | [min: number, max?: number] | ((value: any) => unknown)} Rule */
+
+/** @param {any} value @param {any} rule @returns {unknown} */
+const obeys = (value, rule) =>
+  rule.test
+    ? value === value + "" && rule.test(value)
+    : rule.call
+      ? rule(value)
       : Number.isSafeInteger(value) && value >= rule[0] && value <= (rule[1] ?? value);
-  });
+
+/** The rule for a key that may be absent. @param {Rule} rule @returns {Rule} */
+export const maybe = (rule) => (value) => value === undefined || obeys(value, rule);
+
+/** The rule for a list. @param {Rule} rule @param {number} most @param {number} [least] @returns {Rule} */
+export const list = (rule, most, least = 0) => (value) =>
+  Array.isArray(value) && value.length <= most && value.length >= least && value.every((item) => obeys(item, rule));
+
+/**
+ * Those keys of an object that rules are given for.
+ * @param {any} object
+ * @param {number} code what to fail with
+ * @param {Record<string, Rule>} rules
+ * @returns {any}
+ */
+export const check = (object, code, rules) =>
+  Object.fromEntries(Object.entries(rules).map(([key, rule]) => (obeys(object[key], rule) ? [key, object[key]] : fail(code))));

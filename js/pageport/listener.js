@@ -4,15 +4,15 @@
  * Must never accept a visitor that nobody could serve, nor lose one that it accepted.
  */
 
-import { GOING_AWAY, INVALID_ARGUMENT, INVALID_STATE, UNSUPPORTED } from "./codes.js";
+import { INVALID_ARGUMENT, INVALID_STATE, UNSUPPORTED } from "./codes.js";
 import { reply } from "./core.js";
-import { fail, PageportError } from "./errors.js";
-import { parseListening, parseReply } from "./heads.js";
+import { fail } from "./errors.js";
+import { parseListening } from "./heads.js";
 import { ITERATOR_QUEUE } from "./limits.js";
 import { hasEnded } from "./receive.js";
 import { finish } from "./send.js";
 import { session } from "./session.js";
-import { publish } from "./streams.js";
+import { answerOf, publish } from "./streams.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
 import { ListenerSocket } from "./ws-socket.js";
 
@@ -33,28 +33,30 @@ const OPENING = 0;
 const LISTENING = 1;
 const CLOSED = 2;
 
+/**
+ * Events: `listening`; `connecting`, with `request`, `accept({ protocol })` and `reject(status, reason)`, accepted when nobody does
+ * either, unless `preventDefault()` leaves that for later; `connection`, with `socket` and `request`; `error`; `close`.
+ */
 export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget) {
+  /** OPENING, LISTENING or CLOSED. */
+  readyState = OPENING;
+  /** Where visitors find it, on an origin of its own. */
+  url = "";
+  /** The same listener by path. */
+  pathUrl = "";
   #session;
   #init;
-  #state = OPENING;
-  /** The session that it listens in. @type {import("./core.js").Core | undefined} */
+  /** The session that it listens in, and the stream that stands for it there. @type {import("./core.js").Core | undefined} */
   #core;
   /** @type {import("./stream.js").Stream | undefined} */
   #stream;
   /** @type {Connection[] | undefined} */
   #queue;
-  /** @type {(() => void)[]} */
-  #waiting = [];
-  /** Where visitors find it, on an origin of its own. */
-  url = "";
-  /** The same listener by path. */
-  pathUrl = "";
+  #wake = () => {};
+  /** @type {import("./session.js").Listener} */
   #hooks = {
-    /** @param {import("./core.js").Core} core */
     listen: (core) => this.#listen(core),
-    /** @param {PageportError | undefined} error @param {boolean} [last] */
     lost: (error, last) => this.#lost(error, last),
-    /** @param {import("./stream.js").Stream} stream @param {import("./heads.js").Visit} visit */
     visit: (stream, visit) => this.#visit(stream, visit),
   };
 
@@ -71,31 +73,27 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
     signal?.addEventListener("abort", () => this.close());
   }
 
-  get readyState() {
-    return this.#state;
-  }
-
   /** Takes no more visitors; those who are connected stay. */
   close() {
-    if (this.#state === CLOSED) return;
-    this.#state = CLOSED;
-    const { names, listeners, core } = this.#session;
+    if (this.readyState === CLOSED) return;
+    this.readyState = CLOSED;
+    const { names, listeners } = this.#session;
     listeners.delete(this.#hooks);
     names.forEach((hooks, name) => hooks === this.#hooks && names.delete(name));
-    if (this.#stream) finish(core, this.#stream);
+    if (this.#core && this.#stream) finish(this.#core, this.#stream);
     this.#session.poke();
     this.#emit("close");
   }
 
-  /** Every connection from now on. */
+  /** Every connection from now on; for one loop at a time. */
   async *[Symbol.asyncIterator]() {
-    const queue = (this.#queue ??= []);
+    /** @type {Connection[]} */
+    const queue = (this.#queue = []);
     try {
-      for (;;) {
-        const next = queue.shift();
+      while (queue.length || this.readyState !== CLOSED) {
+        const [next] = queue.splice(0, 1);
         if (next) yield next;
-        else if (this.#state === CLOSED) return;
-        else await new Promise((resolve) => this.#waiting.push(() => resolve(0)));
+        else await new Promise((resolve) => (this.#wake = () => resolve(0)));
       }
     } finally {
       this.#queue = undefined;
@@ -103,64 +101,69 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
     }
   }
 
-  /** @param {import("./core.js").Core} core */
+  /** @type {import("./session.js").Listener["listen"]} */
   #listen(core) {
     if (this.#core === core) return;
     this.#core = core;
-    try {
+    this.#try(() => {
       const stream = (this.#stream = this.#session.open({ listen: "websocket" }));
-      stream.notify = () => {
-        if (this.#state === CLOSED || core.ended >= 0) return;
-        try {
+      stream.notify = () =>
+        this.#try(() => {
+          if (this.readyState === CLOSED || core.ended >= 0) return;
           if (stream.failed >= 0) fail(stream.failed);
-          if (stream.head && !this.#state) {
-            const answer = parseReply(stream.head);
-            if ("error" in answer) throw new PageportError(`${answer.error}`, `${answer.message}`);
-            const { name, url, path_url } = parseListening(answer);
+          if (stream.head && !this.readyState) {
+            const { name, url, path_url } = parseListening(answerOf(stream.head));
             this.#session.names.set(name, this.#hooks);
             this.url = url;
             this.pathUrl = path_url;
-            this.#state = LISTENING;
+            this.readyState = LISTENING;
             this.#emit("listening");
           }
           if (hasEnded(stream)) this.close();
-        } catch (error) {
-          this.#lost(/** @type {PageportError} */ (error), stream.failed !== GOING_AWAY);
-        }
-      };
+        });
+    });
+  }
+
+  /** @param {() => void} what */
+  #try(what) {
+    try {
+      what();
     } catch (error) {
-      this.#lost(/** @type {PageportError} */ (error), true);
+      // Refused because the gateway goes away: it listens again in the next session.
+      this.#lost(/** @type {any} */ (error), !this.#core?.away);
     }
   }
 
-  /** @param {PageportError | undefined} error @param {boolean} [last] */
+  /** @type {import("./session.js").Listener["lost"]} */
   #lost(error, last) {
-    this.#state = OPENING;
+    this.readyState = OPENING;
     if (error) this.#emit("error", { error });
     if (last) this.close();
   }
 
-  /** @param {import("./stream.js").Stream} stream @param {import("./heads.js").Visit} visit */
+  /** @type {import("./session.js").Listener["visit"]} */
   #visit(stream, { url, method, headers: list, peer }) {
     const { core } = this.#session;
-    const { protocol, protocols = protocol, maxMessage, maxFragments } = this.#init;
+    const { protocol, protocols = [protocol], maxMessage, maxFragments } = this.#init;
     const headers = new Headers(list);
     const request = { url, method, headers, origin: headers.get("origin"), peer };
     const offered = (headers.get("sec-websocket-protocol") ?? "").split(/ *, */);
     let isAnswered = false;
+    /** Whether there is still somebody to answer. */
     const answer = () => {
       if (isAnswered) fail(INVALID_STATE);
       isAnswered = true;
       this.#session.poke();
       return stream.reset < 0;
     };
-    const accept = ({ protocol = offered.find((offer) => offer && [protocols].flat().includes(offer)) ?? "" } = {}) => {
+    const accept = ({ protocol = offered.find((offer) => offer && protocols.includes(offer)) ?? "" } = {}) => {
       if (protocol && !offered.includes(protocol)) fail(INVALID_ARGUMENT);
-      if (!answer()) return;
-      reply(core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
-      const socket = new ListenerSocket(/** @type {any} */ (publish(this.#session, stream)), { url, protocol, maxMessage, maxFragments });
-      this.#queue?.push({ socket, request });
-      this.#emit("connection", { socket, request });
+      if (answer()) {
+        reply(core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
+        const socket = new ListenerSocket(/** @type {any} */ (publish(this.#session, stream)), { url, protocol, maxMessage, maxFragments });
+        this.#queue?.push({ socket, request });
+        this.#emit("connection", { socket, request });
+      }
     };
     const reject = (status = 403, reason = "") => {
       if (!(status >= 400 && status < 600)) fail(INVALID_ARGUMENT);
@@ -172,7 +175,7 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
 
   /** @param {string} type @param {object} [fields] */
   #emit(type, fields) {
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wake();
     return this.dispatchEvent(Object.assign(new Event(type, { cancelable: true }), fields));
   }
 }
@@ -188,7 +191,10 @@ defineConstants(WebSocketListener, "OPENING", "LISTENING", "CLOSED");
  * @property {((event: Event) => void) | null} onlistening
  * @property {((event: ConnectingEvent) => void) | null} onconnecting
  * @property {((event: ConnectionEvent) => void) | null} onconnection
- * @property {((event: Event & { error: PageportError }) => void) | null} onerror
+ * @property {((event: Event & { error: import("./errors.js").PageportError }) => void) | null} onerror
  * @property {((event: Event) => void) | null} onclose
+ * @property {0} OPENING
+ * @property {1} LISTENING
+ * @property {2} CLOSED
  */
 /** @typedef {{ new (): EventTarget & ListenerAttributes, OPENING: 0, LISTENING: 1, CLOSED: 2 }} ListenerBase */

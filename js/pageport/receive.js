@@ -50,7 +50,6 @@ export function stop(core, stream, code) {
   stream.stopped = code;
   stream.in.skip();
   if (stream.final === Infinity) core.signals.push([STOP, ints(stream.id, code)]);
-  core.touched.add(stream);
   progress(core, stream);
 }
 
@@ -78,7 +77,6 @@ export function onData(core, stream, offset, flags, bytes) {
   else if (bytes.length) span.push(bytes);
   if (flags === FIN) over(core, stream, end);
   if (flags === BLOCKED) stream.blockedAt = end;
-  core.touched.add(stream);
   progress(core, stream);
 }
 
@@ -96,7 +94,6 @@ export function cut(core, stream, code, final) {
   stream.in.skip(final);
   stream.failed = code;
   over(core, stream, final);
-  core.touched.add(stream);
 }
 
 /** What the peer is told to have been received: it passes the end only once everything was consumed (§3.3). @param {Stream} stream */
@@ -123,6 +120,7 @@ export function progress(core, stream) {
       most >= stream.window / 4 || hasEnded(stream) || stream.in.start >= stream.blockedAt || core.unacked >= core.peer.unreceived / 8;
   }
   if (hasEnded(stream)) release(core, stream);
+  core.touched.add(stream);
   settle(core, stream);
 }
 

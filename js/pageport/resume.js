@@ -66,12 +66,21 @@ export function onResume(core, carrier, done, highest, entries) {
       progress(core, stream);
     }
   });
-  for (const [id, received, limit, code, final, stopped] of all) {
+  onStatus(core, all);
+}
+
+/**
+ * Applies what the peer says of streams: entries of RESUME, or what ACK, RESET and STOP say when written as such.
+ * @param {Core} core
+ * @param {any[]} entries
+ */
+export function onStatus(core, entries) {
+  for (const [id, received, limit, code, final, stopped] of entries) {
     const stream = see(core, id);
     if (stream) {
       onAck(core, stream, received, limit);
-      if (final !== undefined) onReset(core, stream, code, final);
-      if (stopped !== undefined) reset(core, stream, stopped);
+      if (final >= 0) onReset(core, stream, code, final);
+      if (stopped >= 0) reset(core, stream, stopped);
     }
   }
 }

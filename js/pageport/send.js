@@ -65,10 +65,8 @@ export function onAck(core, stream, received, limit) {
     freed(core, stream, received);
     stream.sent = Math.max(stream.sent, received);
   }
-  if (limit > stream.limit) {
-    stream.limit = limit;
-    if (stream.blocked) core.touched.add(stream);
-  }
+  stream.limit = Math.max(stream.limit, limit);
+  core.touched.add(stream);
   arm(core, stream);
   settle(core, stream);
 }

@@ -6,7 +6,7 @@
 
 import { attach, end, probe, receive, tick, timeout } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
-import { GATEWAY_UNREACHABLE, HELLO_INVALID, SESSION_CLOSED, SESSION_LOST, UNSUPPORTED, VERSION } from "./codes.js";
+import { GATEWAY_UNREACHABLE, HELLO_INVALID, SESSION_LOST, UNSUPPORTED, VERSION } from "./codes.js";
 import { configuration, originOf } from "./config.js";
 import { Core, enqueue, open, reply } from "./core.js";
 import { codeOf, PageportError } from "./errors.js";
@@ -57,12 +57,11 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #attachedAt = 0;
   #isPoked = false;
   #isAsleep = false;
-  #isLeaving = false;
   #isClosed = false;
   #shown = "connecting";
   #life = new AbortController();
   #arrived = () => {};
-  /** @type {(error?: PageportError) => void} */
+  /** @type {(value: any) => void} */
   #over = () => {};
 
   /** Unreliable messages, `{ flow, bytes }` of at most 1,200 bytes. 64 wait in a direction; then the oldest is dropped. */
@@ -84,21 +83,20 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     }),
   };
 
+  /** Resolves once the session has ended in order; rejects when it ends otherwise. @type {Promise<void>} */
+  closed = new Promise((resolve) => (this.#over = resolve));
+
   /** @internal @param {string} gateway an origin */
   constructor(gateway) {
     super();
     this.gateway = gateway;
-    /** Resolves after `close()`; rejects when the session ends otherwise. @type {Promise<void>} */
-    this.closed = new Promise((resolve, reject) => {
-      this.#over = (error) => (error ? reject(error) : resolve());
-    });
     this.closed.catch(() => {});
     watch(this.#life.signal, (what) => {
       const now = performance.now();
       const { carrier } = this.core;
       this.#isAsleep = what === "sleep";
       if (what === "leave") this.close();
-      else if (what === "sleep" || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
+      else if (this.#isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
       this.#retryAt = 0;
       probe(this.core, now);
       this.#run();
@@ -125,7 +123,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Ends the session, its streams and its listeners. */
   close() {
-    this.#isLeaving = true;
     if (this.core.ended < 0) end(this.core, 0, true);
     this.poke();
   }
@@ -145,9 +142,16 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     return open(this.core, head, performance.now());
   }
 
+  /** @internal @param {Stream} stream @param {string} error @param {object} [more] */
+  refuse(stream, error, more) {
+    reply(this.core, stream, { error, ...more });
+    finish(this.core, stream);
+    stop(this.core, stream, codeOf({ code: error }));
+  }
+
   /** Something has changed: to be looked at once this turn is over. @internal */
   poke() {
-    if (!this.#isPoked) queueMicrotask(() => this.#isPoked && this.#run());
+    if (!this.#isPoked && !this.#isClosed) queueMicrotask(() => this.#isPoked && this.#run());
     this.#isPoked = true;
   }
 
@@ -160,15 +164,16 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     for (const stream of core.touched) {
       core.touched.delete(stream);
       if (stream.notify) stream.notify();
-      else if (stream.head) this.#visit(stream);
+      else if (stream.head) this.#visit(stream, stream.head);
     }
     if (core.arrived.length) this.#arrived();
 
+    const carrier = this.#carrier;
     let room = 1;
-    for (let message; this.#carrier && (room = this.#carrier.room()) > 0 && (message = transmit(core, now, room)); ) this.#carrier.send(message);
+    for (let message; carrier && (room = carrier.room()) > 0 && (message = transmit(core, now, room)); ) carrier.send(message);
     let wait = room > 0 ? timeout(core) - now : QUEUE_POLL;
-    if (this.#carrier && (core.carrier?.key !== this.#carrier || core.ended >= 0)) {
-      this.#carrier.close();
+    if (carrier && (core.carrier?.key !== carrier || core.ended >= 0)) {
+      carrier.close();
       this.#carrier = undefined;
       // A carrier that lived was no failure; one that was cut at once is a small one.
       if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
@@ -176,13 +181,16 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       this.#retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
       if (this.#failures < 2 && !core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
     }
-    if (core.ended >= 0) this.#end(core);
-    else if (!core.carrier) {
-      wait = this.#isAsleep ? Infinity : this.#retryAt - now;
-      if (wait <= 0) this.#connect();
-    } else if (core.carrier.phase) this.#attachedAt ||= now;
-    if (core.session && core.ended < 0) for (const listener of this.listeners) listener.listen(core);
-    if (wait < Infinity && !this.#isClosed) this.#timer = setTimeout(() => this.#run(), wait);
+    if (core.ended >= 0) this.#end(core, now);
+    else {
+      if (core.session) this.listeners.forEach((listener) => listener.listen(core));
+      if (core.carrier?.phase) this.#attachedAt ||= now;
+      else if (!core.carrier) {
+        wait = this.#isAsleep ? Infinity : this.#retryAt - now;
+        if (wait <= 0) this.#connect();
+      }
+    }
+    if (wait < Infinity && core.ended < 0) this.#timer = setTimeout(() => this.#run(), wait);
     if (this.#shown !== this.readyState) {
       this.#shown = this.readyState;
       this.dispatchEvent(new Event("carrierchange"));
@@ -192,11 +200,20 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #connect() {
     const { core } = this;
     try {
-      const carrier = (this.#carrier = new WebSocketCarrier(this.gateway, configuration.WebSocket ?? WebSocket, (message) => {
-        if (message) receive(core, carrier, message, performance.now());
-        else if (carrier.isGone && core.carrier?.key === carrier) core.carrier = undefined;
-        this.poke();
-      }));
+      /** @type {WebSocketCarrier} */
+      const carrier = new WebSocketCarrier(
+        this.gateway,
+        configuration.WebSocket ?? WebSocket,
+        (message) => {
+          receive(core, carrier, message, performance.now());
+          this.poke();
+        },
+        (isGone) => {
+          if (isGone && core.carrier?.key === carrier) core.carrier = undefined;
+          this.poke();
+        },
+      );
+      this.#carrier = carrier;
       attach(core, carrier, performance.now());
     } catch {
       // Not an address, not allowed here, or no WebSocket at all.
@@ -207,51 +224,42 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** @param {PageportError | undefined} error @param {boolean} [last] */
   #tell(error, last) {
-    for (const listener of this.listeners) listener.lost(error, last);
+    this.listeners.forEach((listener) => listener.lost(error, last));
   }
 
-  /** @param {Core} core */
-  #end({ ended, away }) {
-    const error = this.#isLeaving ? undefined : new PageportError(ended || SESSION_CLOSED);
+  /** @param {Core} core @param {number} now */
+  #end({ ended, away }, now) {
+    const error = ended ? new PageportError(ended) : undefined;
     // Where another attempt would end the same way.
-    const last = this.#isLeaving || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
+    const last = !ended || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
     this.names.clear();
     this.#tell(error, last);
     if (last) {
       this.#isClosed = true;
       this.#life.abort();
-      this.#over(error);
+      this.#over(error && Promise.reject(error));
     } else {
       const [from, to] = away ?? [0, BACKOFF / 1000];
-      if (away || ended === SESSION_LOST) this.#retryAt = performance.now() + 1000 * (from + Math.random() * (to - from));
+      if (away || ended === SESSION_LOST) this.#retryAt = now + 1000 * (from + Math.random() * (to - from));
       this.core = new Core(configuration);
       this.poke();
     }
   }
 
-  /** A visitor, perhaps. @param {Stream} stream */
-  #visit(stream) {
-    const { core } = this;
+  /** A visitor, perhaps. @param {Stream} stream @param {import("./json.js").Json} head */
+  #visit(stream, head) {
     stream.notify = () => {};
     try {
-      const visit = parseVisit(/** @type {import("./json.js").Json} */ (stream.head));
+      const visit = parseVisit(head);
       const listener = this.names.get(visit.listener);
       if (listener) listener.visit(stream, visit);
       else this.refuse(stream, "ERR_LISTENER_UNKNOWN");
     } catch (error) {
       const code = codeOf(error);
       if (code === UNSUPPORTED) return this.refuse(stream, "ERR_UNSUPPORTED");
-      reset(core, stream, code);
-      stop(core, stream, code);
+      stop(this.core, stream, code);
+      reset(this.core, stream, code);
     }
-  }
-
-  /** @internal @param {Stream} stream @param {string} error @param {object} [more] */
-  refuse(stream, error, more) {
-    reply(this.core, stream, { error, ...more });
-    finish(this.core, stream);
-    stop(this.core, stream, codeOf({ code: error }));
-    this.poke();
   }
 }
 

@@ -27,7 +27,7 @@ export class Span {
     if (length >= LARGE && length * 4 >= bytes.buffer.byteLength) this.#blocks.push({ bytes, base, end: this.end });
     else {
       if (!tail || this.end - tail.base > tail.bytes.length) {
-        tail = { bytes: new Uint8Array(Math.max(length, Math.min(base - this.start, BLOCK))), base, end: base };
+        tail = { bytes: new Uint8Array(Math.max(length, Math.min(4 * (base - this.start), BLOCK))), base, end: base };
         this.#blocks.push(tail);
       }
       tail.bytes.set(bytes, base - tail.base);

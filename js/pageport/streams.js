@@ -5,11 +5,18 @@
  */
 
 import { ABORTED, HEAD_INVALID } from "./codes.js";
-import { codeOf, PageportError } from "./errors.js";
+import { codeOf, fail, PageportError } from "./errors.js";
 import { parseReply } from "./heads.js";
 import { WINDOW } from "./limits.js";
 import { hasEnded, read, stop } from "./receive.js";
 import { finish, reset, write } from "./send.js";
+
+/** A reply that is not a refusal. @param {import("./json.js").Json} head */
+export function answerOf(head) {
+  const answer = parseReply(head);
+  if (answer.error) throw new PageportError(answer.error, answer.message);
+  return answer;
+}
 
 /**
  * @typedef {object} BidirectionalStream
@@ -92,16 +99,12 @@ export function publish(session, stream) {
       if (stream.failed >= 0) source.error(new PageportError(stream.failed));
       if (stream.reset >= 0) sink.error(new PageportError(stream.reset));
       for (const wake of waiting.splice(0)) wake();
-      if (stream.head) {
-        try {
-          const answer = parseReply(stream.head);
-          if ("error" in answer) throw new PageportError(/** @type {string} */ (answer.error), /** @type {string} */ (answer.message));
-          resolve(answer);
-        } catch (error) {
-          reject(error);
-        }
-      } else if (hasEnded(stream) || stream.failed + stream.stopped >= -1) {
-        reject(new PageportError(hasEnded(stream) && stream.failed < 0 ? HEAD_INVALID : Math.max(stream.failed, stream.stopped)));
+      const why = Math.max(stream.failed, stream.stopped);
+      try {
+        if (stream.head) resolve(answerOf(stream.head));
+        else if (hasEnded(stream) || why >= 0) fail(why < 0 ? HEAD_INVALID : why);
+      } catch (error) {
+        reject(error);
       }
     })();
   });

@@ -206,7 +206,7 @@ test("close ends the listener, and leaves those who are connected alone", async 
   await visitor.write(frame(1, "?"));
   assert.equal(unframe(await visitor.read())[0].text, "still here");
   assert.equal((await network.visit().reply()).error, "ERR_LISTENER_UNKNOWN");
-  await until(() => network.core.streams.get(1)?.in.final < Infinity || !network.core.streams.has(1));
+  await until(() => network.core.streams.get(1)?.final < Infinity || !network.core.streams.has(1));
 });
 
 test("a signal closes it, also one that was aborted before", async () => {

@@ -18,6 +18,8 @@ const TRIES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {error}")]
 pub struct BindError {
+    /// Whether it was for the admin listener.
+    pub admin: bool,
     /// The address.
     pub address: SocketAddr,
     /// What the system says.
@@ -56,9 +58,10 @@ pub(crate) fn front(listen: &Listen) -> Result<Vec<TcpListener>, BindError> {
 
 /// The admin socket.
 pub(crate) fn admin(admin: Admin, front: u16) -> Result<TcpListener, BindError> {
-    let loopback = |port| open((Ipv4Addr::LOCALHOST, port).into(), &[]);
+    let open = |address| open(address, &[]).map_err(|error| BindError { admin: true, ..error });
+    let loopback = |port| open((Ipv4Addr::LOCALHOST, port).into());
     match admin {
-        Admin::Address(address) => open(address, &[]),
+        Admin::Address(address) => open(address),
         Admin::NextPort => match front.checked_add(1).map(loopback) {
             Some(Err(error)) if error.code() == Code::ERR_ADDRESS_IN_USE => loopback(0),
             Some(result) => result,
@@ -71,7 +74,7 @@ pub(crate) fn admin(admin: Admin, front: u16) -> Result<TcpListener, BindError> 
 fn loopback(port: u16) -> Result<Vec<TcpListener>, BindError> {
     let [v4, v6] = [Listen::Loopback(port).addresses()[0], Listen::Loopback(port).addresses()[1]];
     let first = open(v4, &[])?;
-    let port = first.local_addr().map_err(|error| BindError { address: v4, error })?.port();
+    let port = first.local_addr().map_err(|error| BindError { admin: false, address: v4, error })?.port();
     match open((v6.ip(), port).into(), &[]) {
         Ok(second) => Ok(vec![first, second]),
         Err(error) if error.code() == Code::ERR_ADDRESS_IN_USE => Err(error),
@@ -97,5 +100,5 @@ fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindErr
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     };
-    open().map_err(|error| BindError { address, error })
+    open().map_err(|error| BindError { admin: false, address, error })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use pageport_link::{Budget, Level, SessionState};
+use pageport_link::{Budget, SessionState};
 use pageport_proto::Code;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -156,7 +156,7 @@ impl Handle {
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, BindError> {
     let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-    listener.local_addr().map_err(|error| BindError { address: unknown, error })
+    listener.local_addr().map_err(|error| BindError { admin: false, address: unknown, error })
 }
 
 fn spawn_until_draining(shared: &Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) {
@@ -186,7 +186,9 @@ async fn drain(shared: &Shared) {
     for entry in &sessions {
         match entry.session.state() {
             // It cannot come back any more: nobody is let in while this drains.
-            SessionState::Parked { .. } | SessionState::Connecting => entry.session.close(Code::ERR_GOING_AWAY, ""),
+            SessionState::Parked { .. } | SessionState::Connecting => {
+                entry.session.close(Code::ERR_GOING_AWAY, "");
+            }
             SessionState::Attached | SessionState::Closed(_) => {
                 entry.session.go_away(limit, Code::ERR_GOING_AWAY, RETRY_AFTER);
             }

@@ -1,27 +1,38 @@
 //! A gateway's life: open, draining, gone. Every task belongs to it, so that nothing survives its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Shared by everything that runs for a gateway.
 #[derive(Debug, Default)]
 pub(crate) struct Lifetime {
     draining: CancellationToken,
-    gone: CancellationToken,
-    tasks: TaskTracker,
+    tasks: Mutex<Tasks>,
+}
+
+/// Aborted as a whole at the end. A token that every task watches would be locked by every poll of every task.
+#[derive(Debug, Default)]
+struct Tasks {
+    running: JoinSet<()>,
+    ended: bool,
 }
 
 impl Lifetime {
     /// Runs a task until it ends or the gateway is gone.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let gone = self.gone.clone();
-        self.tasks.spawn(async move {
-            gone.run_until_cancelled_owned(task).await;
-        });
+        let mut tasks = self.lock();
+        if tasks.ended {
+            return;
+        }
+        tasks.running.spawn(task);
+        // What has finished meanwhile is let go here, so that only running tasks cost anything.
+        while let Some(result) = tasks.running.try_join_next() {
+            report(result);
+        }
     }
 
     /// No new work from now on.
@@ -41,9 +52,28 @@ impl Lifetime {
 
     /// Ends every task that still runs, and waits for the last one.
     pub(crate) async fn end(&self) {
-        self.gone.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        let mut running = {
+            let mut tasks = self.lock();
+            tasks.ended = true;
+            std::mem::take(&mut tasks.running)
+        };
+        running.abort_all();
+        while let Some(result) = running.join_next().await {
+            report(result);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A panic is a bug, costs only its own task, and must not go unseen.
+fn report(result: Result<(), JoinError>) {
+    if let Err(error) = result
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a task panicked");
     }
 }
 

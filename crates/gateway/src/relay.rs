@@ -5,7 +5,7 @@
 //! one side is an abort on the other, never a clean end.
 
 use std::collections::VecDeque;
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::pin;
@@ -107,8 +107,8 @@ async fn inward(
     }
     let mut size = READ_MIN;
     loop {
-        socket.readable().await.map_err(|_| Broken::Visitor)?;
-        let room = match room(to_page, size).await {
+        readable(socket).await.map_err(|_| Broken::Visitor)?;
+        let room = match to_page.room(size).await {
             Ok(room) => room,
             Err(error) => return unwanted(error),
         };
@@ -135,10 +135,6 @@ async fn inward(
     }
 }
 
-async fn room(_: &mut WriteHalf, want: usize) -> Result<usize, StreamError> {
-    Ok(want)
-}
-
 async fn forward(to_page: &mut WriteHalf, bytes: Bytes, metrics: &Metrics) -> Result<Option<Inward>, Broken> {
     let length = bytes.len() as u64;
     match to_page.write_chunk(bytes).await {
@@ -151,8 +147,15 @@ async fn forward(to_page: &mut WriteHalf, bytes: Bytes, metrics: &Metrics) -> Re
 }
 
 /// A few bytes must not keep a large buffer alive for as long as the page has not received them.
+///
+/// The session copies pieces below 4 KiB anyway.
 fn tight(buffer: BytesMut) -> Bytes {
-    if buffer.len() * 2 < buffer.capacity() { Bytes::copy_from_slice(&buffer) } else { buffer.freeze() }
+    let small = buffer.len() < 4 * 1024;
+    if !small && buffer.len() * 2 < buffer.capacity() {
+        Bytes::copy_from_slice(&buffer)
+    } else {
+        buffer.freeze()
+    }
 }
 
 fn unwanted(error: StreamError) -> Result<Inward, Broken> {
@@ -165,7 +168,7 @@ fn unwanted(error: StreamError) -> Result<Inward, Broken> {
 /// Takes from the page only when the visitor's socket has room: what is read counts as consumed, and gives the page credit.
 async fn outward(socket: &TcpStream, from_page: &mut ReadHalf, metrics: &Metrics) -> Result<(), Broken> {
     loop {
-        socket.writable().await.map_err(|_| Broken::Visitor)?;
+        writable(socket).await.map_err(|_| Broken::Visitor)?;
         let (batch, finished) = batch(from_page).await?;
         metrics.bytes_out.increment(batch.iter().map(|chunk| chunk.len() as u64).sum());
         write(socket, batch).await.map_err(|_| Broken::Visitor)?;
@@ -207,7 +210,7 @@ async fn write(socket: &TcpStream, mut batch: VecDeque<Bytes>) -> io::Result<()>
         }
         match socket.try_write_vectored(&slices[..batch.len()]) {
             Ok(written) => advance(&mut batch, written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => writable(socket).await?,
             Err(error) => return Err(error),
         }
     }
@@ -224,10 +227,20 @@ fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
     }
 }
 
+/// Unlike the socket's own method this takes the place of whoever waited before: a connection task that is over would otherwise be
+/// kept by its waker for as long as the visitor stays.
+async fn readable(socket: &TcpStream) -> io::Result<()> {
+    poll_fn(|cx| socket.poll_read_ready(cx)).await
+}
+
+async fn writable(socket: &TcpStream) -> io::Result<()> {
+    poll_fn(|cx| socket.poll_write_ready(cx)).await
+}
+
 /// Reads until the visitor has sent everything.
 async fn discard(socket: &TcpStream) -> io::Result<()> {
     loop {
-        socket.readable().await?;
+        readable(socket).await?;
         match socket.try_read(&mut [0; READ_MIN]) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),

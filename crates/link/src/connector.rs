@@ -94,7 +94,10 @@ impl Connector {
         let attempted = timeout(ATTEMPT * 2, shared.attempted()).await.map_err(|_| LinkError::Timeout)?;
         // A carrier that is lost right behind its first success is what reconnecting is for.
         if session.stats().attaches == 0 {
-            attempted.map_err(LinkError::Code)?;
+            attempted.map_err(|code| match code {
+                Code::NO_ERROR => LinkError::Answer("it ended the connection before the session began"),
+                code => LinkError::Code(code),
+            })?;
         }
         tokio::spawn(self.keep_attached(shared));
         Ok(session)

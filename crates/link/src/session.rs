@@ -3,12 +3,14 @@
 //! | module | what |
 //! |---|---|
 //! | `shared` | the state machine behind its lock, and what follows from each call |
+//! | `events` | what the state machine reports, and what becomes of it |
 //! | `streams` | what the handles of streams ask |
 //! | `slot` | what is remembered of a stream while somebody holds it |
 //! | `wakes` | who is woken after a call |
 //! | `clock` | the one timer |
 
 mod clock;
+mod events;
 mod shared;
 mod slot;
 mod streams;

@@ -108,6 +108,14 @@ impl Stream {
         self.write.write_chunk(bytes).await
     }
 
+    /// See [`WriteHalf::room`].
+    ///
+    /// # Errors
+    /// See [`WriteHalf::room`].
+    pub async fn room(&mut self, want: usize) -> Result<usize, StreamError> {
+        self.write.room(want).await
+    }
+
     /// Ends the own direction behind what was written; the peer reads it to its end.
     pub fn finish(&mut self) {
         self.write.finish();
@@ -221,6 +229,15 @@ impl WriteHalf {
         Ok(())
     }
 
+    /// Waits until at least one byte would be taken, and says how many would be now, at most `want`. While it waits, the peer is
+    /// told that there is more to come. Other streams of the session may take of the same room.
+    ///
+    /// # Errors
+    /// As [`WriteHalf::write_chunk`].
+    pub async fn room(&mut self, want: usize) -> Result<usize, StreamError> {
+        poll_fn(|cx| self.poll_room(want, cx)).await
+    }
+
     /// See [`Stream::finish`].
     pub fn finish(&mut self) {
         if matches!(self.state, Writing::Unanswered | Writing::Open) {
@@ -237,17 +254,25 @@ impl WriteHalf {
         }
     }
 
+    fn poll_room(&mut self, want: usize, cx: &Context<'_>) -> Poll<Result<usize, StreamError>> {
+        self.open()?;
+        let room = ready!(self.session.shared().poll_room(self.id, cx));
+        let room = room.map(|room| usize::try_from(room).unwrap_or(usize::MAX).min(want));
+        Poll::Ready(room.inspect_err(|error| self.state = Writing::Failed(*error)))
+    }
+
     fn poll_write_chunk(&mut self, bytes: &mut Bytes, cx: &Context<'_>) -> Poll<Result<usize, StreamError>> {
-        match self.state {
-            Writing::Open => {}
-            Writing::Unanswered | Writing::Finished => return Poll::Ready(Err(StreamError::NotWritable)),
-            Writing::Failed(error) => return Poll::Ready(Err(error)),
-        }
+        self.open()?;
         let written = ready!(self.session.shared().poll_write(self.id, bytes, cx));
-        if let Err(error) = written {
-            self.state = Writing::Failed(error);
+        Poll::Ready(written.inspect_err(|error| self.state = Writing::Failed(*error)))
+    }
+
+    fn open(&self) -> Result<(), StreamError> {
+        match self.state {
+            Writing::Open => Ok(()),
+            Writing::Unanswered | Writing::Finished => Err(StreamError::NotWritable),
+            Writing::Failed(error) => Err(error),
         }
-        Poll::Ready(written)
     }
 }
 

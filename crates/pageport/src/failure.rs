@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use miette::{Diagnostic, LabeledSpan};
-use pageport_gateway::GatewayError;
 use pageport_gateway::config::ConfigError;
+use pageport_gateway::{BindError, GatewayError};
+use pageport_proto::Code;
 
 /// Why the program did not do what it was asked to.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -18,12 +19,12 @@ pub(crate) enum Failure {
     #[error("{0}")]
     #[diagnostic(
         code(ERR_ADDRESS_IN_USE),
-        help("choose another port with --listen, or stop what uses this one")
+        help("choose another with {} in a configuration, or stop what uses this one", place_of(.0))
     )]
-    AddressInUse(GatewayError),
+    AddressInUse(BindError),
     #[error("{0}")]
-    #[diagnostic(code(ERR_ADDRESS_INVALID), help("choose another address with --listen"))]
-    AddressInvalid(GatewayError),
+    #[diagnostic(code(ERR_ADDRESS_INVALID), help("choose another with {} in a configuration", place_of(.0)))]
+    AddressInvalid(BindError),
     #[error("{0}")]
     #[diagnostic(code(ERR_INTERNAL))]
     Gateway(GatewayError),
@@ -42,10 +43,12 @@ pub(crate) enum Failure {
 
 impl From<GatewayError> for Failure {
     fn from(error: GatewayError) -> Self {
-        match error.code().name() {
-            Some("ERR_ADDRESS_IN_USE") => Failure::AddressInUse(error),
-            Some("ERR_ADDRESS_INVALID") => Failure::AddressInvalid(error),
-            _ => Failure::Gateway(error),
+        match error {
+            GatewayError::Bind(error) if error.code() == Code::ERR_ADDRESS_IN_USE => {
+                Failure::AddressInUse(error)
+            }
+            GatewayError::Bind(error) => Failure::AddressInvalid(error),
+            GatewayError::Random(_) => Failure::Gateway(error),
         }
     }
 }
@@ -64,6 +67,11 @@ impl Failure {
         // Nobody is left to tell when stderr is closed.
         let _ = io::stderr().write_all(render(self).as_bytes());
     }
+}
+
+/// What says where to listen.
+fn place_of(error: &BindError) -> &'static str {
+    if error.admin { "--admin, or `admin`" } else { "--listen, or `listen`" }
 }
 
 /// The lines for any diagnostic.

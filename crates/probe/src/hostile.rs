@@ -153,12 +153,13 @@ impl Attacker {
         }
         let mut buffer = BytesMut::new();
         loop {
-            stream.read_buf(&mut buffer).await?;
+            demand(stream.read_buf(&mut buffer).await? > 0, "the gateway let it in")?;
             let mut bytes = buffer.clone().freeze();
             while let Ok(Decoded::Frame(frame)) = decode(&mut bytes) {
                 match frame {
                     Frame::Resume(resume) if resume.end => return Ok(stream),
                     Frame::Welcome(_) if self.kind == 4 => return Ok(stream),
+                    Frame::Close(farewell) | Frame::Detach(farewell) => return Err(farewell.code.to_string().into()),
                     _ => {}
                 }
             }

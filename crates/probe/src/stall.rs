@@ -14,7 +14,7 @@ use crate::place::Place;
 use crate::visitor::visit;
 
 const PUSH: u64 = 300 << 20;
-const WARM: u64 = 32 << 20;
+const WARM: u64 = 128 << 20;
 const CHUNK: usize = 65_536;
 /// KiB by which the gateway may grow.
 const BOUND: u64 = 8 << 10;

@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// What the kernel may hold of each direction. Much less makes a loopback, whose packets have 64 KiB, slow.
+const BUFFER: u32 = 256 * 1024;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,8 @@ struct Shared {
     plan: Mutex<Plan>,
     /// How often connections were cut, and how the last time.
     cuts: watch::Sender<(u64, Cut)>,
-    stalled: watch::Sender<bool>,
+    /// Which directions let nothing through: up, down.
+    stalled: watch::Sender<(bool, bool)>,
 }
 
 #[derive(Debug, Default)]
@@ -100,11 +104,14 @@ impl CutRelay {
     /// # Errors
     /// When it cannot listen.
     pub async fn listen(address: SocketAddr, target: SocketAddr) -> io::Result<CutRelay> {
-        let listener = TcpListener::bind(address).await?;
+        let socket = small_socket(address)?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(1024)?;
         let shared = Arc::new(Shared {
             plan: Mutex::default(),
             cuts: watch::Sender::new((0, Cut::Reset)),
-            stalled: watch::Sender::new(false),
+            stalled: watch::Sender::new((false, false)),
         });
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(Arc::clone(&shared), listener, target));
@@ -131,12 +138,17 @@ impl CutRelay {
 
     /// Lets nothing through any more, without a word to anyone.
     pub fn stall(&self) {
-        self.shared.stalled.send_replace(true);
+        self.shared.stalled.send_replace((true, true));
+    }
+
+    /// The same in one direction only.
+    pub fn stall_only(&self, direction: Direction) {
+        self.shared.stalled.send_replace((direction == Direction::Up, direction == Direction::Down));
     }
 
     /// Goes on after [`CutRelay::stall`].
     pub fn resume(&self) {
-        self.shared.stalled.send_replace(false);
+        self.shared.stalled.send_replace((false, false));
     }
 
     /// Whether new connections are closed as soon as they come.
@@ -217,7 +229,8 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, target: SocketAddr) 
 
 async fn relay(shared: Arc<Shared>, mut client: TcpStream, target: SocketAddr) {
     let mut cuts = shared.cuts.subscribe();
-    let Ok(mut target) = TcpStream::connect(target).await else { return end(&client, Cut::Reset) };
+    let connected = async { small_socket(target)?.connect(target).await };
+    let Ok(mut target) = connected.await else { return end(&client, Cut::Reset) };
     // What is relayed should leave when it came, or cuts would fall on other bytes than those that were passed on.
     let _ = client.set_nodelay(true).and_then(|()| target.set_nodelay(true));
     {
@@ -234,6 +247,13 @@ async fn relay(shared: Arc<Shared>, mut client: TcpStream, target: SocketAddr) {
         end(&target, how);
     }
     shared.plan().counts.open -= 1;
+}
+
+/// Sockets that take little more than they pass on, so that whoever sends feels a stall.
+fn small_socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_recv_buffer_size(BUFFER)?;
+    Ok(socket)
 }
 
 /// Closing a socket with a linger time of zero sends RST.

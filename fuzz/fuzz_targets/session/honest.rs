@@ -106,9 +106,13 @@ impl World {
                 let carrier = self.pick_carrier(input);
                 self.transmit(at, carrier, 1 + usize::try_from(input.number()).unwrap_or(0));
             }
-            9..12 => {
+            9 | 10 => {
                 let carrier = self.pick_carrier(input);
                 self.deliver(at, carrier, 1 + usize::try_from(input.number()).unwrap_or(0));
+            }
+            11 => {
+                // Streams seldom end by chance.
+                self.round();
             }
             12 => self.cut(input),
             13 => self.connect(),
@@ -336,22 +340,7 @@ impl World {
     fn finish(&mut self) {
         self.connect();
         for round in 0.. {
-            let mut moved = false;
-            for at in [PAGE, GATEWAY] {
-                let ids: BTreeSet<StreamId> = self.sides[at].streams.keys().copied().collect();
-                for id in ids {
-                    self.reply(at, id);
-                    self.finish_writing(at, id);
-                    while self.read(at, id, 1 << 20) {
-                        moved = true;
-                    }
-                }
-                while self.transmit(at, self.newest, 1 << 20) {
-                    moved = true;
-                }
-                moved |= self.deliver(at, self.newest, usize::MAX);
-                self.drain();
-            }
+            let moved = self.round();
             let left = [PAGE, GATEWAY].map(|at| self.sides[at].session.stats());
             if left.iter().all(|stats| stats.streams == 0) && self.attached_once {
                 assert!(
@@ -366,6 +355,27 @@ impl World {
             }
             assert!(round < 2_000, "hangs: {left:?}");
         }
+    }
+
+    /// Both applications end and read what they can, and the newest carrier brings it over. Returns whether anything moved.
+    fn round(&mut self) -> bool {
+        let mut moved = false;
+        for at in [PAGE, GATEWAY] {
+            let ids: BTreeSet<StreamId> = self.sides[at].streams.keys().copied().collect();
+            for id in ids {
+                self.reply(at, id);
+                self.finish_writing(at, id);
+                while self.read(at, id, 1 << 20) {
+                    moved = true;
+                }
+            }
+            while self.transmit(at, self.newest, 1 << 20) {
+                moved = true;
+            }
+            moved |= self.deliver(at, self.newest, usize::MAX);
+            self.drain();
+        }
+        moved
     }
 
     fn pick(&self, at: usize, input: &mut Input<'_>) -> Option<StreamId> {

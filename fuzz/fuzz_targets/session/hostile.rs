@@ -288,8 +288,11 @@ impl Owner {
         let mark =
             [Mark::None, Mark::None, Mark::Fin, Mark::Blocked][usize::try_from(input.below(4)).unwrap_or(0)];
         let bytes = match input.below(4) {
-            _ if offset == 0 => match input.below(6) {
-                0 => Bytes::from_static(&[0x7f, 0xff, b'{']),
+            _ if offset == 0 => match input.below(8) {
+                // A head that never ends, and one that is too large.
+                0 => [&[0x7f, 0xff, b'{'], &[b' '; 900][..]].concat().into(),
+                3 => [&[0x80, 0x00, 0xff, 0xff, b'{'], &[b' '; 60_000][..]].concat().into(),
+                4 => Bytes::from_static(&[0xbf, 0xff, 0xff, 0xff, b'{']),
                 1 => Bytes::from_static(b"\x02[]"),
                 2 => Bytes::from_static(b"\x05{}"),
                 _ => Bytes::from_static(b"\x02{}raw bytes"),
@@ -358,7 +361,8 @@ impl Owner {
         let send = self.settings.limits.unreceived + both * (limits::HEAD as u64 + 4);
         assert!(stats.unread <= receive, "{} bytes unread, of {receive}", stats.unread);
         assert!(stats.retained <= send, "{} bytes retained, of {send}", stats.retained);
-        let memory = self.session.memory();
-        assert!(memory <= receive + send + both * STREAM + COLLECTING, "{memory} bytes held");
+        let rest = self.session.memory() - stats.unread - stats.retained;
+        let streams = stats.streams as u64 * STREAM;
+        assert!(rest <= streams + COLLECTING, "{rest} bytes held beside those, for {streams}");
     }
 }

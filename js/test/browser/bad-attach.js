@@ -1,18 +1,46 @@
-// Bad input before and while attaching: it costs the carrier, and the session only where it was this session's own page
-// that broke the rules.
+// Bad input before and while attaching: it costs the carrier, and the session only where it was this session's own
+// page that broke the rules.
 
 import { connect, ending, HandPage, helloJson, LIMITS, said } from "./by-hand.js";
-import { CLOSE, data, DETACH, END, farewell, frame, header, hello, HELLO, PING, prefix, resume, websocket, WELCOME } from "./wire.js";
+import {
+  CLOSE,
+  data,
+  DETACH,
+  END,
+  farewell,
+  frame,
+  header,
+  hello,
+  HELLO,
+  PING,
+  prefix,
+  resume,
+  websocket,
+  WELCOME,
+} from "./wire.js";
 
-/** @typedef {import("./bad-frames.js").Case} Case @typedef {import("./by-hand.js").Kind} Kind @typedef {import("./by-hand.js").World} World */
+/**
+ * @typedef {import("./bad-frames.js").Case} Case
+ * @typedef {import("./by-hand.js").Kind} Kind
+ * @typedef {import("./by-hand.js").World} World
+ */
 
 const BOTH = /** @type {Kind[]} */ (["websocket", "bytes"]);
 const ONLY_WEBSOCKET = /** @type {Kind[]} */ (["websocket"]);
 
-/** The first thing that is said on a carrier. @param {string} name @param {string} expected @param {(world: World) => Buffer | string} first @param {Kind[]} [kinds] @returns {Case} */
+/**
+ * The first thing that is said on a carrier.
+ * @param {string} name
+ * @param {string} expected
+ * @param {(world: World) => Buffer | string} first
+ * @param {Kind[]} [kinds]
+ * @returns {Case}
+ */
 function first(name, expected, first, kinds = BOTH) {
   return {
-    name, kinds, expected,
+    name,
+    kinds,
+    expected,
     async run(world, kind) {
       const carrier = await connect(world, kind);
       try {
@@ -31,10 +59,18 @@ const invalid = (name, json) => first(`HELLO ${name}`, "CLOSE ERR_HELLO_INVALID"
 const text = (changes) => JSON.stringify(helloJson(changes));
 const TWICE = (key) => text().replace(`"${key}"`, `"${key}":1,"${key}"`);
 
-/** What is said between WELCOME and the end of RESUME. @param {string} name @param {string} expected @param {(page: HandPage) => void} act @returns {Case} */
+/**
+ * What is said between WELCOME and the end of RESUME.
+ * @param {string} name
+ * @param {string} expected
+ * @param {(page: HandPage) => void} act
+ * @returns {Case}
+ */
 function candidate(name, expected, act) {
   return {
-    name, kinds: BOTH, expected,
+    name,
+    kinds: BOTH,
+    expected,
     async run(world, kind) {
       const page = await HandPage.candidate(world, kind);
       act(page);
@@ -54,7 +90,8 @@ function candidate(name, expected, act) {
  */
 function join(name, expected, join, kinds = BOTH) {
   return {
-    name, kinds,
+    name,
+    kinds,
     expected: `${expected}; the page lives, session lives`,
     async run(world, kind) {
       const page = await HandPage.attached(world, kind, 5);
@@ -106,13 +143,17 @@ export const attaching = [
   first("HELLO of 4,097 bytes", MALFORMED, () => hello(text().padEnd(4097))),
   first("HELLO of 60,000 bytes", MALFORMED, () => hello(text().padEnd(60_000))),
   first("HELLO whose header announces 66,561 bytes", "CLOSE ERR_FRAME_TOO_LARGE", () => header(HELLO, 66_561)),
-  first("HELLO with a PING behind it in its message", ORDER, () => Buffer.concat([hello(helloJson()), frame(PING, "12345678")])),
+  first("HELLO with a PING behind it in its message", ORDER, () =>
+    Buffer.concat([hello(helloJson()), frame(PING, "12345678")]),
+  ),
   first("a PING before HELLO", ORDER, () => frame(PING, "12345678")),
   first("RESUME before HELLO", ORDER, () => resume()),
   first("an unknown frame before HELLO", ORDER, () => frame(0x1b, "x")),
   first("an empty message before HELLO", MALFORMED, () => Buffer.alloc(0), ONLY_WEBSOCKET),
   first("a text message before HELLO", MALFORMED, () => "text", ONLY_WEBSOCKET),
-  first("HELLO for a session that does not exist", "CLOSE ERR_SESSION_LOST", () => hello(text({ session: `${"A".repeat(21)}A`, secret: `${"A".repeat(42)}A` }))),
+  first("HELLO for a session that does not exist", "CLOSE ERR_SESSION_LOST", () =>
+    hello(text({ session: `${"A".repeat(21)}A`, secret: `${"A".repeat(42)}A` })),
+  ),
   first("HELLO with a wrong credential", "CLOSE ERR_CREDENTIAL_INVALID", () => hello(text({ credential: "wrong" }))),
   {
     name: "HELLO without an origin or a credential",
@@ -152,30 +193,78 @@ export const attaching = [
     },
   },
 
-  candidate("a second HELLO instead of RESUME", `${ORDER}, session over`, (page) => page.send(hello(helloJson({ n: 2 })))),
-  candidate("DATA before the end of RESUME", `${ORDER}, session over`, (page) => page.send(resume({ flags: 0 }), data(1, 0, prefix({ listen: "websocket" })))),
-  candidate("RESUME whose entries do not increase", `${MALFORMED}, session over`, (page) => page.send(resume({ entries: [[3, 0, 4096], [1, 0, 4096]] }))),
+  candidate("a second HELLO instead of RESUME", `${ORDER}, session over`, (page) =>
+    page.send(hello(helloJson({ n: 2 }))),
+  ),
+  candidate("DATA before the end of RESUME", `${ORDER}, session over`, (page) =>
+    page.send(resume({ flags: 0 }), data(1, 0, prefix({ listen: "websocket" }))),
+  ),
+  candidate("RESUME whose entries do not increase", `${MALFORMED}, session over`, (page) =>
+    page.send(
+      resume({
+        entries: [
+          [3, 0, 4096],
+          [1, 0, 4096],
+        ],
+      }),
+    ),
+  ),
   candidate("RESUME whose entries do not increase from frame to frame", `${MALFORMED}, session over`, (page) => {
     page.send(resume({ entries: [[3, 0, 4096]], flags: 0 }), resume({ entries: [[3, 0, 4096]], flags: END }));
   }),
-  candidate("RESUME whose highest id changes", `${MALFORMED}, session over`, (page) => page.send(resume({ flags: 0 }), resume({ highest: 2 }))),
+  candidate("RESUME whose highest id changes", `${MALFORMED}, session over`, (page) =>
+    page.send(resume({ flags: 0 }), resume({ highest: 2 })),
+  ),
   candidate("RESUME with an unknown flag", `${MALFORMED}, session over`, (page) => page.send(resume({ flags: 2 }))),
-  candidate("RESUME of a stream that the gateway never opened", "CLOSE ERR_STREAM_ID, session over", (page) => page.send(resume({ entries: [[2, 0, 4096]] }))),
-  candidate("RESUME that has seen a stream that the gateway never opened", "CLOSE ERR_STREAM_ID, session over", (page) => page.send(resume({ highest: 2 }))),
+  candidate("RESUME of a stream that the gateway never opened", "CLOSE ERR_STREAM_ID, session over", (page) =>
+    page.send(resume({ entries: [[2, 0, 4096]] })),
+  ),
+  candidate(
+    "RESUME that has seen a stream that the gateway never opened",
+    "CLOSE ERR_STREAM_ID, session over",
+    (page) => page.send(resume({ highest: 2 })),
+  ),
   candidate("RESUME of 8,193 streams", "CLOSE ERR_STREAM_LIMIT, session over", (page) => {
     const entries = Array.from({ length: 8_193 }, (_, i) => [2 * i + 1, 0, 4096]);
-    page.send(resume({ entries: entries.slice(0, 4_000), flags: 0 }), resume({ entries: entries.slice(4_000, 8_000), flags: 0 }));
+    page.send(
+      resume({ entries: entries.slice(0, 4_000), flags: 0 }),
+      resume({ entries: entries.slice(4_000, 8_000), flags: 0 }),
+    );
     page.send(resume({ entries: entries.slice(8_000) }));
   }),
 
   join("a stale generation: the same n again", "DETACH ERR_ATTACH_STALE", (page) => attempt(page, { n: 5 })),
   join("a stale generation: a smaller n", "DETACH ERR_ATTACH_STALE", (page) => attempt(page, { n: 4 })),
-  join("a wrong secret", "CLOSE ERR_ATTACH_FORBIDDEN", (page) => attempt(page, { secret: changed(page.identity.secret), n: 2 ** 53 - 1 })),
-  join("other limits than before", "CLOSE ERR_HELLO_INVALID", (page) => attempt(page, { limits: { ...LIMITS, streams: 100 } })),
-  join("another allowed origin", "CLOSE ERR_ATTACH_ORIGIN", (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket", page.world.origin.replace("localhost", "127.0.0.1")), ONLY_WEBSOCKET),
-  join("the same host at another port", "CLOSE ERR_ATTACH_ORIGIN", (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket", "http://localhost:1"), ONLY_WEBSOCKET),
-  join("a credential instead of the origin", "CLOSE ERR_ATTACH_ORIGIN", (page) => attempt(page, { n: 2 ** 53 - 1 }, "bytes"), ONLY_WEBSOCKET),
-  join("an origin instead of the credential", "CLOSE ERR_ATTACH_ORIGIN", (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket"), ["bytes"]),
+  join("a wrong secret", "CLOSE ERR_ATTACH_FORBIDDEN", (page) =>
+    attempt(page, { secret: changed(page.identity.secret), n: 2 ** 53 - 1 }),
+  ),
+  join("other limits than before", "CLOSE ERR_HELLO_INVALID", (page) =>
+    attempt(page, { limits: { ...LIMITS, streams: 100 } }),
+  ),
+  join(
+    "another allowed origin",
+    "CLOSE ERR_ATTACH_ORIGIN",
+    (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket", page.world.origin.replace("localhost", "127.0.0.1")),
+    ONLY_WEBSOCKET,
+  ),
+  join(
+    "the same host at another port",
+    "CLOSE ERR_ATTACH_ORIGIN",
+    (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket", "http://localhost:1"),
+    ONLY_WEBSOCKET,
+  ),
+  join(
+    "a credential instead of the origin",
+    "CLOSE ERR_ATTACH_ORIGIN",
+    (page) => attempt(page, { n: 2 ** 53 - 1 }, "bytes"),
+    ONLY_WEBSOCKET,
+  ),
+  join(
+    "an origin instead of the credential",
+    "CLOSE ERR_ATTACH_ORIGIN",
+    (page) => attempt(page, { n: 2 ** 53 - 1 }, "websocket"),
+    ["bytes"],
+  ),
   {
     name: "CLOSE on a carrier that is only a candidate",
     kinds: BOTH,
@@ -194,7 +283,12 @@ export const attaching = [
   },
 ];
 
-/** Waits for the gateway to lose its patience, and checks that it had some. @param {World} world @param {Kind} kind @param {(carrier: import("./wire.js").Carrier) => void} act */
+/**
+ * Waits for the gateway to lose its patience, and checks that it had some.
+ * @param {World} world
+ * @param {Kind} kind
+ * @param {(carrier: import("./wire.js").Carrier) => void} act
+ */
 async function late(world, kind, act) {
   const carrier = await connect(world, kind);
   const start = performance.now();

@@ -1,10 +1,29 @@
-// Bad input on an attached carrier: each costs the session that sent it, with the code that the specification names, or
-// costs nothing at all where the specification allows it.
+// Bad input on an attached carrier: each costs the session that sent it, with the code that the specification names,
+// or costs nothing at all where the specification allows it.
 
 import { HandPage } from "./by-hand.js";
 import {
-  ACK, BLOCKED, CLOSE, DATA, data, DATAGRAM, farewell, FIN, frame, GOAWAY, header, hello, HELLO, ints, PING, prefix, RESET,
-  resume, STOP, varint, WELCOME,
+  ACK,
+  BLOCKED,
+  CLOSE,
+  DATA,
+  data,
+  DATAGRAM,
+  farewell,
+  FIN,
+  frame,
+  GOAWAY,
+  header,
+  hello,
+  HELLO,
+  ints,
+  PING,
+  prefix,
+  RESET,
+  resume,
+  STOP,
+  varint,
+  WELCOME,
 } from "./wire.js";
 
 /** @typedef {import("./by-hand.js").Kind} Kind @typedef {import("./by-hand.js").World} World */
@@ -22,10 +41,18 @@ const HEAD = prefix({ listen: "websocket" });
 const LIVES = "lives";
 const over = (code) => `CLOSE ${code}, session over`;
 
-/** @param {string} name @param {string} expected @param {(page: HandPage) => void | Promise<unknown>} act @param {Kind[]} [kinds] @returns {Case} */
+/**
+ * @param {string} name
+ * @param {string} expected
+ * @param {(page: HandPage) => void | Promise<unknown>} act
+ * @param {Kind[]} [kinds]
+ * @returns {Case}
+ */
 function attached(name, expected, act, kinds = BOTH) {
   return {
-    name, kinds, expected,
+    name,
+    kinds,
+    expected,
     async run(world, kind) {
       const page = await HandPage.attached(world, kind);
       try {
@@ -39,15 +66,20 @@ function attached(name, expected, act, kinds = BOTH) {
 }
 
 /** A message of its own each, so that nothing is judged by its neighbours. */
-const sends = (...messages) => (page) => messages.forEach((message) => page.send(message));
+const sends =
+  (...messages) =>
+  (page) =>
+    messages.forEach((message) => page.send(message));
 const MALFORMED = over("ERR_FRAME_MALFORMED");
 const TOO_LARGE = over("ERR_FRAME_TOO_LARGE");
 const skippable = (bytes, type = 0x1b) => frame(type, Buffer.alloc(bytes));
 /** Opens stream 1, a listener, and waits for its answer. */
-const listening = (...messages) => async (page) => {
-  await page.listen();
-  sends(...messages)(page);
-};
+const listening =
+  (...messages) =>
+  async (page) => {
+    await page.listen();
+    sends(...messages)(page);
+  };
 
 /** @type {Case[]} */
 export const frames = [
@@ -83,7 +115,11 @@ export const frames = [
   attached("4,096 bytes on a new stream", LIVES, sends(data(1, 0, bytesBehind(HEAD, 4096)))),
   attached("4,097 bytes on a new stream", over("ERR_FLOW_CONTROL"), sends(data(1, 0, bytesBehind(HEAD, 4097)))),
   attached("data beyond every limit that was granted", over("ERR_FLOW_CONTROL"), (page) => {
-    page.send(data(1, 0, HEAD), data(1, HEAD.length, Buffer.alloc(65_536)), data(1, HEAD.length + 65_536, Buffer.alloc(65_536)));
+    page.send(
+      data(1, 0, HEAD),
+      data(1, HEAD.length, Buffer.alloc(65_536)),
+      data(1, HEAD.length + 65_536, Buffer.alloc(65_536)),
+    );
   }),
   attached("a gap at the beginning of a stream", over("ERR_GAP"), sends(data(1, 10, "x"))),
   attached("a gap behind the head", over("ERR_GAP"), listening(data(1, HEAD.length + 1, "x"))),
@@ -94,12 +130,28 @@ export const frames = [
   attached("4,096 streams at once, opened by one id", LIVES, sends(ints(ACK, 8191, 0, 4096))),
   attached("4,097 streams at once", over("ERR_STREAM_LIMIT"), sends(ints(ACK, 8193, 0, 4096))),
   attached("a stream id of 2^53 - 1", over("ERR_STREAM_LIMIT"), sends(ints(ACK, 2 ** 53 - 1, 0, 4096))),
-  attached("data behind FIN", over("ERR_FINAL_OFFSET"), listening(data(1, HEAD.length, "", FIN), data(1, HEAD.length, "x"))),
+  attached(
+    "data behind FIN",
+    over("ERR_FINAL_OFFSET"),
+    listening(data(1, HEAD.length, "", FIN), data(1, HEAD.length, "x")),
+  ),
   attached("FIN below what was sent", over("ERR_FINAL_OFFSET"), listening(data(1, 3, "", FIN))),
-  attached("a second, smaller final offset", over("ERR_FINAL_OFFSET"), listening(data(1, HEAD.length, "", FIN), data(1, 5, "", FIN))),
+  attached(
+    "a second, smaller final offset",
+    over("ERR_FINAL_OFFSET"),
+    listening(data(1, HEAD.length, "", FIN), data(1, 5, "", FIN)),
+  ),
   attached("RESET below what was sent", over("ERR_FINAL_OFFSET"), listening(ints(RESET, 1, 64, HEAD.length - 1))),
-  attached("RESET with another final offset than FIN", over("ERR_FINAL_OFFSET"), listening(data(1, HEAD.length, "", FIN), ints(RESET, 1, 64, HEAD.length + 9))),
-  attached("RESET behind FIN at the same offset", LIVES, listening(data(1, HEAD.length, "", FIN), ints(RESET, 1, 64, HEAD.length))),
+  attached(
+    "RESET with another final offset than FIN",
+    over("ERR_FINAL_OFFSET"),
+    listening(data(1, HEAD.length, "", FIN), ints(RESET, 1, 64, HEAD.length + 9)),
+  ),
+  attached(
+    "RESET behind FIN at the same offset",
+    LIVES,
+    listening(data(1, HEAD.length, "", FIN), ints(RESET, 1, 64, HEAD.length)),
+  ),
   attached("ACK of more than was written", over("ERR_ACK_INVALID"), listening(ints(ACK, 1, 1_000_000, 4096))),
   attached("ACK of an end that was not sent", over("ERR_ACK_INVALID"), async (page) => {
     await page.listen();
@@ -109,7 +161,11 @@ export const frames = [
   attached("a WELCOME from the page", over("ERR_ATTACH_ORDER"), sends(frame(WELCOME, "{}"))),
   attached("a second RESUME", over("ERR_ATTACH_ORDER"), sends(resume())),
   attached("a HELLO whose header announces 66,561 bytes", TOO_LARGE, sends(header(HELLO, 66_561))),
-  attached("a normal CLOSE, for comparison", "connection ended without a word, session over", sends(frame(CLOSE, varint(0)))),
+  attached(
+    "a normal CLOSE, for comparison",
+    "connection ended without a word, session over",
+    sends(frame(CLOSE, varint(0))),
+  ),
   {
     // One at first, 99 shortly before its minute is over, 100 shortly after.
     name: "199 frames that may be skipped, around the end of a minute",

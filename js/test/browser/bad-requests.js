@@ -1,5 +1,5 @@
-// Bad input at the front door: requests whose Host, Origin, credential, handshake or header fields are not what they have to
-// be. Each is answered with its status and its code, before it has touched a session.
+// Bad input at the front door: requests whose Host, Origin, credential, handshake or header fields are not what they
+// have to be. Each is answered with its status and its code, before it has touched a session.
 
 import { ask } from "./wire.js";
 
@@ -14,7 +14,10 @@ export function handshake({ host, path = "/", lines = [] }) {
   return asBytes(`GET ${path} HTTP/1.1`, `Host: ${host}`, ...UPGRADE, ...lines);
 }
 
-/** What a refusal says: its status, its code, and its words if they are not the code's own. @param {{ status: number, headers: Map<string, string>, body: string }} answer */
+/**
+ * What a refusal says: its status, its code, and its words if they are not the code's own.
+ * @param {{ status: number, headers: Map<string, string>, body: string }} answer
+ */
 export function refusal({ status, headers, body }) {
   const code = headers.get("pageport-error");
   if (!code) return `${status} without a code`;
@@ -31,19 +34,23 @@ function asBytes(...lines) {
 /** @param {string} name @param {string} expected @param {(world: World) => Buffer} request @returns {Case} */
 function front(name, expected, request) {
   return {
-    name, expected,
+    name,
+    expected,
     kinds: ["http"],
     run: async (world) => refusal(await ask(world.url, request(world))),
   };
 }
 
 /** Somebody who wants to attach. */
-const attach = (name, expected, ...lines) => front(name, expected, ({ url }) => asBytes("GET /link HTTP/1.1", `Host: ${new URL(url).host}`, ...lines));
-const origin = (value) => attach(`Origin: ${value || "nothing"}`, "403 ERR_ORIGIN_FORBIDDEN", ...ATTACH, `Origin: ${value}`);
+const attach = (name, expected, ...lines) =>
+  front(name, expected, ({ url }) => asBytes("GET /link HTTP/1.1", `Host: ${new URL(url).host}`, ...lines));
+const origin = (value) =>
+  attach(`Origin: ${value || "nothing"}`, "403 ERR_ORIGIN_FORBIDDEN", ...ATTACH, `Origin: ${value}`);
 const OWN = "Origin: http://localhost:1234";
 
 /** Somebody who visits the good page. */
-const visit = (name, expected, ...lines) => front(name, expected, ({ name }) => handshake({ host: `${name}.localhost`, lines }));
+const visit = (name, expected, ...lines) =>
+  front(name, expected, ({ name }) => handshake({ host: `${name}.localhost`, lines }));
 const field = (name, bytes) => visit(`a visitor's header with ${name}`, "400 ERR_HEADER_INVALID", bytes);
 const host = (name, expected, ...lines) => front(name, expected, () => asBytes("GET / HTTP/1.1", ...lines));
 const UNKNOWN = "421 ERR_HOST_UNKNOWN";
@@ -62,16 +69,31 @@ export const requests = [
   origin("http://LOCALHOST:1234"),
   origin("http://localhost:1234, http://localhost:1234"),
   attach("two Origins", "403 ERR_ORIGIN_FORBIDDEN", ...ATTACH, OWN, OWN),
-  attach("an allowed Origin with the raw upgrade", "403 ERR_ORIGIN_FORBIDDEN", "Upgrade: pageport.v1", "Connection: Upgrade", OWN),
+  attach(
+    "an allowed Origin with the raw upgrade",
+    "403 ERR_ORIGIN_FORBIDDEN",
+    "Upgrade: pageport.v1",
+    "Connection: Upgrade",
+    OWN,
+  ),
   attach("a wrong token", "401 ERR_CREDENTIAL_INVALID", ...ATTACH, "Authorization: Bearer wrong"),
-  attach("another scheme than Bearer", "401 ERR_CREDENTIAL_INVALID", ...ATTACH, "Authorization: Basic d3Jvbmc6d3Jvbmc="),
+  attach(
+    "another scheme than Bearer",
+    "401 ERR_CREDENTIAL_INVALID",
+    ...ATTACH,
+    "Authorization: Basic d3Jvbmc6d3Jvbmc=",
+  ),
   attach("no subprotocol", "400 ERR_HANDSHAKE_INVALID", ...UPGRADE, OWN),
   attach("another subprotocol", "400 ERR_HANDSHAKE_INVALID", ...UPGRADE, "Sec-WebSocket-Protocol: pageport.v2", OWN),
   attach("two keys", "400 ERR_HANDSHAKE_INVALID", ...ATTACH, KEY, OWN),
   attach("no upgrade", "426 ERR_UPGRADE_REQUIRED", OWN),
   attach("version 8 of WebSocket", "426 ERR_UPGRADE_REQUIRED", ...ATTACH.map((line) => line.replace("13", "8")), OWN),
-  front("POST to /link", "405 ERR_METHOD_NOT_ALLOWED", ({ url }) => asBytes("POST /link HTTP/1.1", `Host: ${new URL(url).host}`, OWN)),
-  front("a path that does not exist", "404 ERR_NOT_FOUND", ({ url }) => asBytes("GET /nothing/here HTTP/1.1", `Host: ${new URL(url).host}`)),
+  front("POST to /link", "405 ERR_METHOD_NOT_ALLOWED", ({ url }) =>
+    asBytes("POST /link HTTP/1.1", `Host: ${new URL(url).host}`, OWN),
+  ),
+  front("a path that does not exist", "404 ERR_NOT_FOUND", ({ url }) =>
+    asBytes("GET /nothing/here HTTP/1.1", `Host: ${new URL(url).host}`),
+  ),
 
   host("no Host", INVALID),
   host("two Hosts", INVALID, "Host: localhost", "Host: localhost"),
@@ -86,7 +108,9 @@ export const requests = [
   host("a Host two levels below", UNKNOWN, "Host: a.b.localhost"),
   front("another Host in the target", INVALID, () => asBytes("GET http://evil.example/ HTTP/1.1", "Host: localhost")),
   front("a foreign Host at /link", UNKNOWN, () => asBytes("GET /link HTTP/1.1", "Host: evil.example", ...ATTACH, OWN)),
-  front("a foreign Host with a listener's path", UNKNOWN, ({ name }) => handshake({ host: "evil.example", path: `/@${name}/` })),
+  front("a foreign Host with a listener's path", UNKNOWN, ({ name }) =>
+    handshake({ host: "evil.example", path: `/@${name}/` }),
+  ),
   front("a listener's name below a foreign Host", UNKNOWN, ({ name }) => handshake({ host: `${name}.evil.example` })),
 
   visit("a good visitor, for comparison", "101 without a code"),
@@ -104,7 +128,13 @@ export const requests = [
   visit("a visitor's header of 40,000 bytes", "431 ERR_HEADERS_TOO_LARGE", `X: ${"a".repeat(40_000)}`),
   visit("101 headers of a visitor", "431 ERR_HEADERS_TOO_LARGE", ...Array(96).fill("X: a")),
   front("a visitor of nobody", "404 ERR_LISTENER_UNKNOWN", () => handshake({ host: "nobody2345.localhost" })),
-  front("a visitor of nobody, by path", "404 ERR_LISTENER_UNKNOWN", ({ url }) => handshake({ host: new URL(url).host, path: "/@nobody2345/" })),
-  front("a visitor without a handshake", "426 ERR_UPGRADE_REQUIRED", ({ name }) => asBytes("GET / HTTP/1.1", `Host: ${name}.localhost`)),
-  front("a visitor without a handshake, by path", "426 ERR_UPGRADE_REQUIRED", ({ url, name }) => asBytes(`GET /@${name}/ HTTP/1.1`, `Host: ${new URL(url).host}`)),
+  front("a visitor of nobody, by path", "404 ERR_LISTENER_UNKNOWN", ({ url }) =>
+    handshake({ host: new URL(url).host, path: "/@nobody2345/" }),
+  ),
+  front("a visitor without a handshake", "426 ERR_UPGRADE_REQUIRED", ({ name }) =>
+    asBytes("GET / HTTP/1.1", `Host: ${name}.localhost`),
+  ),
+  front("a visitor without a handshake, by path", "426 ERR_UPGRADE_REQUIRED", ({ url, name }) =>
+    asBytes(`GET /@${name}/ HTTP/1.1`, `Host: ${new URL(url).host}`),
+  ),
 ];

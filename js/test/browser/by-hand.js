@@ -1,9 +1,24 @@
-// A page made by hand: it attaches over either carrier, does what a test tells it, and reports what became of its carrier
-// and of its session, in words that a table can hold. It must never tidy up what it was told to send.
+// A page made by hand: it attaches over either carrier, does what a test tells it, and reports what became of its
+// carrier and of its session, in words that a table can hold. It must never tidy up what it was told to send.
 
 import { randomBytes } from "node:crypto";
 import {
-  bytes, CLOSE, CODES, DATA, data, DETACH, frame, hello, PING, PONG, prefix, readInt, RESUME, resume, websocket, WELCOME,
+  bytes,
+  CLOSE,
+  CODES,
+  DATA,
+  data,
+  DETACH,
+  frame,
+  hello,
+  PING,
+  PONG,
+  prefix,
+  readInt,
+  RESUME,
+  resume,
+  websocket,
+  WELCOME,
 } from "./wire.js";
 
 /**
@@ -30,7 +45,12 @@ export function connect(world, kind, origin = world.origin) {
 }
 
 export class HandPage {
-  /** @param {World} world @param {Kind} kind @param {Carrier} carrier @param {{ session: string, secret: string, n: number }} identity */
+  /**
+   * @param {World} world
+   * @param {Kind} kind
+   * @param {Carrier} carrier
+   * @param {{ session: string, secret: string, n: number }} identity
+   */
   constructor(world, kind, carrier, identity) {
     this.world = world;
     this.kind = kind;
@@ -130,7 +150,9 @@ export class HandPage {
  */
 export async function ending(carrier, alive = () => false, patience = undefined) {
   const first = await carrier.until(
-    () => carrier.frames.find((frame) => [CLOSE, DETACH].includes(frame.type) || alive(frame)) ?? (carrier.ended ? "end" : undefined),
+    () =>
+      carrier.frames.find((frame) => [CLOSE, DETACH].includes(frame.type) || alive(frame)) ??
+      (carrier.ended ? "end" : undefined),
     patience,
   );
   if (first === "end") return "connection ended without a word";
@@ -143,6 +165,8 @@ export async function ending(carrier, alive = () => false, patience = undefined)
 /** @param {import("./wire.js").Frame | undefined} frame */
 export function said(frame) {
   if (!frame) return "silence";
-  const name = { [CLOSE]: "CLOSE", [DETACH]: "DETACH", [WELCOME]: "WELCOME", [RESUME]: "RESUME" }[frame.type] ?? `frame ${frame.type}`;
+  const name =
+    { [CLOSE]: "CLOSE", [DETACH]: "DETACH", [WELCOME]: "WELCOME", [RESUME]: "RESUME" }[frame.type] ??
+    `frame ${frame.type}`;
   return frame.type === CLOSE || frame.type === DETACH ? `${name} ${CODES.get(frame.ints[0]) ?? frame.ints[0]}` : name;
 }

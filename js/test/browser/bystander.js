@@ -1,6 +1,6 @@
-// A good page and its good visitor, next to whatever a test does to the gateway: a Chromium tab that uses the module and
-// echoes, and an ordinary client that talks to it. It must never reconnect: that its connection is still the first one is
-// what it proves.
+// A good page and its good visitor, next to whatever a test does to the gateway: a Chromium tab that uses the module
+// and echoes, and an ordinary client that talks to it. It must never reconnect: that its connection is still the first
+// one is what it proves.
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";

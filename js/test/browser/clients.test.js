@@ -1,5 +1,5 @@
-// Whatever WebSocket client somebody has, it can talk to a page: npm's ws, Python's websockets and both browsers, with a
-// listener in each browser, by name and by path. The whole matrix with the largest messages is a proof of its own.
+// Whatever WebSocket client somebody has, it can talk to a page: npm's ws, Python's websockets and both browsers, with
+// a listener in each browser, by name and by path. The whole matrix with the largest messages is a proof of its own.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -23,7 +23,7 @@ const listeners = {};
 const visitors = {};
 
 before(async () => {
-  [gateway, site] = await Promise.all([startGateway(), startSite()]);
+  [gateway, site] = await Promise.all([startGateway({ env: { PAGEPORT_LIMITS__DRAIN: "1s" } }), startSite()]);
   browsers = await Promise.all([launchChromium(), launchFirefox()]);
   for (const browser of browsers) {
     listeners[browser.name] = await startListener(browser, gateway, site);
@@ -50,12 +50,16 @@ for (const name of NAMES) {
       });
 
       test(`refuses ${client} with a status`, async () => {
-        for (const form of FORMS) assert.deepEqual((await refuse(listeners[name], visitors[client], form)).faults, [], form);
+        for (const form of FORMS)
+          assert.deepEqual((await refuse(listeners[name], visitors[client], form)).faults, [], form);
       });
     }
 
     test("takes and sends messages of 16 MiB", async () => {
-      const { faults } = await meet(listeners[name], visitors.ws, "path", [["binary", 16 << 20], ["text", 1 << 20]]);
+      const { faults } = await meet(listeners[name], visitors.ws, "path", [
+        ["binary", 16 << 20],
+        ["text", 1 << 20],
+      ]);
       assert.deepEqual(faults, []);
     });
 

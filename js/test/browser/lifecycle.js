@@ -1,5 +1,5 @@
-// Browsers as people run them, pages that come and go, and a visitor who would notice: it numbers its messages and wants each
-// of them back once and in order, on the connection that it has.
+// Browsers as people run them, pages that come and go, and a visitor who would notice: it numbers its messages and
+// wants each of them back once and in order, on the connection that it has.
 
 import { once } from "node:events";
 import puppeteer from "puppeteer-core";
@@ -24,7 +24,11 @@ export async function launchThrottledChromium(grace) {
     headless: true,
     ignoreDefaultArgs: THROTTLING,
     args: [
-      "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
       ...(grace ? [`--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/${grace}`] : []),
     ],
   });
@@ -39,14 +43,32 @@ export async function launchThrottledChromium(grace) {
 export async function openSteady(browser, site, gateway) {
   const page = await browser.newPage();
   await page.goto(`${site.local}/steady`);
-  const addresses = await page.evaluate(async (gateway) => (await import(/** @type {any} */ ("/pages/steady.js"))).listen(gateway), gateway);
+  const addresses = await page.evaluate(
+    async (gateway) => (await import(/** @type {any} */ ("/pages/steady.js"))).listen(gateway),
+    gateway,
+  );
   return {
     page,
     ...addresses,
     /** @returns {Promise<State>} */
     state: () => page.evaluate(async () => (await import(/** @type {any} */ ("/pages/steady.js"))).state()),
-    /** Whether the session is attached, at the latest after so long. @param {number} ms @returns {Promise<boolean>} */
-    attached: (ms) => page.evaluate(async (ms) => (await import(/** @type {any} */ ("/pages/steady.js"))).attached(ms), ms),
+    /** Whether this stands in its diary, at the latest after `ms`. @returns {Promise<boolean>} */
+    noted: (/** @type {string} */ what, /** @type {number} */ ms) =>
+      page.evaluate(
+        async (what, ms) => (await import(/** @type {any} */ ("/pages/steady.js"))).noted(what, ms),
+        what,
+        ms,
+      ),
+    /**
+     * Whether the session is attached and has begun to listen so often, at the latest after `ms`.
+     * @returns {Promise<boolean>}
+     */
+    attached: (/** @type {number} */ ms, times = 1) =>
+      page.evaluate(
+        async (ms, times) => (await import(/** @type {any} */ ("/pages/steady.js"))).attached(ms, times),
+        ms,
+        times,
+      ),
   };
 }
 
@@ -115,6 +137,7 @@ export class SteadyVisitor {
   send() {
     this.#sentAt.push(performance.now());
     this.#socket.send(`message ${++this.sent}`);
+    this.#look();
   }
 
   /** Sends nothing more and waits for what is missing. @param {number} [ms] at most */

@@ -31,7 +31,10 @@ export async function startRelay(gateway) {
     keep(far);
     const pair = { near, far };
     alive.add(pair);
-    for (const [from, to] of [[near, far], [far, near]]) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
       from.on("data", (chunk) => {
         if (alive.has(pair) && !to.write(chunk)) from.pause();
       });

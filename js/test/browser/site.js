@@ -1,5 +1,5 @@
-// A web site for tests that has nothing to do with the gateway: blank pages, and the scripts in `pages/`, at one port that
-// is two origins.
+// A web site for tests that has nothing to do with the gateway: blank pages, and the scripts in `pages/`, at one port
+// that is two origins.
 
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -7,7 +7,10 @@ import { createServer } from "node:http";
 
 const BLANK = "<!doctype html><html lang=en><meta charset=utf-8><title>Blank</title>";
 
-/** @returns {Promise<{ local: string, other: string, close: () => void }>} the origins `http://localhost` and `http://127.0.0.1` */
+/**
+ * @returns {Promise<{ local: string, other: string, close: () => void }>} the origins `http://localhost` and
+ *   `http://127.0.0.1`
+ */
 export async function startSite() {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");

@@ -1,5 +1,5 @@
-// Ordinary WebSocket clients behind one surface: npm's ws, Python's websockets, and a browser's own WebSocket on a page of
-// another origin. None of them knows the module, and none of them may be told what the answers are.
+// Ordinary WebSocket clients behind one surface: npm's ws, Python's websockets, and a browser's own WebSocket on a
+// page of another origin. None of them knows the module, and none of them may be told what the answers are.
 
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
@@ -20,7 +20,9 @@ const FORWARDED = { "x-forwarded-for": "203.0.113.9", forwarded: "for=203.0.113.
 /** What a page may see only where its origin is its own. */
 const PRIVATE = { authorization: "Bearer of-a-visitor", cookie: "a=1; b=2" };
 
-/** @typedef {import("./pages/visitor.js").Visit & { version?: string, refused?: { status: number, body: string } }} Seen */
+/**
+ * @typedef {import("./pages/visitor.js").Visit & { version?: string, refused?: { status: number, body: string } }} Seen
+ */
 /** @typedef {{ plan: import("./pages/payload.js").Plan, seed: number, damage?: number }} Order */
 /**
  * @typedef {object} Visitor
@@ -103,15 +105,13 @@ export async function browserVisitor(browser, origin) {
     name: browser.name,
     version: browser.version,
     origin,
-    headers: (url) => sorted({ origin, host: url.host, "sec-websocket-protocol": OFFERED.join(", "), "user-agent": agent }),
+    headers: (url) =>
+      sorted({ origin, host: url.host, "sec-websocket-protocol": OFFERED.join(", "), "user-agent": agent }),
     visit: (url, order) =>
-      page.evaluate(
-        async ([url, offered, order]) => {
-          const { visit } = await import(/** @type {any} */ ("/pages/visitor.js"));
-          return visit(url, offered, order);
-        },
-        /** @type {[string, string[], Order]} */ ([url.href, OFFERED, order]),
-      ),
+      page.evaluate(async ([url, offered, order]) => {
+        const { visit } = await import(/** @type {any} */ ("/pages/visitor.js"));
+        return visit(url, offered, order);
+      }, /** @type {[string, string[], Order]} */ ([url.href, OFFERED, order])),
   };
   return visitor;
 }
@@ -128,6 +128,7 @@ function sorted(headers) {
 
 /** @param {string} python @returns {Promise<{ python: string, websockets: string }>} */
 async function facts(python) {
-  const program = "import json, platform, websockets; print(json.dumps({'python': platform.python_version(), 'websockets': websockets.__version__}))";
+  const program =
+    "import json, platform, websockets; print(json.dumps({'python': platform.python_version(), 'websockets': websockets.__version__}))";
   return JSON.parse(await text(spawn(python, ["-c", program], { stdio: ["ignore", "pipe", "inherit"] }).stdout));
 }

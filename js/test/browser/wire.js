@@ -1,5 +1,5 @@
-// The wire, spoken by hand: bytes in and bytes out, over either carrier. It knows nothing of the module or of the gateway's
-// code, only spec/protocol.md, and it must never refuse to send something wrong: that is what it is for.
+// The wire, spoken by hand: bytes in and bytes out, over either carrier. It knows nothing of the module or of the
+// gateway's code, only spec/protocol.md, and it must never refuse to send something wrong: that is what it is for.
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -41,7 +41,11 @@ export function numberOf(name) {
 
 /** @typedef {string | Buffer | Uint8Array} Bytes a string stands for its UTF-8 */
 
-/** A QUIC integer in its shortest form, or in one of so many bytes. @param {number | bigint} value @param {number} [size] */
+/**
+ * A QUIC integer in its shortest form, or in one of so many bytes.
+ * @param {number | bigint} value
+ * @param {number} [size]
+ */
 export function varint(value, size) {
   const number = BigInt(value);
   size ??= number < 1n << 6n ? 1 : number < 1n << 14n ? 2 : number < 1n << 30n ? 4 : 8;
@@ -72,10 +76,17 @@ export function hello(json) {
   return frame(HELLO, typeof json === "object" && !(json instanceof Uint8Array) ? JSON.stringify(json) : json);
 }
 
-/** Entries are `[stream, received, limit, flags?, …more integers]`. @param {{ highest?: number, entries?: number[][], flags?: number }} [parts] */
+/**
+ * Entries are `[stream, received, limit, flags?, …more integers]`.
+ * @param {{ highest?: number, entries?: number[][], flags?: number }} [parts]
+ */
 export function resume({ highest = 0, entries = [], flags = END } = {}) {
   const listed = entries.flatMap(([stream, received, limit, flag = 0, ...more]) => [
-    varint(stream), varint(received), varint(limit), Buffer.of(flag), ...more.map((number) => varint(number)),
+    varint(stream),
+    varint(received),
+    varint(limit),
+    Buffer.of(flag),
+    ...more.map((number) => varint(number)),
   ]);
   return frame(RESUME, Buffer.of(flags), varint(highest), ...listed);
 }
@@ -104,7 +115,12 @@ export function farewell(code, message = "", type = CLOSE) {
 /** How many integers a payload begins with. @type {Record<number, number>} */
 const INTS = { [DATA]: 2, [RESET]: 3, [STOP]: 2, [GOAWAY]: 5, [DETACH]: 1, [CLOSE]: 1 };
 
-/** An integer and where the next byte is. @param {Buffer} bytes @param {number} at @returns {[value: number, next: number] | undefined} */
+/**
+ * An integer and where the next byte is.
+ * @param {Buffer} bytes
+ * @param {number} at
+ * @returns {[value: number, next: number] | undefined}
+ */
 export function readInt(bytes, at) {
   if (at >= bytes.length) return;
   const size = 1 << (bytes[at] >> 6);
@@ -126,13 +142,16 @@ export function decode(bytes) {
     const payload = bytes.subarray(length[1], (at = length[1] + length[0]));
     const numbers = [];
     let next = 0;
-    for (let i = INTS[type[0]] ?? 0; i--; ) [numbers[numbers.length], next] = readInt(payload, next) ?? [NaN, next];
+    for (let i = INTS[type[0]] ?? 0; i--;) [numbers[numbers.length], next] = readInt(payload, next) ?? [NaN, next];
     if (type[0] === DATA) numbers.push(payload[next++]);
     frames.push({ type: type[0], payload, ints: numbers, rest: payload.subarray(next) });
   }
 }
 
-/** How long an answer may take before there is none. Far above what a loaded machine needs, far below every timer of the gateway. */
+/**
+ * How long an answer may take before there is none. Far above what a loaded machine needs, far below every timer of the
+ * gateway.
+ */
 const PATIENCE_MS = 8_000;
 
 /** One carrier. Made by `websocket` and `bytes`. */
@@ -192,7 +211,12 @@ export class Carrier {
     });
   }
 
-  /** The first frame of these types from the `from`th on. @param {number[]} types @param {number} [from] @param {number} [patience] */
+  /**
+   * The first frame of these types from the `from`th on.
+   * @param {number[]} types
+   * @param {number} [from]
+   * @param {number} [patience]
+   */
   next(types, from = 0, patience) {
     return this.until(() => this.frames.slice(from).find(({ type }) => types.includes(type)), patience);
   }
@@ -209,7 +233,10 @@ export class Carrier {
  */
 export async function websocket(url, { origin, headers } = {}) {
   const socket = new WebSocket(`${url.replace(/^http/, "ws")}/link`, ["pageport.v1"], {
-    origin, headers, perMessageDeflate: false, maxPayload: 1 << 20,
+    origin,
+    headers,
+    perMessageDeflate: false,
+    maxPayload: 1 << 20,
   });
   const carrier = new Carrier({
     write: (bytes) => socket.send(bytes),
@@ -232,7 +259,9 @@ export async function bytes(url, { token } = {}) {
   const { hostname, port, host } = new URL(url);
   const socket = net.connect({ host: hostname, port: Number(port), noDelay: true });
   const credential = token ? `Authorization: Bearer ${token}\r\n` : "";
-  socket.write(`GET /link HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: pageport.v1\r\n${credential}\r\n`);
+  socket.write(
+    `GET /link HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: pageport.v1\r\n${credential}\r\n`,
+  );
   const carrier = new Carrier({ write: (bytes) => void socket.write(bytes), end: () => socket.destroy(), raw: socket });
   socket.on("error", () => carrier.finish());
   socket.on("close", () => carrier.finish());
@@ -260,7 +289,9 @@ export async function ask(url, request, patience) {
   try {
     const { head, behind } = await readHead(socket, patience);
     const [start, ...lines] = head.split("\r\n").filter(Boolean);
-    const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+    const headers = new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+    );
     let body = behind;
     const length = Number(headers.get("content-length") ?? 0);
     while (body.length < length) {
@@ -286,7 +317,12 @@ async function readHead(socket, patience = PATIENCE_MS) {
   }
 }
 
-/** What comes next, `undefined` at the end. @param {net.Socket} socket @param {number} [patience] @returns {Promise<Buffer | undefined>} */
+/**
+ * What comes next, `undefined` at the end.
+ * @param {net.Socket} socket
+ * @param {number} [patience]
+ * @returns {Promise<Buffer | undefined>}
+ */
 function read(socket, patience = PATIENCE_MS) {
   return new Promise((resolve) => {
     const settle = (value) => {

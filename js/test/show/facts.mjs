@@ -13,5 +13,11 @@ export function fact(pairs) {
 export function table(columns, rows) {
   const lines = [columns, ...rows].map((row) => row.map(String));
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
-  for (const line of lines) console.log(`  ${line.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd()}`);
+  for (const line of lines)
+    console.log(
+      `  ${line
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join("  ")
+        .trimEnd()}`,
+    );
 }

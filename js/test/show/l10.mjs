@@ -1,5 +1,6 @@
-// Bad input against the release binary with its default limits, over real sockets and both carriers: what was expected, what
-// came, and whether a good page in Chromium and its visitor went on talking. Wrong expectations have to be reported.
+// Bad input against the release binary with its default limits, over real sockets and both carriers: what was
+// expected, what came, and whether a good page in Chromium and its visitor went on talking. Wrong expectations have to
+// be reported.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,16 +34,37 @@ try {
   for (const group of Object.keys(GROUPS)) {
     const rows = results.filter((result) => result.group === group);
     console.log(`\n${group}\n`);
-    table(["case", "over", "expected", "got", "bystander", ""], rows.map(({ name, kind, expected, got, bystander, passed }) => [name, kind, expected, got === expected ? "the same" : got, bystander, passed ? "ok" : "WRONG"]));
-    fact({ group, cases: GROUPS[group].length, runs: rows.length, as_expected: rows.filter(({ passed }) => passed).length });
+    table(
+      ["case", "over", "expected", "got", "bystander", ""],
+      rows.map(({ name, kind, expected, got, bystander, passed }) => [
+        name,
+        kind,
+        expected,
+        got === expected ? "the same" : got,
+        bystander,
+        passed ? "ok" : "WRONG",
+      ]),
+    );
+    fact({
+      group,
+      cases: GROUPS[group].length,
+      runs: rows.length,
+      as_expected: rows.filter(({ passed }) => passed).length,
+    });
   }
-  for (const { name, kind, expected, got, bystander } of results.filter(({ passed }) => !passed)) fail(`${name} (${kind}): ${expected}, got ${got}; bystander ${bystander}`);
+  for (const { name, kind, expected, got, bystander } of results.filter(({ passed }) => !passed))
+    fail(`${name} (${kind}): ${expected}, got ${got}; bystander ${bystander}`);
   const codes = new Set(results.flatMap(({ got }) => got.match(/ERR_\w+/g) ?? []));
   fact({ runs: results.length, different_codes_seen: codes.size, codes: [...codes].sort().join(",") });
 
   await controls(world, bystander);
   const health = await fetch(`${gateway.admin}/healthz`);
-  fact({ bystander_echoes: bystander.echoes, its_connections: 1, healthz: health.status, panics: /panicked/.test(gateway.log()) ? "yes" : "none" });
+  fact({
+    bystander_echoes: bystander.echoes,
+    its_connections: 1,
+    healthz: health.status,
+    panics: /panicked/.test(gateway.log()) ? "yes" : "none",
+  });
   if (health.status !== 200 || /panicked/.test(gateway.log())) fail("the gateway was harmed");
   await bystander.close();
 } finally {
@@ -61,10 +83,22 @@ async function controls(world, bystander) {
   const gap = GROUPS.frames.find(({ name }) => name === "a gap at the beginning of a stream");
   const good = GROUPS.frames.find(({ name }) => name === "100 unknown frames that may be skipped");
   if (!gap || !good) return fail("the cases of the controls are gone");
-  const wrong = await runCase("control", { ...gap, expected: gap.expected.replace("GAP", "FLOW_CONTROL") }, "websocket", world, bystander);
+  const wrong = await runCase(
+    "control",
+    { ...gap, expected: gap.expected.replace("GAP", "FLOW_CONTROL") },
+    "websocket",
+    world,
+    bystander,
+  );
   const tolerant = await runCase("control", { ...good, expected: gap.expected }, "bytes", world, bystander);
-  const harmed = await runCase("control", gap, "bytes", world, { echo: async () => "its connection was closed with 1006" });
-  for (const [control, { passed, got }] of Object.entries({ "another code is expected": wrong, "an end is expected where none comes": tolerant, "the bystander is gone": harmed })) {
+  const harmed = await runCase("control", gap, "bytes", world, {
+    echo: async () => "its connection was closed with 1006",
+  });
+  for (const [control, { passed, got }] of Object.entries({
+    "another code is expected": wrong,
+    "an end is expected where none comes": tolerant,
+    "the bystander is gone": harmed,
+  })) {
     fact({ control, got, verdict: passed ? "passes" : "fails" });
     if (passed) fail(`control: ${control}`);
   }

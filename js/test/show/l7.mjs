@@ -1,10 +1,17 @@
-// The life of a tab: hidden for five minutes while its network is lost without a word, frozen, and put into the back/forward
-// cache. A visitor outside numbers its messages and wants every one of them back, once, in order, on the connection it has.
-// Where a session cannot survive, the page and the visitor have to be told, and the proof says why.
+// The life of a tab: hidden for five minutes while its network is lost without a word, frozen, and put into the
+// back/forward cache. A visitor outside numbers its messages and wants every one of them back, once, in order, on the
+// connection it has. Where a session cannot survive, the page and the visitor have to be told, and the proof says why.
 
 import { launchFirefox } from "../browser/driver.js";
 import { startGateway } from "../browser/gateway.js";
-import { awayAndBack, cover, freezer, launchThrottledChromium, openSteady, SteadyVisitor } from "../browser/lifecycle.js";
+import {
+  awayAndBack,
+  cover,
+  freezer,
+  launchThrottledChromium,
+  openSteady,
+  SteadyVisitor,
+} from "../browser/lifecycle.js";
 import { startRelay } from "../browser/relay.js";
 import { startSite } from "../browser/site.js";
 import { fact } from "./facts.mjs";
@@ -12,6 +19,8 @@ import { fact } from "./facts.mjs";
 const HIDDEN_MS = 300_000;
 /** Chromium lets a hidden tab's timers run once a minute after five minutes; the proof wants to see that, so sooner. */
 const GRACE_S = 10;
+/** A pause between timers that only that can explain. */
+const SLOW_MS = 50_000;
 const LEASE_S = 150;
 
 const failures = [];
@@ -24,8 +33,15 @@ must(limits.lease === LEASE_S, `the lease is ${limits.lease} s`);
 const slow = await launchThrottledChromium(GRACE_S);
 const chromium = await launchThrottledChromium();
 const firefox = (await launchFirefox()).raw;
+// Freezing for long needs a browser in which no other tab comes and goes: that would wake the frozen one.
+const quiet = await launchThrottledChromium();
 const another = (await launchFirefox()).raw;
-fact({ chromium: await chromium.version(), firefox: await firefox.version(), lease_s: limits.lease, visitor: "ws, a message every 250 ms" });
+fact({
+  chromium: await chromium.version(),
+  firefox: await firefox.version(),
+  lease_s: limits.lease,
+  visitor: "ws, a message every 250 ms",
+});
 try {
   await Promise.all([
     hidden("chromium", slow),
@@ -40,7 +56,7 @@ try {
     kept("firefox", another),
   ]);
 } finally {
-  await Promise.all([slow, chromium, firefox, another].map((browser) => browser.close()));
+  await Promise.all([slow, chromium, quiet, firefox, another].map((browser) => browser.close()));
   site.close();
   await gateway.stop();
 }
@@ -56,8 +72,15 @@ async function hidden(name, browser) {
   const visitor = await SteadyVisitor.come(steady.pathUrl);
   await cover(browser, site);
   await wait(60_000);
+  // In Chromium the network is lost only once timers are seen to run once a minute; two minutes are enough for that.
+  while (name === "chromium" && (await steady.state()).longest < SLOW_MS && (await steady.state()).now < 150_000)
+    await wait(2_000);
   const before = await steady.state();
   must(before.hidden, `${name}: the tab is not hidden`);
+  must(
+    name === "firefox" || before.longest >= SLOW_MS,
+    `chromium's timers never paused longer than ${before.longest} ms`,
+  );
   must((await visitor.facts()).sent - visitor.echoed < 8, `${name}: the visitor was not served before the loss`);
 
   const lost = relay.forget();
@@ -66,11 +89,24 @@ async function hidden(name, browser) {
   const frozen = visitor.echoed;
   await wait(5_000);
   must(visitor.echoed === frozen, `${name}: echoes came through a lost carrier`);
-  must(await visitor.until(() => visitor.echoed > frozen, LEASE_S * 1000 + 20_000), `${name}: not back within the lease`);
+  must(
+    await visitor.until(() => visitor.echoed > frozen, LEASE_S * 1000 + 20_000),
+    `${name}: not back within the lease`,
+  );
   const back = await steady.state();
   must(back.hidden, `${name}: the tab did not come back while hidden`);
-  const [suspended, open] = ["session suspended", "session open"].map((what) => back.diary.find((entry) => entry.at > lostAt && entry.what === what));
-  fact({ scenario: "hidden, carrier lost silently", browser: name, connections_lost: lost, lost_at_ms: lostAt, noticed_after_ms: suspended && suspended.at - lostAt, attached_after_ms: open && open.at - lostAt, longest_pause_of_timers_ms: back.longest });
+  const [suspended, open] = ["session suspended", "session open"].map((what) =>
+    back.diary.find((entry) => entry.at > lostAt && entry.what === what),
+  );
+  fact({
+    scenario: "hidden, carrier lost silently",
+    browser: name,
+    connections_lost: lost,
+    lost_at_ms: lostAt,
+    longest_pause_of_timers_before_ms: before.longest,
+    noticed_after_ms: suspended && suspended.at - lostAt,
+    attached_after_ms: open && open.at - lostAt,
+  });
 
   await wait(Math.max(0, HIDDEN_MS - 60_000 - (await steady.state()).now));
   relay.stop();
@@ -85,17 +121,21 @@ async function hidden(name, browser) {
   const ms = Math.round(performance.now() - returned);
   const facts = await visitor.settle();
   const after = await steady.state();
-  fact({ scenario: "hidden, no network for 70 s, then in front", browser: name, attached_after_ms: ms, hidden_ms: end.now, longest_pause_of_timers_ms: after.longest });
+  fact({
+    scenario: "hidden, no network for 70 s, then in front",
+    browser: name,
+    attached_after_ms: ms,
+    hidden_ms: end.now,
+    longest_pause_of_timers_ms: after.longest,
+  });
   survived(`hidden in ${name}`, facts, after, attached);
-  // Only a browser that really throttles shows anything here.
-  if (name === "chromium") must(after.longest > 50_000, `chromium's timers never paused longer than ${after.longest} ms`);
   visitor.leave();
   await steady.page.close();
   await relay.close();
 }
 
 async function frozen(ms) {
-  const { steady, visitor, freeze } = await freezing();
+  const { steady, visitor, freeze } = await freezing(chromium);
   await wait(2_000);
   const before = visitor.echoed;
   await freeze("frozen");
@@ -105,9 +145,18 @@ async function frozen(ms) {
   const attached = await steady.attached(30_000);
   const facts = await visitor.settle();
   const state = await steady.state();
-  fact({ scenario: "frozen and resumed", browser: "chromium", frozen_ms: ms, echoes_meanwhile: during, diary: diaryOf(state) });
+  fact({
+    scenario: "frozen and resumed",
+    browser: "chromium",
+    frozen_ms: ms,
+    echoes_meanwhile: during,
+    diary: diaryOf(state),
+  });
   must(during < 4, `a frozen page echoed ${during} messages`);
-  must(state.diary.some(({ what }) => what === "freeze") && state.diary.some(({ what }) => what === "resume"), "it was not frozen");
+  must(
+    state.diary.some(({ what }) => what === "freeze") && state.diary.some(({ what }) => what === "resume"),
+    "it was not frozen",
+  );
   survived("frozen", facts, state, attached);
   visitor.leave();
   await steady.page.close();
@@ -115,17 +164,27 @@ async function frozen(ms) {
 
 /** Longer than the lease: the control of all the others, and the case that has to say why not. */
 async function frozenTooLong() {
-  const { steady, visitor, freeze } = await freezing();
+  const { steady, visitor, freeze } = await freezing(quiet);
   await freeze("frozen");
   const start = performance.now();
   const told = await visitor.until(() => visitor.closed, LEASE_S * 1000 + 40_000);
   const after = Math.round((performance.now() - start) / 1000);
   await freeze("active");
-  const again = await steady.page.waitForFunction(async () => (await import(/** @type {any} */ ("/pages/steady.js"))).state().times > 1, { timeout: 30_000 }).then(() => true, () => false);
+  const again = await steady.attached(30_000, 2);
   const state = await steady.state();
-  fact({ scenario: "frozen for longer than the lease", browser: "chromium", why_not: "ERR_SESSION_LOST: the lease ended", visitor_told_after_s: after, visitor_close: visitor.facts().closed, diary: diaryOf(state) });
+  fact({
+    scenario: "frozen for longer than the lease",
+    browser: "chromium",
+    why_not: "ERR_SESSION_LOST: the lease ended",
+    visitor_told_after_s: after,
+    visitor_close: visitor.facts().closed,
+    diary: diaryOf(state),
+  });
   must(told && after >= LEASE_S - 2 && after < LEASE_S + 30, `the visitor was told after ${after} s`);
-  must(state.diary.some(({ what }) => what === "error ERR_SESSION_LOST"), "the page was not told why");
+  must(
+    state.diary.some(({ what }) => what === "error ERR_SESSION_LOST"),
+    "the page was not told why",
+  );
   must(again && state.times === 2, "the page does not listen again");
   // What `survived` looks at has to see the difference.
   const seen = lostWords(visitor.facts(), state, true);
@@ -154,7 +213,16 @@ async function kept(name, browser) {
     const told = visitor.closed ? Math.round(20 + (performance.now() - start) / 1000) : "never";
     const plain = await keptWithout(browser);
     const why = name === "firefox" ? "Firefox keeps no page that has an open WebSocket" : state.reasons;
-    fact({ scenario: "back/forward cache, 20 s away", browser: name, restored: "no", kept_at_pagehide: state.kept, same_page_without_a_session_is_kept: plain, visitor_close: visitor.facts().closed, visitor_told_after_s: told, why_not: why });
+    fact({
+      scenario: "back/forward cache, 20 s away",
+      browser: name,
+      restored: "no",
+      kept_at_pagehide: state.kept,
+      same_page_without_a_session_is_kept: plain,
+      visitor_close: visitor.facts().closed,
+      visitor_told_after_s: told,
+      why_not: why,
+    });
     must(state.kept === "false", `pagehide said ${state.kept}`);
     must(visitor.closed, "the visitor was left hanging");
     must(plain, "no page is ever kept here, so nothing was shown");
@@ -187,20 +255,32 @@ async function notKept() {
     if (await visitor.until(() => visitor.closed, 10_000)) closedIn = Math.round(performance.now() - start);
   });
   const state = await steady.state();
-  fact({ scenario: "not kept, because of an unload handler", browser: "chromium", kept_at_pagehide: state.kept, visitor_close: visitor.facts().closed, told_within_ms: closedIn, why_not: state.reasons });
+  fact({
+    scenario: "not kept, because of an unload handler",
+    browser: "chromium",
+    kept_at_pagehide: state.kept,
+    visitor_close: visitor.facts().closed,
+    told_within_ms: closedIn,
+    why_not: state.reasons,
+  });
   must(state.diary.length === 0 && visitor.closed, "the page came back, or its visitor was left hanging");
   await steady.page.close();
 }
 
-async function freezing() {
-  const steady = await openSteady(chromium, site, gateway.url);
+async function freezing(browser) {
+  const steady = await openSteady(browser, site, gateway.url);
   const visitor = await SteadyVisitor.come(steady.pathUrl);
   return { steady, visitor, freeze: await freezer(steady.page) };
 }
 
 function survived(what, facts, state, attached) {
   const lost = lostWords(facts, state, attached);
-  fact({ survived: what, ...facts, listening_events: state.times, verdict: lost.length ? lost.join("; ") : "the same session, nothing lost, doubled or reordered" });
+  fact({
+    survived: what,
+    ...facts,
+    listening_events: state.times,
+    verdict: lost.length ? lost.join("; ") : "the same session, nothing lost, doubled or reordered",
+  });
   for (const words of lost) must(false, `${what}: ${words}`);
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
 async fn serve(connection: Arc<Connection>, stream: TcpStream) {
     // A connection that says nothing gets no parser and no buffers.
     let timeout = connection.shared.policy.load().limits.header_timeout;
-    if !matches!(tokio::time::timeout(timeout, stream.readable()).await, Ok(Ok(()))) {
+    if !matches!(tokio::time::timeout(timeout, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
     }
     let mut http = http1::Builder::new();

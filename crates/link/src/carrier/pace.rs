@@ -9,9 +9,9 @@ use pageport_proto::limits;
 use tokio::time::Instant;
 
 /// Below this no path is told from another, and DATA stays at 16 KiB.
-const UNSENT_MIN: u32 = 32 * 1024;
-/// Above this more in the kernel's queue makes no path faster, as far as was measured on a loopback.
-const UNSENT_MAX: u32 = 1024 * 1024;
+const QUEUED_MIN: u32 = 32 * 1024;
+/// Above this more in the queue makes no path faster, as far as was measured on a loopback.
+const QUEUED_MAX: u32 = 1024 * 1024;
 /// What may be queued, as time.
 const QUEUE: Duration = Duration::from_millis(250);
 /// Over what time a rate is taken.
@@ -21,7 +21,8 @@ const TELL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Pace {
-    unsent: u32,
+    /// What may be queued: half of it in the kernel, half of it as the message that is on its way there.
+    queued: u32,
     window: Option<(Instant, u64)>,
     /// Bytes a second, with old peaks wearing off.
     rate: u64,
@@ -30,19 +31,19 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { unsent: UNSENT_MIN, window: None, rate: 0, told: None }
+        Pace { queued: QUEUED_MIN, window: None, rate: 0, told: None }
     }
 }
 
 impl Pace {
     /// How many bytes the kernel may hold that have not been sent.
     pub(super) fn unsent_limit(&self) -> u32 {
-        self.unsent
+        self.queued / 2
     }
 
     /// How large a message should be at most.
     pub(super) fn room(&self) -> usize {
-        (self.unsent as usize).min(limits::MESSAGE - limits::FRAME - 16)
+        (self.queued as usize / 2).min(limits::MESSAGE - limits::FRAME - 16)
     }
 
     /// Counts what was written. True when the limit has changed.
@@ -57,13 +58,13 @@ impl Pace {
         self.window = Some((now, 0));
         let rate = u128::from(sum) * 1_000_000 / elapsed.as_micros().max(1);
         self.rate = u64::try_from(rate).unwrap_or(u64::MAX).max(self.rate / 4 * 3);
-        let unsent = u128::from(self.rate) * QUEUE.as_millis() / 1_000;
-        let unsent = u32::try_from(unsent).unwrap_or(UNSENT_MAX).clamp(UNSENT_MIN, UNSENT_MAX);
+        let queued = u128::from(self.rate) * QUEUE.as_millis() / 1_000;
+        let queued = u32::try_from(queued).unwrap_or(QUEUED_MAX).clamp(QUEUED_MIN, QUEUED_MAX);
         let due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL);
-        if unsent == self.unsent || !(due || unsent > self.unsent / 2 * 3) {
+        if queued == self.queued || !(due || queued > self.queued / 2 * 3) {
             return false;
         }
-        self.unsent = unsent;
+        self.queued = queued;
         self.told = Some(now);
         true
     }
@@ -76,14 +77,14 @@ mod tests {
     #[test]
     fn the_limit_is_a_quarter_second_at_the_measured_rate_within_its_bounds() {
         for (rate, want) in
-            [(1_000_u32, UNSENT_MIN), (400_000, 100_000), (2_000_000, 500_000), (u32::MAX, UNSENT_MAX)]
+            [(1_000_u32, QUEUED_MIN), (400_000, 100_000), (2_000_000, 500_000), (u32::MAX, QUEUED_MAX)]
         {
             let mut pace = Pace::default();
             let start = Instant::now();
             for tick in 0..=300 {
                 pace.wrote(rate as usize / 100, start + Duration::from_millis(10) * tick);
             }
-            let got = pace.unsent_limit();
+            let got = pace.queued;
             assert!(got.abs_diff(want) <= want / 5, "{rate} B/s: {got}, not about {want}");
         }
     }
@@ -94,10 +95,10 @@ mod tests {
         let start = Instant::now();
         pace.wrote(0, start);
         pace.wrote(4_000_000, start + Duration::from_millis(200));
-        assert_eq!(pace.unsent_limit(), UNSENT_MAX);
+        assert_eq!(pace.queued, QUEUED_MAX);
         for tick in 0..60 {
             pace.wrote(5_000, start + Duration::from_millis(300 + 100 * tick));
         }
-        assert_eq!(pace.unsent_limit(), UNSENT_MIN);
+        assert_eq!(pace.queued, QUEUED_MIN);
     }
 }

@@ -83,9 +83,24 @@ impl Shared {
         })
     }
 
-    /// Whether [`Shared::poll_write`] would do something.
-    pub(crate) fn writable(&self, id: StreamId) -> bool {
-        self.look(|state| state.proto.writable(id))
+    /// How many bytes [`Shared::poll_write`] would take now, at least one; a stream that waits is marked as blocked.
+    pub(crate) fn poll_room(&self, id: StreamId, cx: &Context<'_>) -> Poll<Result<u64, StreamError>> {
+        self.with(None, |state, _| {
+            let room = state.proto.room(id);
+            if room > 0 {
+                state.unchanged = true;
+                return Poll::Ready(Ok(room));
+            }
+            // Offering a byte where none is taken says that there is more, and finds out whether the stream is over.
+            match state.proto.write(id, &mut Bytes::from_static(&[0])) {
+                Err(_) => Poll::Ready(Err(state.write_error(id))),
+                Ok(taken) => {
+                    debug_assert_eq!(taken, 0);
+                    state.slot(id, |slot| wait(&mut slot.writer, cx.waker()));
+                    Poll::Pending
+                }
+            }
+        })
     }
 
     pub(crate) fn reply(&self, id: StreamId, json: &[u8]) -> Result<(), StreamError> {

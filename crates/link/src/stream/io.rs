@@ -29,9 +29,12 @@ impl AsyncRead for ReadHalf {
 impl AsyncWrite for WriteHalf {
     /// Takes as much as the peer's limit allows, at most 64 KiB.
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        // What cannot be taken is not copied: one byte is enough to say that there is more.
-        let some = if self.writable() { limits::DATA } else { 1 };
-        let mut bytes = Bytes::copy_from_slice(&buf[..buf.len().min(some)]);
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        // What would not be taken is not copied.
+        let room = ready!(self.poll_room(buf.len().min(limits::DATA), cx))?;
+        let mut bytes = Bytes::copy_from_slice(&buf[..room]);
         Poll::Ready(Ok(ready!(self.poll_write_chunk(&mut bytes, cx))?))
     }
 
@@ -46,12 +49,6 @@ impl AsyncWrite for WriteHalf {
             Writing::Failed(error) => Err(error.into()),
             _ => Ok(()),
         })
-    }
-}
-
-impl WriteHalf {
-    fn writable(&self) -> bool {
-        self.session.shared().writable(self.id)
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pageport_link::{Session, Stream, StreamError};
 use pageport_proto::Code;
-use pageport_testkit::Pattern;
+use pageport_testkit::{CutRelay, Direction, Pattern};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
 
@@ -42,10 +43,12 @@ async fn sixty_four_stalled_streams_do_not_stall_the_next() {
         guard(exchange(&page, what)).await.unwrap();
         let alone = begun.elapsed();
 
-        let mut stalled = Vec::new();
+        let mut stalling = JoinSet::new();
         for _ in 0..64 {
-            stalled.push(guard(stall(&page)).await);
+            let page = page.clone();
+            stalling.spawn(async move { stall(&page).await });
         }
+        let stalled = guard(stalling.join_all()).await;
         let held = at_gateway.stats().held;
         let begun = Instant::now();
         let hash = guard(exchange(&page, what)).await.unwrap();
@@ -68,6 +71,7 @@ async fn sixty_four_stalled_streams_do_not_stall_the_next() {
             "{beside:?} beside stalled streams, {alone:?} alone"
         );
         assert!(round_trip < Duration::from_millis(50), "{round_trip:?}");
+        drop(stalled);
     }
 }
 
@@ -104,6 +108,89 @@ async fn a_stalled_reader_that_goes_on_gets_everything() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_says_what_a_write_takes_and_waits_while_that_is_nothing() {
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let (page, at_gateway) = gateway.connect(kind).await;
+        let mut visit = at_gateway.open(&json!({ "kind": "x" })).unwrap();
+        let mut visitor = guard(page.accept()).await.unwrap();
+        assert_eq!(visitor.room(1).await, Err(StreamError::NotWritable));
+        visitor.respond(&json!({ "ok": true })).unwrap();
+        let mut written = 0;
+        // Everything that there is room for is taken without waiting.
+        while let Ok(room) = tokio::time::timeout(Duration::from_millis(300), visitor.room(10_000)).await {
+            let room = room.unwrap();
+            assert!((1..=10_000).contains(&room));
+            tokio::time::timeout(Duration::ZERO, visitor.write_chunk(vec![7; room].into()))
+                .await
+                .unwrap()
+                .unwrap();
+            written += room;
+        }
+        assert!((4_096..=STALLED_MAX).contains(&written), "{written}");
+        let waiting = tokio::spawn(async move {
+            let room = visitor.room(10).await;
+            (visitor, room)
+        });
+        let mut read = 0;
+        while read < written {
+            read += guard(visit.read_chunk()).await.unwrap().unwrap().len();
+        }
+        let (mut visitor, room) = guard(waiting).await.unwrap();
+        assert_eq!(room, Ok(10));
+        visit.stop(Code::from_number(0x1_0009));
+        guard(async {
+            while visitor.room(1).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(visitor.room(1).await, Err(StreamError::Stopped(Code::from_number(0x1_0009))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_goes_on_while_writing_is_blocked() {
+    for kind in KINDS {
+        let gateway = Gateway::start().await;
+        let relay = CutRelay::to(gateway.address).await.unwrap();
+        let page = gateway.connector(kind).dial(relay.address()).connect().await.unwrap();
+        let at_gateway = gateway.newest().await;
+        let mut sink = page.open(&json!({ "do": "sink" })).unwrap();
+        guard(sink.reply()).await.unwrap();
+
+        // The gateway may write 64 KiB to each of many streams, until what lies below takes nothing more.
+        const SOURCES: u64 = 60;
+        relay.stall_only(Direction::Down);
+        let open = |_| page.open(&json!({ "do": "source", "bytes": 200_000 })).unwrap();
+        let sources: Vec<Stream> = (0..SOURCES).map(open).collect();
+        let mut sent = 0;
+        guard(async {
+            while sent < 500_000 || sent != at_gateway.stats().sent {
+                sent = at_gateway.stats().sent;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        })
+        .await;
+        assert!(sent < SOURCES * 60_000, "writing is not blocked: {sent} bytes left");
+        let received = at_gateway.stats().received;
+        sink.write_chunk(vec![7; 60_000].into()).await.unwrap();
+        guard(async {
+            while at_gateway.stats().received < received + 60_000 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+        println!("{kind}: read 60,000 bytes while writing was blocked behind {sent}");
+        relay.resume();
+        let mut reading: JoinSet<usize> = sources.into_iter().map(drain).collect();
+        while let Some(read) = guard(reading.join_next()).await {
+            assert_eq!(read.unwrap(), 200_000);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_stalled_writer_learns_of_a_stop_and_of_the_sessions_end() {
     for kind in KINDS {
@@ -119,6 +206,14 @@ async fn a_stalled_writer_learns_of_a_stop_and_of_the_sessions_end() {
         }
         assert_eq!(guard(page.closed()).await, code);
     }
+}
+
+async fn drain(mut stream: Stream) -> usize {
+    let mut read = 0;
+    while let Some(bytes) = stream.read_chunk().await.unwrap() {
+        read += bytes.len();
+    }
+    read
 }
 
 /// A stream whose gateway end does not read, after as much was written as it takes; how much that was.

@@ -8,6 +8,7 @@ use pageport_gateway::front::credential::{Permissions, Token, sha256};
 
 use super::environment;
 use crate::cli::DevFlags;
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::ready;
 use crate::signals::Stop;
@@ -24,6 +25,7 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
         may: Permissions { listen: true, connect: true },
         expiry: None,
     }));
+    descriptors::raise();
     let gateway = Gateway::bind(config)?;
     let port = gateway.addresses().first().map_or(0, |address| address.port());
     // Lives until the end of this function, whichever way it ends.

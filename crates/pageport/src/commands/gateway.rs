@@ -7,6 +7,7 @@ use pageport_gateway::{Gateway, Handle};
 
 use super::environment;
 use crate::cli::GatewayFlags;
+use crate::descriptors;
 use crate::failure::{Failure, render};
 use crate::ready;
 use crate::signals::{self, Stop};
@@ -16,6 +17,7 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::Runtime)?;
     let file = flags.file.config;
     let config = Config::load(file.as_deref(), environment())?;
+    descriptors::warn_if_few(config.policy.limits.connections, descriptors::raise());
     let gateway = Gateway::bind(config.clone())?;
     let reload = reload(gateway.handle(), file, config)?;
     if flags.json {

@@ -101,8 +101,10 @@ fn a_taken_port_is_named_with_a_way_out() {
         assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
         assert!(run.stderr.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}")), "{run:?}");
         assert!(run.stderr.contains("(ERR_ADDRESS_IN_USE)"), "{run:?}");
-        assert!(run.stderr.contains("\nhint: ") && run.stderr.contains("--listen"), "{run:?}");
+        assert!(run.stderr.contains("\nhint: choose another with --listen"), "{run:?}");
     }
+    let run = place.run(&["dev", "--listen", "0", "--admin", &port]);
+    assert!(run.stderr.contains("\nhint: choose another with --admin"), "{run:?}");
 }
 
 #[test]

@@ -125,7 +125,10 @@ impl Session {
     #[must_use]
     pub fn room(&self, id: StreamId) -> u64 {
         let free = self.settings.limits.unreceived.saturating_sub(self.stats.retained);
-        self.streams.get(&id).filter(|stream| stream.send.open()).map_or(0, |stream| stream.send.room().min(free))
+        self.streams
+            .get(&id)
+            .filter(|stream| stream.send.open())
+            .map_or(0, |stream| stream.send.room().min(free))
     }
 
     /// Ends the own direction behind what was written.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: cut-relay LISTEN TARGET   (addresses as 127.0.0.1:0)
-commands: cut [reset|fin] | cut-after up|down BYTES [reset|fin] | stall | resume | refuse on|off
+commands: cut [reset|fin] | cut-after up|down BYTES [reset|fin] | stall [up|down] | resume | refuse on|off
           flip up|down BYTES | leave-out up|down BYTES LENGTH | counts | quit";
 
 #[tokio::main(flavor = "current_thread")]
@@ -83,6 +83,7 @@ fn execute(relay: &CutRelay, words: &[&str]) -> Option<Value> {
             relay.cut_after(direction(way)?, bytes.parse().ok()?, cut(how)?);
         }
         ["stall"] => relay.stall(),
+        ["stall", way] => relay.stall_only(direction(way)?),
         ["resume"] => relay.resume(),
         ["refuse", "on"] => relay.refuse(true),
         ["refuse", "off"] => relay.refuse(false),

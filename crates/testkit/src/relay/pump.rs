@@ -21,14 +21,18 @@ pub(super) async fn both(shared: &Shared, client: &mut TcpStream, target: &mut T
 
 async fn one(shared: &Shared, direction: Direction, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
     let mut stalled = shared.stalled.subscribe();
+    let flows = |stalled: &(bool, bool)| match direction {
+        Direction::Up => !stalled.0,
+        Direction::Down => !stalled.1,
+    };
     let mut chunk = vec![0; CHUNK];
     loop {
-        if stalled.wait_for(|stalled| !stalled).await.is_err() {
+        if stalled.wait_for(flows).await.is_err() {
             return;
         }
         let Ok(len @ 1..) = from.read(&mut chunk).await else { break };
         // What came while the relay was stalling is in the black hole until it goes on.
-        if stalled.wait_for(|stalled| !stalled).await.is_err() {
+        if stalled.wait_for(flows).await.is_err() {
             return;
         }
         let (passed, cut) = shared.pass(direction, &chunk[..len]);

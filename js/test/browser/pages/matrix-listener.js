@@ -1,5 +1,5 @@
-// In a page: a listener that looks at every visitor closely, chooses a subprotocol, refuses who asks for it, and answers each
-// message with one of its own of the same form and size.
+// In a page: a listener that looks at every visitor closely, chooses a subprotocol, refuses who asks for it, and
+// answers each message with one of its own of the same form and size.
 
 import { damaged, look, payload } from "./payload.js";
 
@@ -54,7 +54,14 @@ export function glimpse(id) {
 function visit(request) {
   let end = () => {};
   const ended = new Promise((resolve) => (end = () => resolve(undefined)));
-  const report = { url: request.url, headers: [...request.headers], peer: request.peer, protocol: "", received: [], sent: [] };
+  const report = {
+    url: request.url,
+    headers: [...request.headers],
+    peer: request.peer,
+    protocol: "",
+    received: [],
+    sent: [],
+  };
   visits.set(idOf(request), { report, ended, end });
 }
 

@@ -3,7 +3,13 @@
 /** @typedef {"text" | "binary"} Form @typedef {[form: Form, bytes: number][]} Plan */
 /** @typedef {{ form: Form, bytes: number, sha256: string }} Seen */
 
-/** Text has characters of one to four bytes. @param {Form} form @param {number} bytes @param {number} seed @returns {string | Uint8Array<ArrayBuffer>} */
+/**
+ * Text has characters of one to four bytes.
+ * @param {Form} form
+ * @param {number} bytes
+ * @param {number} seed
+ * @returns {string | Uint8Array<ArrayBuffer>}
+ */
 export function payload(form, bytes, seed) {
   const words = new Uint32Array(Math.ceil(bytes / 4));
   for (let i = 0, x = seed | 1; i < words.length; i++) {
@@ -29,7 +35,8 @@ export async function look(data) {
 export function damaged(data) {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : Uint8Array.from(data);
   // In text a bit that leaves it UTF-8: that of a letter.
-  const letter = (/** @type {number} */ byte, /** @type {number} */ i) => i >= bytes.length / 2 && byte > 96 && byte < 123;
+  const letter = (/** @type {number} */ byte, /** @type {number} */ i) =>
+    i >= bytes.length / 2 && byte > 96 && byte < 123;
   const at = typeof data === "string" ? bytes.findIndex(letter) : bytes.length >> 1;
   bytes[at] ^= 1;
   return typeof data === "string" ? new TextDecoder().decode(bytes) : bytes;

@@ -2,20 +2,30 @@
 
 /** @type {{ at: number, what: string }[]} */
 const diary = [];
-const note = (/** @type {string} */ what) => diary.push({ at: Math.round(performance.now()), what });
+/** Who waits for something to be noted. @type {Set<() => void>} */
+const waiting = new Set();
+const note = (/** @type {string} */ what) => {
+  diary.push({ at: Math.round(performance.now()), what });
+  for (const look of [...waiting]) look();
+};
 let listening = 0;
 let longest = 0;
 let module;
 let listener;
 
 for (const [target, type] of /** @type {[EventTarget, string][]} */ ([
-  [document, "visibilitychange"], [document, "freeze"], [document, "resume"], [window, "pagehide"], [window, "pageshow"],
+  [document, "visibilitychange"],
+  [document, "freeze"],
+  [document, "resume"],
+  [window, "pagehide"],
+  [window, "pageshow"],
 ])) {
   target.addEventListener(type, (event) => {
     const persisted = "persisted" in event ? ` persisted=${event.persisted}` : "";
     note(`${type}${type === "visibilitychange" ? ` ${document.visibilityState}` : persisted}`);
     // For the page that may come after this one at its address.
-    if (type === "pagehide") sessionStorage.setItem("kept", String(/** @type {PageTransitionEvent} */ (event).persisted));
+    if (type === "pagehide")
+      sessionStorage.setItem("kept", String(/** @type {PageTransitionEvent} */ (event).persisted));
   });
 }
 
@@ -62,18 +72,31 @@ export function state() {
   };
 }
 
-/** Resolves when the session has been (re)attached, at once if it is. @param {number} ms at most */
-export function attached(ms) {
-  const session = module.session();
+/** Whether something stands in the diary, at the latest after `ms`. @param {string} what @param {number} ms */
+export function noted(what, ms) {
+  return until(() => diary.some((entry) => entry.what === what), ms);
+}
+
+/**
+ * Whether the session is attached and has begun to listen so often, at the latest after `ms`.
+ * @param {number} ms
+ * @param {number} [times]
+ */
+export function attached(ms, times = 1) {
+  return until(() => module.session().readyState === "open" && listening >= times, ms);
+}
+
+/**
+ * @param {() => boolean} find asked again whenever something is noted
+ * @param {number} ms
+ * @returns {Promise<boolean>}
+ */
+function until(find, ms) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, false);
-    const look = () => {
-      if (session.readyState !== "open") return;
-      clearTimeout(timer);
-      session.removeEventListener("carrierchange", look);
-      resolve(true);
-    };
-    session.addEventListener("carrierchange", look);
+    const look = () => find() && settle(true);
+    const settle = (/** @type {boolean} */ value) => (clearTimeout(timer), waiting.delete(look), resolve(value));
+    const timer = setTimeout(settle, ms, false);
+    waiting.add(look);
     look();
   });
 }

@@ -1,5 +1,5 @@
-// In a page, or in Node with a WebSocket of its own: an ordinary client that follows a plan, one message after the other's
-// answer. It must know nothing of the module.
+// In a page, or in Node with a WebSocket of its own: an ordinary client that follows a plan, one message after the
+// other's answer. It must know nothing of the module.
 
 import { damaged, look, payload } from "./payload.js";
 
