@@ -159,7 +159,9 @@ impl Attacker {
                 match frame {
                     Frame::Resume(resume) if resume.end => return Ok(stream),
                     Frame::Welcome(_) if self.kind == 4 => return Ok(stream),
-                    Frame::Close(farewell) | Frame::Detach(farewell) => return Err(farewell.code.to_string().into()),
+                    Frame::Close(farewell) | Frame::Detach(farewell) => {
+                        return Err(farewell.code.to_string().into());
+                    }
                     _ => {}
                 }
             }

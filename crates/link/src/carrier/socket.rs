@@ -76,6 +76,11 @@ impl Wire {
         Wire::new(Socket::boxed(tokio::io::empty()), Bytes::new())
     }
 
+    /// Whether bytes wait that were read before the carrier began.
+    pub(super) fn has_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
     /// Puts bytes back in front of what comes next.
     pub(super) fn unread(&mut self, bytes: Bytes) {
         debug_assert!(self.ahead.is_empty());

@@ -96,7 +96,7 @@ impl WebSocketCarrier {
         if self.deaf {
             return Poll::Pending;
         }
-        if self.stream.is_none() {
+        if self.stream.is_none() && !self.wire.has_ahead() {
             let mut small = [0; SMALL];
             let mut buf = ReadBuf::new(&mut small);
             ready!(Pin::new(&mut self.wire).poll_read(cx, &mut buf))?;

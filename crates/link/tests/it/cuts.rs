@@ -23,6 +23,7 @@ async fn thirty_cuts_at_random_bytes_during_transfers_over_twenty_streams() {
         let gateway = Gateway::start().await;
         let relay = CutRelay::to(gateway.address).await.unwrap();
         let page = through(&gateway, kind, relay.address()).await;
+        let at_gateway = gateway.newest().await;
 
         let mut running = JoinSet::new();
         let (mut bytes, mut streams, mut slowest) = (0, 0, Duration::ZERO);
@@ -34,7 +35,13 @@ async fn thirty_cuts_at_random_bytes_during_transfers_over_twenty_streams() {
             };
             (bytes, streams) = (bytes + what.up + what.down, streams + 1);
             let page = page.clone();
-            running.spawn(async move { check(&page, what).await });
+            let aborts = random.below(4) == 0;
+            running.spawn(async move {
+                check(&page, what).await;
+                if aborts {
+                    abort(&page).await;
+                }
+            });
         };
         for _ in 0..STREAMS {
             begin(&mut running, &mut random);
@@ -68,6 +75,12 @@ async fn thirty_cuts_at_random_bytes_during_transfers_over_twenty_streams() {
         guard(async {
             while let Some(done) = running.join_next().await {
                 done.unwrap();
+            }
+        })
+        .await;
+        guard(async {
+            while page.stats().streams + at_gateway.stats().streams > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })
         .await;
@@ -220,6 +233,24 @@ async fn through(gateway: &Gateway, kind: CarrierKind, relay: SocketAddr) -> Ses
 async fn check(page: &Session, what: Exchange) {
     let hash = exchange(page, what).await.unwrap_or_else(|failure| panic!("{what:?}: {failure}"));
     assert_eq!(hash, Pattern::new(!what.seed).sha256(what.down), "{what:?}");
+}
+
+/// Streams that end early in each way that there is, in the middle of what they send.
+async fn abort(page: &Session) {
+    let code = Code::from_number(0x1_0002);
+    for end in 0..4 {
+        let mut stream = page.open(&json!({ "do": "echo" })).unwrap();
+        stream.write_chunk(vec![end; 50_000].into()).await.unwrap();
+        match end {
+            0 => drop(stream),
+            1 => stream.reset(code),
+            2 => stream.stop(code),
+            _ => {
+                stream.finish();
+                stream.stop(code);
+            }
+        }
+    }
 }
 
 async fn parked(session: &Session) {

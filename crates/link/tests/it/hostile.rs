@@ -30,6 +30,30 @@ async fn a_text_message_is_malformed() {
 }
 
 #[tokio::test]
+async fn what_was_read_behind_the_request_is_not_lost() {
+    // A HELLO and some thousand bytes of PONGs that nobody asked for, sent before the upgrade was answered.
+    let gateway = Gateway::start().await;
+    let mut ahead = masked(0x82, &encoded(&hello(1, None)));
+    for n in 0..40_u8 {
+        ahead.extend_from_slice(&masked(0x8a, &[n; 100]));
+    }
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let request = "GET /link HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        sec-websocket-protocol: pageport.v1\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &[request.as_bytes(), &ahead].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(guard(tokio::io::AsyncReadExt::read_u8(&mut stream)).await.unwrap());
+    }
+    let mut socket = ClientBuilder::new().take_over(stream);
+    assert!(matches!(frames(&mut socket).await.unwrap()[0], Frame::Welcome(_)));
+    let resume = Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() });
+    socket.send(Message::binary(encoded(&resume))).await.unwrap();
+    assert!(guard(gateway.newest().await.attached()).await);
+}
+
+#[tokio::test]
 async fn an_empty_message_is_malformed() {
     let gateway = Gateway::start().await;
     let (mut socket, ..) = attached(&gateway).await;
@@ -149,6 +173,15 @@ async fn begin(socket: &mut Socket) -> Welcome {
 fn hello(n: u64, session: Option<(SessionId, Secret)>) -> Frame {
     let hello = Hello { session, n, limits: Limits::default(), features: Vec::new(), credential: None };
     Frame::Hello(hello.to_payload().into())
+}
+
+/// A frame of RFC 6455 with a mask of zeroes.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let header = match payload.len() {
+        len @ 0..=125 => vec![first, 0x80 | len as u8],
+        len => vec![first, 0xfe, (len >> 8) as u8, len as u8],
+    };
+    [&header, &[0; 4][..], payload].concat()
 }
 
 fn encoded(frame: &Frame) -> Bytes {

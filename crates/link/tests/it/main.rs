@@ -12,7 +12,6 @@ mod bulk;
 mod cuts;
 mod ending;
 mod hostile;
-mod measure;
 mod memory;
 mod streams;
 mod support;

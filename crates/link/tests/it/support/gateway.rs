@@ -191,7 +191,7 @@ fn welcome(shared: &Shared, session: SessionId, secret: Option<Secret>) -> Welco
 
 /// Reads the request and answers it; the carrier, if it is one.
 async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
-    let mut read = BytesMut::new();
+    let mut read = BytesMut::with_capacity(16 * 1024);
     loop {
         if stream.read_buf(&mut read).await.ok()? == 0 {
             return None;
