@@ -29,7 +29,7 @@ export class WebSocketCarrier {
     socket.onclose = socket.onerror = () => onchange(true);
   }
 
-  /** How many bytes it takes now. */
+  /** How many bytes it takes now; NaN while it is not open. */
   room() {
     const { readyState, bufferedAmount } = this.#socket;
     const ms = performance.now() - this.#at;
@@ -40,7 +40,7 @@ export class WebSocketCarrier {
       this.#at += ms;
       this.#queued = bufferedAmount;
     }
-    return readyState === 1 ? Math.max(QUEUE, this.#rate * QUEUE_TIME) - this.#queued : 0;
+    return readyState === 1 ? Math.max(QUEUE, this.#rate * QUEUE_TIME) - this.#queued : NaN;
   }
 
   /** @param {Uint8Array<ArrayBuffer>} message */

@@ -171,7 +171,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     const carrier = this.#carrier;
     let room = 1;
     for (let message; carrier && (room = carrier.room()) > 0 && (message = transmit(core, now, room)); ) carrier.send(message);
-    let wait = room > 0 ? timeout(core) - now : QUEUE_POLL;
+    let wait = room <= 0 ? QUEUE_POLL : timeout(core) - now;
     if (carrier && (core.carrier?.key !== carrier || core.ended >= 0)) {
       carrier.close();
       this.#carrier = undefined;

@@ -58,7 +58,7 @@ export function transmit(core, now, max) {
         }
       }
       if (entries.length) put(ACK, entries);
-      core.due = dirty.size > 0;
+      core.due = finals.size + dirty.size > 0;
       core.unacked = 0;
       core.sweepAt = Infinity;
     }

@@ -353,6 +353,28 @@ test("ACK leaves before RESET and STOP, and they before DATA; a final ACK first"
   assert.equal(one.sent[0][1][0][1], head.length + 1);
 });
 
+test("thousands of streams that end at once are all acknowledged before anything else is sent", () => {
+  const many = 10_000;
+  const one = new Page({ streams: many }).attached();
+  const ids = Array.from({ length: many }, (_, i) => 2 * i + 2);
+  const hear = (/** @type {(id: number) => Frame} */ frameOf) => {
+    for (let at = 0; at < many; at += 1000) receive(one.core, "first", message(...ids.slice(at, at + 1000).map(frameOf)), 0);
+  };
+  const own = one.open();
+  hear((id) => [wire.DATA, id, 0, wire.BLOCKED, bytes(0)]);
+  for (const stream of one.core.streams.values()) if (stream !== own) reset(one.core, stream, 64);
+  one.flush();
+  hear((id) => [wire.RESET, id, 64, 0]);
+  hear((id) => [wire.ACK, [[id, 1, 0]]]);
+  assert.equal(one.core.streams.size, 1);
+  write(one.core, own, bytes(1));
+  one.flush();
+  const types = one.sent.map(([type]) => type);
+  assert.ok(types.lastIndexOf(wire.ACK) < types.indexOf(wire.DATA), `${types}`);
+  const acked = one.sent.flatMap(([type, entries]) => (type === wire.ACK ? entries : []));
+  assert.deepEqual(acked.slice(0, many).map(([id, received]) => [id, received]), ids.map((id) => [id, 1]));
+});
+
 test("end tells the peer where it may", () => {
   const one = page();
   end(one.core, 0, true);

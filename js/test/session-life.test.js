@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { configure, session } from "../pageport/index.js";
+import { SETTLED } from "../pageport/limits.js";
 import * as wire from "../pageport/wire.js";
 import { Network, next, until } from "./session-network.js";
 
@@ -31,37 +32,33 @@ const fire = (type, fields) => page.dispatchEvent(Object.assign(new Event(type),
 test("the first retry comes at once", async () => {
   const network = new Network();
   const one = await begin(network);
-  // It was no short life.
-  await new Promise((resolve) => setTimeout(resolve, 1050));
-  const cut = performance.now();
+  // It has lived long enough to count as a success.
+  await new Promise((resolve) => setTimeout(resolve, SETTLED + 50));
   network.cut();
   await next(one, "carrierchange");
   assert.equal(one.readyState, "suspended");
+  assert.equal(network.sockets.length, 2);
   await next(one, "carrierchange");
   assert.equal(one.readyState, "open");
-  assert.ok(performance.now() - cut < 200, `${performance.now() - cut} ms`);
 });
 
 test("pauses grow, with jitter, and an event of the page ends them", async (t) => {
   const network = new Network();
   const one = await begin(network);
-  const random = t.mock.method(Math, "random", () => 0.999);
+  const random = t.mock.method(Math, "random", () => 0.5);
+  const timers = t.mock.method(globalThis, "setTimeout");
   network.isUp = false;
-  const start = performance.now();
   network.cut();
-  await until(() => network.sockets.length === 4 && network.last.readyState === 3);
-  // At once or almost, then 250 and 500 ms: this one carrier had lived for a moment only.
-  const took = performance.now() - start;
-  assert.ok(took > 700 && took < 3000, `${took} ms`);
+  await until(() => network.sockets.length === 4 && network.last.readyState === 3 && !one.core.carrier);
+  const pauses = timers.mock.calls.map(({ arguments: [, ms] }) => Math.round(ms)).filter((ms) => ms > 50 && ms < 5000);
+  assert.deepEqual(pauses.slice(0, 3), [125, 250, 500]);
+  timers.mock.restore();
   random.mock.restore();
-  const tries = network.sockets.length;
   network.isUp = true;
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(network.sockets.length, tries);
   fire("online");
+  assert.equal(network.sockets.length, 5);
   await next(one, "carrierchange");
   assert.equal(one.readyState, "open");
-  assert.ok(performance.now() - start - took < 500);
 });
 
 for (const type of ["online", "visibilitychange", "pageshow", "resume"]) {
@@ -95,7 +92,7 @@ test("a carrier that does not answer is replaced after five seconds", async () =
   await next(one, "carrierchange");
   const took = performance.now() - pinged;
   assert.equal(one.readyState, "suspended");
-  assert.ok(took > 4900 && took < 6500, `${took} ms`);
+  assert.ok(took > 4900, `${took} ms`);
   network.isDeaf = false;
   await next(one, "carrierchange");
   assert.equal(one.readyState, "open");

@@ -52,9 +52,18 @@ export async function judge(page) {
       const ink = getComputedStyle(element);
       let ground = element;
       while (ground && rgb(getComputedStyle(ground).backgroundColor)[3] < 255) ground = ground.parentElement;
-      const paper = ground ? getComputedStyle(ground).backgroundColor : "white";
+      const paper = ground ? getComputedStyle(ground).backgroundColor : canvas();
       const [a, b] = [luminance(element instanceof SVGElement ? ink.fill : ink.color), luminance(paper)];
       return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }
+
+    /** What a page without a background of its own stands on, light or dark. */
+    function canvas() {
+      const sheet = document.body.appendChild(document.createElement("i"));
+      sheet.style.backgroundColor = "Canvas";
+      const colour = getComputedStyle(sheet).backgroundColor;
+      sheet.remove();
+      return colour;
     }
 
     /** WCAG 2.2, relative luminance. */

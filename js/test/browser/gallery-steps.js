@@ -70,6 +70,8 @@ export function recordRequests(page) {
 /** Those of `urls` that leave the gateway: another host than its own or one below `localhost`, or another port. */
 export function leaving(urls, gateway) {
   return urls.filter((url) => {
+    // Firefox reports fonts of its own that it carries in itself.
+    if (url.startsWith("data:")) return false;
     const { hostname, port } = new URL(url);
     return !(hostname === gateway.host || /^([a-z0-9-]+\.)?localhost$/.test(hostname)) || Number(port) !== gateway.port;
   });
