@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// What a page downloads for the whole module, minified and compressed.
-const MODULE_BYTES: usize = 9_000;
+const MODULE_BYTES: usize = 12_000;
 
 pub(crate) fn fmt() -> Outcome<Tally> {
     child::run(child::cargo("fmt").args(["--all", "--check"]))?;
@@ -88,7 +88,7 @@ fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     }
     let finished = child::stream(
         child::command("node")
-            .args(["--test", "--test-reporter=spec", "--test-timeout=120000"])
+            .args(["--test", "--test-reporter=spec", "--test-timeout=300000"])
             .args(files)
             .envs(env.iter().copied()),
     )?;

@@ -24,6 +24,11 @@ $("say").addEventListener("submit", (event) => (event.preventDefault(), say()));
 $("now").addEventListener("click", () => connect());
 addEventListener("online", () => timer && connect());
 addEventListener("hashchange", () => location.reload());
+// The fragment names the room here, so skipping must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  $("main").focus();
+});
 
 const name = location.hash.slice(1);
 if (!/^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$/.test(name)) {

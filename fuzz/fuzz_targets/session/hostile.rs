@@ -133,7 +133,7 @@ impl Owner {
             if let Ok(taken) = self.session.write(id, &mut bytes) {
                 assert_eq!(taken + bytes.len(), before);
             }
-            self.session.writable(id);
+            let _ = self.session.writable(id);
         }
     }
 

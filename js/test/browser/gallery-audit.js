@@ -89,7 +89,7 @@ export function plantedFaults(elsewhere) {
   return `<!doctype html>
 <html>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Faults</title>
-<style>:root { color-scheme: light dark } .faint { color: light-dark(#aaa, #555) } .wide { width: 1400px }
+<style>:root { color-scheme: light dark } body { background: light-dark(#fff, #111) } .faint { color: light-dark(#aaa, #555) } .wide { width: 1400px }
 .tiny { display: inline-block; width: 8px; height: 8px; padding: 0; border: 0 }
 svg { background: light-dark(#fff, #111) } text { fill: light-dark(#ccc, #333) }</style></head>
 <body>
