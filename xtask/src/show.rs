@@ -9,6 +9,8 @@ mod l4;
 mod l5;
 mod l6;
 mod l7;
+mod l8;
+mod l9;
 mod probe;
 mod readme;
 mod report;
@@ -34,6 +36,8 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L5", title: "whoever stops reading costs no memory and no sibling", run: l5::run },
     Proof { id: "L6", title: "a million streams leave nothing, hostile sessions kill nothing", run: l6::run },
     Proof { id: "L7", title: "a hidden, frozen or restored tab keeps its session, or says why not", run: l7::run },
+    Proof { id: "L8", title: "fuzzing finds nothing, and both codecs agree", run: l8::run },
+    Proof { id: "L9", title: "every page is accessible in four states", run: l9::run },
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
 ];
 

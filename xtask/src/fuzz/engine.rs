@@ -91,7 +91,7 @@ impl Run {
 
     fn report(&self) -> Outcome<String> {
         let number = |before| self.number_after(before);
-        let (Some(modules), Some(coverage)) = (number("Loaded"), number("cov:")) else {
+        let (Some(modules), Some(coverage)) = (number("INFO: Loaded"), number("cov:")) else {
             return Err(failed(format!(
                 "{} is not instrumented: see {}",
                 self.target,
