@@ -56,8 +56,8 @@ impl Session {
     fn apply(&mut self, carrier: CarrierId, frame: Frame, now: Instant) -> Result<(), Code> {
         let Some(state) = self.carriers.get_mut(&carrier) else { return Ok(()) };
         match (state.phase, frame) {
-            (_, Frame::Ping(token)) => state.pong = Some(token),
-            (_, Frame::Pong(token)) => self.on_pong(carrier, token, now),
+            (Phase::Resuming | Phase::Attached, Frame::Ping(token)) => state.pong = Some(token),
+            (Phase::Resuming | Phase::Attached, Frame::Pong(token)) => self.on_pong(carrier, token, now),
             (_, Frame::Skipped) => return self.on_skipped(now),
             (_, Frame::Detach(farewell)) => self.on_detach(carrier, farewell.code, now),
             // Whoever has not resumed costs its carrier only (§5).
