@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
-use pageport_proto::head::{Accepted, Headers, Listening, Reply, Request, Visit};
+use pageport_proto::head::{Accepted, Headers, Listening, ListeningPort, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Welcome};
 use pageport_proto::{Code, json};
 use serde::Serialize;
@@ -12,15 +12,16 @@ use serde::Serialize;
 /// The first byte says what the rest is read as.
 fuzz_target!(|data: &[u8]| {
     let Some((kind, text)) = data.split_first() else { return };
-    match kind % 6 {
+    match kind % 7 {
         0 => again(text, Hello::parse, Hello::to_payload),
         1 => again(text, Welcome::parse, Welcome::to_payload),
         2 => again(text, Visit::parse, write),
         3 => again(text, Request::parse, write),
         4 => again(text, Reply::<Accepted>::parse, write),
-        _ => again(text, Reply::<Listening>::parse, write),
+        5 => again(text, Reply::<Listening>::parse, write),
+        _ => again(text, Reply::<ListeningPort>::parse, write),
     }
-    if let Ok(Visit::WebSocket(visit)) = Visit::parse(text) {
+    if let Ok(Visit::WebSocket(visit) | Visit::Http(visit)) = Visit::parse(text) {
         cannot_smuggle(&visit.headers);
     }
 });

@@ -22,7 +22,7 @@ import { check, list, maybe, parse } from "./json.js";
  * @property {string[]} features
  */
 
-/** A visitor who waits. @typedef {{ listener: string, method: string, url: string, headers: [string, string][], peer: string }} Visit */
+/** A visitor who waits; a TCP connection has no `method`, `url` and `headers`. @typedef {{ kind: "websocket" | "http" | "tcp", listener: string, method: string, url: string, headers: [string, string][], peer: string }} Visit */
 /** Why not. @typedef {{ error: string, message: string, status?: number, retry_after?: number }} Refusal */
 
 /** Sixteen bytes in base64url. */
@@ -53,8 +53,14 @@ export function parseWelcome(bytes) {
 
 /** The head of a stream that the gateway opened. @param {Json} head @returns {Visit} */
 export function parseVisit(head) {
-  if (check(head, HEAD_INVALID, { kind: ANY }).kind !== "websocket") fail(UNSUPPORTED);
-  return check(head, HEAD_INVALID, { listener: ANY, method: ANY, url: ANY, headers: HEADERS, peer: ANY });
+  const { kind } = check(head, HEAD_INVALID, { kind: ANY });
+  if (!/^(websocket|http|tcp)$/.test(kind)) fail(UNSUPPORTED);
+  return check(head, HEAD_INVALID, {
+    kind: ANY,
+    listener: ANY,
+    peer: ANY,
+    ...(kind !== "tcp" && { method: kind === "http" ? /^[\w!#$%&'*+.^`|~-]{1,32}$/ : ANY, url: ANY, headers: HEADERS }),
+  });
 }
 
 /** A reply: with `ok` whatever belongs to it, or a refusal. @param {Json} reply @returns {any} */
@@ -73,3 +79,6 @@ export function parseReply(reply) {
 
 /** Where a listener can be reached. @param {Json} reply @returns {{ name: string, url: string, path_url: string }} */
 export const parseListening = (reply) => check(reply, HEAD_INVALID, { name: ANY, url: ANY, path_url: ANY });
+
+/** Which port a listener got. @param {Json} reply @returns {{ host: string, port: number, url: string }} */
+export const parsePort = (reply) => check(reply, HEAD_INVALID, { host: ANY, port: [0, 65_535], url: ANY });

@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import * as codes from "../pageport/codes.js";
 import { fail } from "../pageport/errors.js";
 import { decode as decodeMessage, join, sizeOf } from "../pageport/frames.js";
-import { parseListening, parseReply, parseVisit, parseWelcome } from "../pageport/heads.js";
+import { parseListening, parsePort, parseReply, parseVisit, parseWelcome } from "../pageport/heads.js";
 import { parse } from "../pageport/json.js";
 import { ints, MAX, peekInt } from "../pageport/varint.js";
 
@@ -32,7 +32,7 @@ const [HELLO, WELCOME, RESUME, DATA, ACK, RESET, STOP, PING, PONG, GOAWAY, DETAC
 const [FIN, BLOCKED] = [1, 2];
 
 /** Kinds that a page reads; it only writes the others. */
-export const KINDS = ["varint", "message", "json", "welcome", "visit", "listening reply"];
+export const KINDS = ["varint", "message", "json", "welcome", "visit", "listening reply", "port reply"];
 
 /** @returns {VectorFile[]} */
 export function vectorFiles() {
@@ -70,7 +70,9 @@ export function decode(kind, bytes) {
     case "welcome":
       return { value: { version: 1, ...defined(parseWelcome(bytes)) } };
     case "visit":
-      return { value: { kind: "websocket", ...parseVisit(parse(bytes, codes.HEAD_INVALID)) } };
+      return { value: parseVisit(parse(bytes, codes.HEAD_INVALID)) };
+    case "port reply":
+      return { value: { ok: true, ...parsePort(parseReply(parse(bytes, codes.HEAD_INVALID))) } };
     case "listening reply": {
       const reply = /** @type {any} */ (parseReply(parse(bytes, codes.HEAD_INVALID)));
       if (reply.ok) {

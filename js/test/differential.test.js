@@ -60,7 +60,7 @@ function split(message) {
 
 /** @param {Random} random @param {number} count @returns {Input[]} */
 function damagedHeads(random, count) {
-  const read = ["json", "welcome", "visit", "listening reply"];
+  const read = ["json", "welcome", "visit", "listening reply", "port reply"];
   const kinds = read.map((kind) => ({ kind, texts: inputs([kind]), wellFormed: inputs([kind], true) }));
   const any = inputs([...read, "hello", "request", "accepting reply"]);
   return Array.from({ length: count }, () => {

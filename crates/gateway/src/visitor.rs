@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use pageport_link::{OpenError, SessionState, Stream, StreamError};
 use pageport_proto::Code;
-use pageport_proto::head::{self, Accepted, Reply, Visit, WebSocketVisit};
+use pageport_proto::head::{self, Accepted, HttpVisit, Reply, Visit};
 use pageport_proto::name::Name;
 use tokio::time::timeout;
 
@@ -38,7 +38,7 @@ pub(crate) async fn serve(
     way: Way,
 ) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
-    let entry = shared.listeners.find(&name).ok_or(Code::ERR_LISTENER_UNKNOWN)?;
+    let entry = shared.listeners.find(&name).ok_or(Code::ERR_LISTENER_UNKNOWN)?.entry;
     if Wanted::of(request.headers()) != Wanted::WebSocket {
         return Err(upgrade_required("websocket"));
     }
@@ -68,7 +68,7 @@ fn head(connection: &Connection, request: &Request<()>, name: &Name, way: Way) -
         Way::Path => target.trim_start_matches("/@").trim_start_matches(|char| char != '/' && char != '?'),
     };
     let slash = if target.starts_with('/') { "" } else { "/" };
-    Ok(Visit::WebSocket(WebSocketVisit {
+    Ok(Visit::WebSocket(HttpVisit {
         listener: name.to_string(),
         method: "GET".to_owned(),
         url: format!("{}{slash}{target}", connection.shared.address.listener(name)),

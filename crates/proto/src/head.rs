@@ -2,9 +2,11 @@
 
 mod headers;
 mod reply;
+mod request;
 
 pub use headers::{Headers, HeadersError};
-pub use reply::{Accepted, Listening, Refusal, Reply};
+pub use reply::{Accepted, Listening, ListeningPort, Ready, Refusal, Reply};
+pub use request::{Claim, Kind, Listen, Request};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +17,19 @@ use crate::{Code, json, limits};
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Visit {
     /// A WebSocket handshake that waits for the page.
-    WebSocket(WebSocketVisit),
+    WebSocket(HttpVisit),
+    /// A request; its body follows.
+    Http(HttpVisit),
+    /// A connection whose bytes follow once the page has answered.
+    Tcp(TcpVisit),
 }
 
-/// A visitor's WebSocket handshake, as a page sees it.
+/// A visitor's request or handshake, as a page sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebSocketVisit {
-    /// The name of the listener that it came to.
+pub struct HttpVisit {
+    /// The name of the listener that it came to, or `:` and its port.
     pub listener: String,
-    /// Always `GET` so far.
+    /// A token of at most 32 characters; `GET` for a handshake.
     pub method: String,
     /// The listener's own URL with the visitor's path and query.
     pub url: String,
@@ -33,19 +39,13 @@ pub struct WebSocketVisit {
     pub peer: String,
 }
 
-/// What a page asks of a gateway when it opens a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// `{"listen": "websocket"}`: be given a name.
-    Listen(Kind),
-}
-
-/// What kind of visitors a listener takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// WebSocket handshakes.
-    WebSocket,
+/// A visitor's TCP connection, as a page sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpVisit {
+    /// `:` and the port that it came to.
+    pub listener: String,
+    /// An opaque id of the visitor's address.
+    pub peer: String,
 }
 
 impl Visit {
@@ -55,40 +55,35 @@ impl Visit {
     /// [`Code::ERR_UNSUPPORTED`] for a kind that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
     pub fn parse(bytes: &[u8]) -> Result<Visit, Code> {
         let RawVisit { kind } = read(bytes)?;
-        if kind == "websocket" { read(bytes) } else { Err(Code::ERR_UNSUPPORTED) }
+        if !matches!(kind.as_str(), "websocket" | "http" | "tcp") {
+            return Err(Code::ERR_UNSUPPORTED);
+        }
+        let visit: Visit = read(bytes)?;
+        match &visit {
+            Visit::Http(http) if !is_method(&http.method) => Err(Code::ERR_HEAD_INVALID),
+            _ => Ok(visit),
+        }
     }
-}
 
-impl Request {
-    /// Reads a head that a page sent.
-    ///
-    /// # Errors
-    /// [`Code::ERR_UNSUPPORTED`] for a request that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
-    pub fn parse(bytes: &[u8]) -> Result<Request, Code> {
-        let RawRequest { listen } = read(bytes)?;
-        match listen.as_deref() {
-            Some("websocket") => Ok(Request::Listen(Kind::WebSocket)),
-            _ => Err(Code::ERR_UNSUPPORTED),
+    /// The name of the listener that it came to, or `:` and its port.
+    #[must_use]
+    pub fn listener(&self) -> &str {
+        match self {
+            Visit::WebSocket(visit) | Visit::Http(visit) => &visit.listener,
+            Visit::Tcp(visit) => &visit.listener,
         }
     }
 }
 
-impl Serialize for Request {
-    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let Request::Listen(kind) = self;
-        out.collect_map([("listen", kind)])
-    }
+/// A token (RFC 9110 §9.1) of a length that some method may have.
+fn is_method(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[derive(Deserialize)]
 struct RawVisit {
     kind: String,
-}
-
-#[derive(Deserialize)]
-struct RawRequest {
-    #[serde(default, deserialize_with = "json::present")]
-    listen: Option<String>,
 }
 
 /// Size first, strictness second, shape last.

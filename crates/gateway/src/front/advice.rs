@@ -49,6 +49,18 @@ const TABLE: &[Advice] = &[
         "Ask whoever runs the page.",
     ),
     row(
+        Code::ERR_TARGET_UNREACHABLE,
+        StatusCode::BAD_GATEWAY,
+        "The program behind the listener does not answer.",
+        "Start it.",
+    ),
+    row(
+        Code::ERR_RATE_LIMIT,
+        StatusCode::TOO_MANY_REQUESTS,
+        "More visitors in a second than the listener's credential allows.",
+        "Come again more slowly.",
+    ),
+    row(
         Code::ERR_HOST_INVALID,
         StatusCode::BAD_REQUEST,
         "No Host, several, or one that is not a host.",
@@ -143,6 +155,18 @@ const TABLE: &[Advice] = &[
         Code::ERR_CONNECTION_LIMIT,
         StatusCode::SERVICE_UNAVAILABLE,
         "The gateway has as many connections as it allows.",
+        "Try again later.",
+    ),
+    row(
+        Code::ERR_BODY_TIMEOUT,
+        StatusCode::REQUEST_TIMEOUT,
+        "The request's body stood still for too long.",
+        "Send it faster.",
+    ),
+    row(
+        Code::ERR_PAGE_ABORTED,
+        StatusCode::BAD_GATEWAY,
+        "The page gave up before it had answered.",
         "Try again later.",
     ),
 ];

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use pageport_link::{Connector, Session, Stream};
 use pageport_proto::frame::{Decoded, Frame, decode};
-use pageport_proto::head::{Accepted, Headers, Listening, Refusal, Reply, Request, Visit, WebSocketVisit};
+use pageport_proto::head::{Accepted, Headers, HttpVisit, Listening, Refusal, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Secret, SessionId, Welcome};
 use pageport_proto::session::Settings;
 use pageport_proto::{Code, Limits};
@@ -58,19 +58,19 @@ async fn named(session: Session) -> Page {
 }
 
 fn listen_request() -> Request {
-    Request::Listen(pageport_proto::head::Kind::WebSocket)
+    Request::from(pageport_proto::head::Kind::WebSocket)
 }
 
 impl Page {
     /// The next visitor.
-    pub(crate) async fn visitor(&self) -> (Stream, WebSocketVisit) {
+    pub(crate) async fn visitor(&self) -> (Stream, HttpVisit) {
         let stream = soon(self.session.accept()).await.expect("a visitor");
-        let Visit::WebSocket(visit) = Visit::parse(stream.head()).expect("a good head");
+        let Ok(Visit::WebSocket(visit)) = Visit::parse(stream.head()) else { panic!("not a handshake") };
         (stream, visit)
     }
 
     /// The next visitor, let in with a subprotocol.
-    pub(crate) async fn admit(&self, protocol: Option<&str>) -> (Stream, WebSocketVisit) {
+    pub(crate) async fn admit(&self, protocol: Option<&str>) -> (Stream, HttpVisit) {
         let (mut stream, visit) = self.visitor().await;
         let mut headers = Headers::default();
         if let Some(protocol) = protocol {

@@ -61,7 +61,7 @@ fn the_first_signal_lets_streams_finish_and_the_second_does_not_wait() {
 /// A page that listens and lets one visitor in; what keeps both there. The token is `test`.
 async fn visit(url: &str) -> (Session, Vec<Stream>, TcpStream) {
     let session = Connector::new(url).unwrap().credential("test".to_owned()).connect().await.unwrap();
-    let mut listener = session.open(&Request::Listen(Kind::WebSocket)).unwrap();
+    let mut listener = session.open(&Request::from(Kind::WebSocket)).unwrap();
     let Reply::<Listening>::Ok(listening) = Reply::parse(&listener.reply().await.unwrap()).unwrap() else {
         panic!()
     };

@@ -20,7 +20,7 @@ pub enum Reply<T> {
 /// What a page says when it lets a visitor in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// 101 for a WebSocket.
+    /// 101 for a WebSocket, 200 to 599 for a request.
     pub status: u16,
     /// Of these only `sec-websocket-protocol` is used for a WebSocket.
     #[serde(default)]
@@ -37,6 +37,21 @@ pub struct Listening {
     /// The same listener by path.
     pub path_url: String,
 }
+
+/// What a gateway says when a page may listen at a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListeningPort {
+    /// The host to connect to.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Both as a URL.
+    pub url: String,
+}
+
+/// What a page says when it takes a connection: nothing more than that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {}
 
 /// Why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -50,7 +50,7 @@ fn every_code_has_a_scope_a_meaning_and_advice() {
     }
 }
 
-const SCOPES: [&str; 6] = ["session", "carrier", "stream", "request", "page", "program"];
+const SCOPES: [&str; 7] = ["session", "carrier", "stream", "reply", "request", "page", "program"];
 
 struct Row {
     number: u32,

@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 use pageport_proto::frame::{self, Ack, Entry, Farewell, Frame, Mark};
-use pageport_proto::head::{Accepted, Listening, Reply, Request, Visit};
+use pageport_proto::head::{Accepted, Listening, ListeningPort, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Welcome};
 use pageport_proto::{Code, json, limits, varint};
 use serde::Serialize;
@@ -30,6 +30,7 @@ pub(crate) fn decode(kind: &str, bytes: &[u8]) -> Result<Decoded, Code> {
         "visit" => Visit::parse(bytes).map(|visit| serialized(&visit)),
         "request" => Request::parse(bytes).map(|request| serialized(&request)),
         "listening reply" => Reply::<Listening>::parse(bytes).map(|reply| serialized(&reply)),
+        "port reply" => Reply::<ListeningPort>::parse(bytes).map(|reply| serialized(&reply)),
         "accepting reply" => Reply::<Accepted>::parse(bytes).map(|reply| serialized(&reply)),
         other => panic!("no such kind: {other}"),
     }
