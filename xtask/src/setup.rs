@@ -1,7 +1,7 @@
 //! Installs what is missing, so that `cargo xtask test` works on a bare Debian with Rust and Node: Debian packages, the
 //! locked npm packages and a Python environment. Says so and does nothing when all is there.
 
-mod apt;
+pub(crate) mod apt;
 mod npm;
 
 use crate::failure::{Failure, Outcome};

@@ -32,14 +32,7 @@ pub(crate) fn install_missing() -> Outcome {
         return Ok(());
     }
     println!("Debian packages: {} missing", missing.join(", "));
-    let Some(prefix) = privilege() else {
-        let names = missing.join(" ");
-        return Err(Failure::Missing(format!(
-            "this needs root once:\n\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
-        )));
-    };
-    child::run(apt(prefix).arg("update"))?;
-    child::run(apt(prefix).args(["install", "-y", "--no-install-recommends"]).args(&missing))?;
+    install(&missing)?;
     let still: Vec<&str> =
         PACKAGES.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
     if still.is_empty() {
@@ -47,6 +40,18 @@ pub(crate) fn install_missing() -> Outcome {
     } else {
         Err(Failure::Missing(format!("still missing: {}", still.join(", "))))
     }
+}
+
+/// Installs packages by name, or says which line a person has to run.
+pub(crate) fn install(missing: &[&str]) -> Outcome {
+    let Some(prefix) = privilege() else {
+        let names = missing.join(" ");
+        return Err(Failure::Missing(format!(
+            "this needs root once:\n\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
+        )));
+    };
+    child::run(apt(prefix).arg("update"))?;
+    child::run(apt(prefix).args(["install", "-y", "--no-install-recommends"]).args(missing))
 }
 
 /// What to put in front of apt-get: nothing as root, `sudo -n` where that works without asking, `None` otherwise.

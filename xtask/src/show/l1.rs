@@ -1,8 +1,11 @@
 //! A fresh clone works with nothing but the README's two commands.
 //!
-//! The clone runs in an environment of its own: an empty home directory and only the variables listed below. What it does
-//! share with the machine is printed: the crates cargo has already fetched, the toolchain, and installed packages.
+//! The clone runs in a bare Debian of its own ([`bare`]). Where that cannot be made, it runs on the machine, with an empty home
+//! directory and only the variables listed below, and the proof says what was there already.
 
+mod bare;
+
+use self::bare::Bare;
 use super::readme::{self, Commands};
 use super::report::Report;
 use crate::failure::{About, Outcome, failed};
@@ -39,13 +42,17 @@ const KEPT: &[&str] = &[
 ];
 
 pub(super) fn run(report: &Report) -> Outcome {
-    let place = Place::new()?;
-    machine(report)?;
+    let place = Place::new(report)?;
     place.clone_checkout(report)?;
+    machine(report, &place)?;
     let readme = fs::read_to_string(place.clone.join("README.md")).about("README.md")?;
     let commands = readme::commands(&readme)?;
     report.fact(&[("start", &commands.start), ("test", &commands.test)]);
-    report.fact(&[("home", &"empty"), ("environment", &"cleared"), ("kept", &"crates and toolchain")]);
+    report.fact(&[
+        ("home", &"empty"),
+        ("environment", &"cleared"),
+        ("kept", &"fetched crates and toolchain"),
+    ]);
 
     start(report, &place, &commands.start)?;
     controls(report, &place, &readme, &commands)?;
@@ -55,33 +62,52 @@ pub(super) fn run(report: &Report) -> Outcome {
 }
 
 /// What the proof stands on, and what it cannot show because it is there already.
-fn machine(report: &Report) -> Outcome {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let system =
-        release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("?").trim_matches('"');
-    let rust = child::first_line("rustc", &["--version"])?;
-    let node = child::first_line("node", &["--version"])?;
+fn machine(report: &Report, place: &Place) -> Outcome {
+    let said = |line: &str| child::capture(&mut place.shell(line)).map(|said| said.trim().to_owned());
+    let system = said(". /etc/os-release && echo \"$PRETTY_NAME\"")?;
+    let (rust, node) = (said("rustc --version")?, said("node --version")?);
     report.fact(&[("system", &system), ("rust", &rust), ("node", &node)]);
-    let there = ["/usr/bin/chromium", "/usr/bin/firefox-esr", "/usr/bin/python3", "/usr/bin/g++"];
-    let there: Vec<&str> = there.into_iter().filter(|path| Path::new(path).exists()).collect();
-    report.fact(&[("installed_before", &there.join(","))]);
+    let there =
+        ["/usr/bin/chromium", "/usr/bin/firefox-esr", "/usr/bin/python3", "/usr/bin/g++", "/usr/bin/git"];
+    let has = |path: &&str| match &place.bare {
+        Some(bare) => bare.has(path),
+        None => Path::new(path).exists(),
+    };
+    let there: Vec<&str> = there.into_iter().filter(has).collect();
+    let there = if there.is_empty() { "none".to_owned() } else { there.join(",") };
+    let packages = place.bare.as_ref().map_or("the machine's".to_owned(), |bare| bare.packages().to_string());
+    report.fact(&[
+        ("bare", &place.bare.is_some()),
+        ("debian_packages", &packages),
+        ("installed_before", &there),
+    ]);
     Ok(())
 }
 
 struct Place {
     clone: PathBuf,
     home: PathBuf,
+    bare: Option<Bare>,
 }
 
 impl Place {
-    fn new() -> Outcome<Self> {
+    fn new(report: &Report) -> Outcome<Self> {
         let dir = paths::target().join("show/l1");
         if dir.exists() {
             fs::remove_dir_all(&dir).about(paths::shown(&dir))?;
         }
-        let place = Self { clone: dir.join("clone"), home: dir.join("home") };
-        fs::create_dir_all(&place.home).about(paths::shown(&place.home))?;
-        Ok(place)
+        fs::create_dir_all(dir.join("home")).about(paths::shown(&dir))?;
+        let (bare, clone) = match Bare::make(&dir.join("root"))? {
+            Ok(bare) => {
+                let clone = bare.clone_dir();
+                (Some(bare), clone)
+            }
+            Err(reason) => {
+                report.fact(&[("no_bare_system", &reason)]);
+                (None, dir.join("clone"))
+            }
+        };
+        Ok(Self { clone, home: dir.join("home"), bare })
     }
 
     fn clone_checkout(&self, report: &Report) -> Outcome {
@@ -95,6 +121,10 @@ impl Place {
 
     /// A line of the README, as a newcomer's shell runs it in the clone.
     fn shell(&self, line: &str) -> Command {
+        let kept = KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        if let Some(bare) = &self.bare {
+            return bare.shell(line, kept);
+        }
         let mut shell = child::command("sh");
         shell
             .args(["-c", line])
@@ -102,7 +132,7 @@ impl Place {
             .env_clear()
             .env("HOME", &self.home)
             .env("CI", "true");
-        shell.envs(KEPT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        shell.envs(kept);
         let old_home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let or_in_home =
             |name: &str, dir: &str| std::env::var_os(name).map_or(old_home.join(dir), PathBuf::from);
