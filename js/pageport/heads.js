@@ -77,8 +77,8 @@ export function parseReply(reply) {
       });
 }
 
-/** Where a listener can be reached. @param {Json} reply @returns {{ name: string, url: string, path_url: string }} */
+/** Where a listener by name can be reached. @param {Json} reply @returns {{ name: string, url: string, path_url: string }} */
 export const parseListening = (reply) => check(reply, HEAD_INVALID, { name: ANY, url: ANY, path_url: ANY });
 
-/** Which port a listener got. @param {Json} reply @returns {{ host: string, port: number, url: string }} */
+/** And one by port. @param {Json} reply @returns {{ host: string, port: number, url: string }} */
 export const parsePort = (reply) => check(reply, HEAD_INVALID, { host: ANY, port: [0, 65_535], url: ANY });

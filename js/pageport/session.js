@@ -32,20 +32,12 @@ export function session({ gateway } = {}) {
   return found;
 }
 
-/**
- * What keeps a session going.
- * @typedef {object} Listener
- * @property {(core: Core) => void} listen there is a session, perhaps still the same
- * @property {(error: PageportError | undefined, last?: boolean) => void} lost it has ended; or cannot begin, for now
- * @property {(stream: Stream, visit: import("./heads.js").Visit) => void} visit
- */
+/** What keeps a session going. @typedef {import("./listening.js").Listening} Listening */
 
 /** Fires `carrierchange` whenever `readyState` and `carrier` change. */
 export class Session extends /** @type {SessionBase} */ (EventTarget) {
-  /** @internal @type {Set<Listener>} */
+  /** @internal @type {Set<Listening>} */
   listeners = new Set();
-  /** Those that have a name. @internal @type {Map<string, Listener>} */
-  names = new Map();
   /** @internal */
   core = new Core(configuration);
   /** @type {WebSocketCarrier | undefined} */
@@ -232,7 +224,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     const error = ended ? new PageportError(ended) : undefined;
     // Where another attempt would end the same way.
     const last = !ended || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
-    this.names.clear();
     this.#tell(error, last);
     if (last) {
       this.#isClosed = true;
@@ -251,7 +242,9 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     stream.notify = () => {};
     try {
       const visit = parseVisit(head);
-      const listener = this.names.get(visit.listener);
+      /** @param {string} kind */
+      const find = (kind) => [...this.listeners].find((listener) => listener.kind === kind && listener.name === visit.listener);
+      const listener = find(visit.kind) ?? (visit.kind === "websocket" ? find("http") : undefined);
       if (listener) listener.visit(stream, visit);
       else this.refuse(stream, "ERR_LISTENER_UNKNOWN");
     } catch (error) {

@@ -72,13 +72,9 @@ export function decode(kind, bytes) {
     case "visit":
       return { value: parseVisit(parse(bytes, codes.HEAD_INVALID)) };
     case "port reply":
-      return { value: { ok: true, ...parsePort(parseReply(parse(bytes, codes.HEAD_INVALID))) } };
     case "listening reply": {
       const reply = /** @type {any} */ (parseReply(parse(bytes, codes.HEAD_INVALID)));
-      if (reply.ok) {
-        const { name, url, path_url } = parseListening(reply);
-        return { value: { ok: true, name, url, path_url } };
-      }
+      if (reply.ok) return { value: { ok: true, ...(kind === "port reply" ? parsePort(reply) : parseListening(reply)) } };
       const { error, message, status, retry_after } = reply;
       return { value: defined({ error, message, status, retry_after }) };
     }

@@ -299,6 +299,7 @@ test("heads that break the format cost their stream only", async () => {
   }
   assert.equal((await network.visit({ kind: "carrier-pigeon" }).reply()).error, "ERR_UNSUPPORTED");
   assert.equal((await network.visit({ listener: "nobody" }).reply()).error, "ERR_LISTENER_UNKNOWN");
+  for (const kind of ["http", "tcp"]) assert.equal((await network.visit({ kind }).reply()).error, "ERR_LISTENER_UNKNOWN");
   assert.equal((await network.visit().reply()).status, 101);
 });
 
