@@ -57,6 +57,8 @@ pub(super) fn run(report: &Report) -> Outcome {
     start(report, &place, &commands.start)?;
     controls(report, &place, &readme, &commands)?;
     test(report, &place, &commands.test)?;
+    // Gigabytes, which a failure leaves to be looked at.
+    fs::remove_dir_all(paths::target().join("show/l1")).about("the clone")?;
     report.elapsed();
     Ok(())
 }

@@ -19,6 +19,7 @@ const RELEASE: &str = "bookworm";
 pub(super) const CLONE: &str = "/project";
 const RUSTUP: &str = "/opt/rustup";
 const CARGO: &str = "/opt/cargo";
+const HOME: &str = "/root";
 const PATH: &str = "/opt/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How this machine reaches its registries: what is there of these is copied.
@@ -81,7 +82,7 @@ impl Bare {
         }
         let npm = home.join(".npmrc");
         if npm.exists() {
-            bare.copy(&npm, "/root/.npmrc")?;
+            bare.copy(&npm, &format!("{HOME}/.npmrc"))?;
         }
         Ok(Ok(bare))
     }
@@ -108,7 +109,7 @@ impl Bare {
         command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh"]);
         command.arg(&self.root).arg(&self.toolchains).arg(&self.crates).arg(line);
         command.env_clear().envs(kept);
-        command.envs([("PATH", PATH), ("HOME", "/root"), ("RUSTUP_HOME", RUSTUP), ("CARGO_HOME", CARGO)]);
+        command.envs([("PATH", PATH), ("HOME", HOME), ("RUSTUP_HOME", RUSTUP), ("CARGO_HOME", CARGO)]);
         command.env("CI", "true");
         command
     }
