@@ -9,8 +9,9 @@
 //! | [`json`], [`hello`], [`head`] | JSON objects ↔ types that cannot be wrong |
 //! | [`code`] | the closed list of error codes |
 //! | [`session`] | streams, credit, acknowledgement and attaching, for both roles |
-//! | [`name`] | names of listeners |
+//! | [`name`], [`claim`] | names of listeners, and proof of whose they are |
 
+pub mod claim;
 pub mod code;
 pub mod frame;
 pub mod head;

@@ -35,11 +35,13 @@ pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Liste
 /// The name that a listener gets: a new random one, or the one it asks for.
 fn name(shared: &Shared, entry: &Arc<Entry>, wish: &Listen) -> Result<Name, Code> {
     match &wish.name {
-        None => {
+        None => loop {
             let mut bytes = [0; Name::RANDOM];
             getrandom::fill(&mut bytes).map_err(|_| Code::ERR_INTERNAL)?;
-            Ok(Name::random(bytes))
-        }
+            if let Some(name) = Name::random(bytes) {
+                return Ok(name);
+            }
+        },
         Some(text) => {
             let name = Name::parse(text).ok_or(Code::ERR_NAME_INVALID)?;
             let found = shared.listeners.find(&name).ok_or(Code::ERR_CLAIM_REQUIRED)?;

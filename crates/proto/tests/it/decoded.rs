@@ -3,11 +3,12 @@
 //! Included by the tests and by the example `decode_lines`, so that vectors and the differential test judge the same thing.
 
 use bytes::{Bytes, BytesMut};
+use pageport_proto::claim::{PrivateKey, Seed, Statement, Subject};
 use pageport_proto::frame::{self, Ack, Entry, Farewell, Frame, Mark};
-use pageport_proto::head::{Accepted, Listening, ListeningPort, Reply, Request, Visit};
-use pageport_proto::hello::{Hello, Welcome};
+use pageport_proto::head::{Accepted, Claim, Listening, ListeningPort, Reply, Request, Visit};
+use pageport_proto::hello::{Hello, Nonce, SessionId, Welcome};
 use pageport_proto::{Code, json, limits, varint};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What was read.
@@ -32,6 +33,7 @@ pub(crate) fn decode(kind: &str, bytes: &[u8]) -> Result<Decoded, Code> {
         "listening reply" => Reply::<Listening>::parse(bytes).map(|reply| serialized(&reply)),
         "port reply" => Reply::<ListeningPort>::parse(bytes).map(|reply| serialized(&reply)),
         "accepting reply" => Reply::<Accepted>::parse(bytes).map(|reply| serialized(&reply)),
+        "claim" => claim(bytes),
         other => panic!("no such kind: {other}"),
     }
 }
@@ -70,6 +72,29 @@ fn strict(bytes: &[u8]) -> Result<Decoded, Code> {
     }
     json::check(bytes).map_err(|_| Code::ERR_HEAD_INVALID)?;
     Ok(Decoded { value: Value::Null, encoded: Vec::new() })
+}
+
+/// A claim and its circumstances; what makes the same claim is the seed.
+#[derive(Deserialize)]
+struct Circumstances {
+    origin: String,
+    session: SessionId,
+    nonce: Nonce,
+    subject: String,
+    claim: Claim,
+    seed: Option<Seed>,
+}
+
+fn claim(bytes: &[u8]) -> Result<Decoded, Code> {
+    let Circumstances { origin, session, nonce, subject, claim, seed } =
+        serde_json::from_slice(bytes).expect("a claim");
+    let subject = Subject::parse(&subject).expect("a subject");
+    let statement = Statement { origin: &origin, session: &session, nonce: &nonce, subject: &subject };
+    statement.verify(&claim)?;
+    let key = PrivateKey::new(&seed.expect("the seed of a good claim"));
+    let made = key.claim(&statement, claim.slot);
+    let message = hex(&statement.message(&key.public()));
+    Ok(Decoded { value: json!({ "message": message, "claim": made }), encoded: bytes.to_vec() })
 }
 
 fn serialized(value: &impl Serialize) -> Decoded {
