@@ -1,7 +1,7 @@
 //! Opening the listening sockets: both families where `localhost` means both, and one port for all of them.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use pageport_proto::Code;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -67,6 +67,15 @@ pub(crate) fn admin(admin: Admin, front: u16) -> Result<TcpListener, BindError> 
             Some(result) => result,
             None => loopback(0),
         },
+    }
+}
+
+/// A listener's port; one loopback address stands for both. Fails when anything else has the port in either family.
+pub(crate) fn port(bind: IpAddr, port: u16) -> Result<Vec<TcpListener>, BindError> {
+    if bind.is_loopback() {
+        loopback(port)
+    } else {
+        open((bind, port).into(), &[]).map(|socket| vec![socket])
     }
 }
 

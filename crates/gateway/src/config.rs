@@ -8,6 +8,7 @@ pub mod limits;
 mod machine;
 mod print;
 mod raw;
+mod tcp;
 mod units;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,6 +16,7 @@ use std::path::Path;
 
 pub use diagnostic::ConfigError;
 pub use limits::Limits;
+pub use tcp::Tcp;
 pub use units::Kind;
 
 use crate::front::credential::Tokens;
@@ -36,6 +38,8 @@ pub struct Config {
     pub base: Box<str>,
     /// How it is reached, when not by `http` on the port it listens on.
     pub public: Option<Public>,
+    /// Ports that listeners may have; `None`: there are none.
+    pub tcp: Option<Tcp>,
     /// Whether this is `pageport dev`: gallery, loopback only.
     pub dev: bool,
     /// What can change while the gateway runs.

@@ -19,6 +19,7 @@ use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
+use crate::ports::Ports;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 
@@ -93,6 +94,7 @@ impl Gateway {
             connections: Slots::default(),
             sessions: Sessions::default(),
             listeners: Listeners::default(),
+            ports: Ports::new(config.tcp),
             peers,
             metrics: Metrics::new(),
         });

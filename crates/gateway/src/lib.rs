@@ -6,6 +6,7 @@
 //! | [`front`] | the front door: HTTP, who may pass, what is the gateway's own |
 //! | [`Gateway`] | sockets, life and end |
 //! | `sessions`, `listeners`, `requests` | pages: attaching, names, what they ask for |
+//! | `ports` | listeners at public ports, and their TCP visitors |
 //! | `visitor`, `relay` | visitors: the handshake that waits for the page, then bytes |
 //! | `admin`, `metrics` | for operators |
 //!
@@ -22,6 +23,7 @@ mod lifetime;
 mod listeners;
 mod metrics;
 mod peers;
+mod ports;
 mod relay;
 mod requests;
 mod sessions;

@@ -1,11 +1,11 @@
 //! Opaque ids of visitors' addresses: a page can tell its visitors apart, and learns nothing of where they are. The key lives as
 //! long as the gateway, so ids of different runs, and of different listeners, have nothing in common.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pageport_proto::name::Name;
 use sha2::{Digest, Sha256};
 
 pub(crate) struct Peers {
@@ -19,12 +19,12 @@ impl Peers {
         Ok(Peers { key })
     }
 
-    /// The id of an address for one listener: 96 bits in base64url.
-    pub(crate) fn id(&self, listener: &Name, address: IpAddr) -> String {
+    /// The id of an address for one listener, a name or `:` and a port: 96 bits in base64url.
+    pub(crate) fn id(&self, listener: impl Display, address: IpAddr) -> String {
         let hash = Sha256::new()
             .chain_update(self.key)
-            // A name has no zero byte, so name and address cannot run into each other.
-            .chain_update(listener.as_str())
+            // Neither a name nor a port has a zero byte, so listener and address cannot run into each other.
+            .chain_update(listener.to_string())
             .chain_update([0])
             .chain_update(address.to_canonical().to_string())
             .finalize();
@@ -34,6 +34,8 @@ impl Peers {
 
 #[cfg(test)]
 mod tests {
+    use pageport_proto::name::Name;
+
     use super::*;
 
     #[test]

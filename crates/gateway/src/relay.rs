@@ -18,6 +18,7 @@ use pageport_proto::Code;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 
@@ -26,6 +27,8 @@ const READ_MAX: usize = 64 * 1024;
 const READ_MIN: usize = 2 * 1024;
 /// Chunks that one write hands to the kernel: small messages that wait together leave together.
 const BATCH: usize = 16;
+/// How long a visitor whose bytes are not wanted may still read the end of the answer.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Why a relay ends before both directions have.
 enum Broken {
@@ -50,7 +53,7 @@ pub(crate) async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, me
     let (mut from_page, mut to_page) = stream.into_split();
     let ended = tokio::select! {
         ended = both(&socket, read_ahead, &mut from_page, &mut to_page, metrics) => ended,
-        broken = broken(&socket) => Err(broken),
+        () = broken(&socket) => Err(Broken::Visitor),
     };
     match ended {
         Ok(()) => {}
@@ -84,7 +87,12 @@ async fn both(
     }
     // Read on, so that a visitor that leaves is noticed, but keep nothing.
     tokio::select! {
-        done = outward.as_mut() => done,
+        done = outward.as_mut() => {
+            done?;
+            // Closing over bytes that were not read would be a reset, and the visitor could lose what is on its way to it.
+            let _ = timeout(LINGER, discard(socket)).await;
+            Ok(())
+        }
         gone = discard(socket) => match gone {
             Ok(()) => outward.await,
             Err(_) => Err(Broken::Visitor),
@@ -250,14 +258,13 @@ async fn discard(socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Resolves when the visitor's connection was reset, also while nobody reads from it.
-async fn broken(socket: &TcpStream) -> Broken {
+pub(crate) async fn broken(socket: &TcpStream) {
     // Waiting fails only when the runtime ends.
     let _ = socket.ready(Interest::ERROR).await;
-    Broken::Visitor
 }
 
 /// Makes the end of the connection a reset: what was cut short must not look complete.
-fn tear(socket: &TcpStream) {
+pub(crate) fn tear(socket: &TcpStream) {
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 

@@ -1,6 +1,7 @@
 //! Streams that a page opens: what it asks of the gateway. So far: to listen.
 
 mod by_name;
+mod by_port;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Listen, stream: 
     }
     match wish.port {
         None => by_name::listen(shared, entry, wish, stream).await,
-        Some(_) => refuse(shared, stream, Code::ERR_UNSUPPORTED),
+        Some(port) => by_port::listen(shared, entry, wish, port, stream).await,
     }
 }
 

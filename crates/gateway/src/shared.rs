@@ -9,6 +9,7 @@ use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::{Metrics, Snapshot};
 use crate::peers::Peers;
+use crate::ports::Ports;
 use crate::sessions::Sessions;
 
 pub(crate) struct Shared {
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     pub(crate) sessions: Sessions,
     pub(crate) listeners: Listeners,
+    pub(crate) ports: Ports,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
 }
@@ -32,7 +34,7 @@ impl Shared {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             connections: self.connections.open(),
-            listeners: self.listeners.count(),
+            listeners: self.listeners.count() + self.ports.count(),
             memory: self.budget.used(),
             memory_limit: self.budget.limit(),
             ..Snapshot::default()

@@ -9,7 +9,7 @@ use toml::value::{Datetime, Offset};
 
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw, RawToken};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, tcp};
 use crate::front::credential::{Permissions, Token, Tokens};
 use crate::front::origin::{AllowedOrigins, Origin};
 
@@ -19,6 +19,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
         public: public(raw, &base, source)?,
+        tcp: tcp::check(raw.tcp.as_ref(), &base, dev, source)?,
         dev,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,

@@ -24,6 +24,9 @@ pub(crate) fn overlay(
             "BASE" => raw.base = Some(located(value)),
             "URL" => raw.url = Some(located(value)),
             "LINK__ORIGINS" => raw.link.origins = list(&value).map(located).collect(),
+            "TCP__BIND" => raw.tcp.get_or_insert_default().bind = Some(located(value)),
+            "TCP__PORTS" => raw.tcp.get_or_insert_default().ports = Some(located(value)),
+            "TCP__HOST" => raw.tcp.get_or_insert_default().host = Some(located(value)),
             _ if key.contains("__") => limit(raw, key, located(value), source)?,
             _ => {}
         }
@@ -38,7 +41,7 @@ fn limit(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> R
         None => {
             let limits: Vec<_> = TABLE.iter().map(|limit| limit.name.to_ascii_uppercase()).collect();
             let hint = format!(
-                "known: {PREFIX}LINK__ORIGINS and {PREFIX}LIMITS__ followed by one of {}",
+                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, and {PREFIX}LIMITS__ followed by one of {}",
                 limits.join(", ")
             );
             return Err(source.error(&value.at, "no such key", Some(hint)));

@@ -93,6 +93,14 @@ limits! {
         "How long open streams may finish when the gateway stops.";
     accept_timeout: Time = 30_000, 100..=600_000,
         "How long a visitor waits for the page's answer: people decide more slowly than programs.";
+    port_connections: Count = 2_048, 1..=65_536,
+        "Connections to one public port at once: one listener must not use up what all share.";
+    port_accept_queue: Count = 256, 1..=65_536,
+        "Connections to one public port that wait for the page's answer: each holds a stream of its session.";
+    port_accept_rate: Count = 1_000, 1..=1_000_000,
+        "Connections to one public port in a second, and in one burst: more than a page answers is an attack.";
+    port_rest: Time = 600_000, 0..=86_400_000,
+        "How long a port whose listener has gone is kept for its owner: its clients must not meet somebody else.";
     parked_wait: Time = 3_000, 0..=60_000,
         "How long a new visitor waits for a page that is away: a reconnect takes less, a closed laptop more.";
 }

@@ -38,6 +38,17 @@ pub(crate) fn print(config: &Config) -> String {
         "# Web origins whose pages may attach and listen, exactly as browsers write them. Empty: none.",
     );
     line(text, &format!("origins = [{}]", origins(&config.policy.origins)));
+    line(text, "\n# Public ports for listeners. Without this section there are none.");
+    match &config.tcp {
+        Some(tcp) => {
+            line(text, "[tcp]");
+            line(text, &format!("bind = \"{}\"", tcp.bind));
+            line(text, &format!("ports = \"{}-{}\"", tcp.ports.start(), tcp.ports.end()));
+            line(text, "# What clients connect to.");
+            line(text, &format!("host = \"{}\"", tcp.host));
+        }
+        None => line(text, "# [tcp]\n# bind = \"0.0.0.0\"\n# ports = \"20000-20999\""),
+    }
     line(text, "\n[limits]");
     for limit in TABLE {
         line(text, &format!("# {} {}.", limit.reason, limit.format_range()));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use toml::value::Datetime;
 
 use super::limits::RawLimits;
+use super::tcp::RawTcp;
 
 /// A value and where it was found.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ pub(crate) struct Raw {
     pub(crate) url: Option<Located<String>>,
     #[serde(default)]
     pub(crate) link: RawLink,
+    pub(crate) tcp: Option<RawTcp>,
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]

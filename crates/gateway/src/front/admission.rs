@@ -61,6 +61,12 @@ impl Caller {
         self.origin.is_some() || self.same_origin || self.token.as_ref().is_some_and(|token| token.may.listen)
     }
 
+    /// Whether this caller may have public ports: programs with a credential, and in `dev` its pages. Anybody may load a public page,
+    /// so that an origin alone never opens a port.
+    pub(crate) fn may_tcp(&self, dev: bool) -> bool {
+        if dev { self.may_listen() } else { self.token.as_ref().is_some_and(|token| token.may.listen) }
+    }
+
     /// For logs: the origin or the token's name, never the token.
     pub(crate) fn label(&self) -> &str {
         match (&self.origin, &self.token) {

@@ -34,6 +34,11 @@ impl Client {
         Client { socket: soon(TcpStream::connect(address)).await.expect("connects"), read: Vec::new() }
     }
 
+    /// `None` when nobody listens there.
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<TcpStream> {
+        soon(TcpStream::connect(address)).await.ok()
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         soon(self.socket.write_all(bytes.as_ref())).await.expect("is sent");
     }

@@ -40,6 +40,12 @@ fn every_mistake_is_named_with_line_and_column() {
         ("base = \"10.0.0.1\"", 1, 8, "not a domain"),
         ("url = \"https://other.example\"", 1, 7, "the host is not `base`"),
         ("url = \"ftp://localhost\"", 1, 7, "not an http or https URL"),
+        ("[tcp]\nports = \"0-9\"", 2, 9, "not a range of ports"),
+        ("[tcp]\nports = \"20-10\"", 2, 9, "not a range of ports"),
+        ("[tcp]\nports = \"7000-70000\"", 2, 9, "not a range of ports"),
+        ("[tcp]\nbind = \"0.0.0.0\"", 2, 8, "`tcp` without `ports`"),
+        ("[tcp]\nports = \"1-2\"\nbind = \"localhost\"", 3, 8, "not an address"),
+        ("[tcp]\nports = \"1-2\"\nhost = \"gw.example:1\"", 3, 8, "not a host"),
         ("[limits]\nlease = 60", 2, 9, "`lease` needs a unit"),
         ("[limits]\nlease = \"1ms\"", 2, 9, "`lease` is 1s to 24h, not 1ms"),
         ("[limits]\nheader_bytes = \"8MB\"", 2, 16, "`header_bytes` is a size"),
@@ -111,7 +117,8 @@ fn what_is_printed_reads_back_the_same() {
         .collect();
     let full = format!(
         "listen = [\"0.0.0.0:1\", \"[::]:2\"]\nadmin = \"10.0.0.1:3\"\nbase = \"gw.example\"\nurl = \"https://gw.example\"\n\
-         [link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n[limits]\n{changed}\
+         [link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n\
+         [tcp]\nbind = \"::\"\nports = \"20000-20999\"\nhost = \"192.0.2.1\"\n[limits]\n{changed}\
          [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n"
     );
     for text in ["", full.as_str()] {
@@ -130,12 +137,23 @@ fn what_is_printed_reads_back_the_same() {
 }
 
 #[test]
+fn dev_has_ports_and_a_gateway_has_those_it_is_given() {
+    let dev = Config::dev(None, None, iter::empty()).expect("defaults").tcp.expect("ports");
+    assert_eq!((dev.ports, &*dev.host), (7100..=7199, "localhost"));
+    assert!(dev.bind.is_loopback());
+    assert_eq!(parse("").expect("defaults").tcp, None);
+    let one = parse("base = \"gw.example\"\n[tcp]\nports = \"5000\"").expect("a port").tcp.expect("ports");
+    assert_eq!((one.ports, &*one.host), (5000..=5000, "gw.example"));
+}
+
+#[test]
 fn the_environment_overrides_the_file() {
     let variables = [
         ("PAGEPORT_LISTEN", "127.0.0.1:1, [::1]:2"),
         ("PAGEPORT_BASE", "gw.example"),
         ("PAGEPORT_LINK__ORIGINS", "https://a.example,https://b.example"),
         ("PAGEPORT_LIMITS__LEASE", "60s"),
+        ("PAGEPORT_TCP__PORTS", "9000-9009"),
         ("PAGEPORT_LIMITS__HEADERS", "50"),
         ("PAGEPORT_SERVICE_HOST", "set by Kubernetes"),
         ("OTHER", "x"),
@@ -146,7 +164,7 @@ fn the_environment_overrides_the_file() {
         Config::parse("pageport.toml", text, variables.into_iter()).expect("good variables");
     let same = "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\nbase = \"gw.example\"\n\
                 [link]\norigins = [\"https://a.example\", \"https://b.example\"]\n\
-                [limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
+                [tcp]\nports = \"9000-9009\"\n[limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
     assert_eq!(from_environment, parse(same).expect("good file"));
 }
 

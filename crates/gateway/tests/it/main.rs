@@ -13,5 +13,6 @@ mod link;
 mod module;
 mod origin;
 mod page;
+mod ports;
 mod visitor;
 mod wire;

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use pageport_link::{Connector, Session, Stream};
-use pageport_proto::frame::{Decoded, Frame, decode};
+use pageport_proto::frame::{Data, Decoded, Frame, Mark, Resume, decode};
 use pageport_proto::head::{Accepted, Headers, HttpVisit, Listening, Refusal, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Secret, SessionId, Welcome};
 use pageport_proto::session::Settings;
-use pageport_proto::{Code, Limits};
+use pageport_proto::{Code, Limits, StreamId};
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -176,22 +176,46 @@ impl RawCarrier {
     /// The next frame.
     pub(crate) async fn frame(&mut self) -> Frame {
         if self.websocket {
-            let head = self.client.bytes(2).await;
-            let length = match head[1] {
-                126 => {
-                    let long = self.client.bytes(2).await;
-                    usize::from(u16::from_be_bytes([long[0], long[1]]))
-                }
-                short => usize::from(short),
-            };
-            let mut message = bytes::Bytes::from(self.client.bytes(length).await);
-            return frame_of(&mut message).expect("a whole frame");
+            return frame_of(&mut self.message().await).expect("a whole frame");
         }
         let mut read = Vec::new();
         loop {
             read.extend(self.client.bytes(1).await);
             if let Some(frame) = frame_of(&mut bytes::Bytes::from(read.clone())) {
                 return frame;
+            }
+        }
+    }
+
+    /// The next carrier message of a WebSocket.
+    async fn message(&mut self) -> bytes::Bytes {
+        let head = self.client.bytes(2).await;
+        let length = match head[1] {
+            126 => {
+                let long = self.client.bytes(2).await;
+                usize::from(u16::from_be_bytes([long[0], long[1]]))
+            }
+            short => usize::from(short),
+        };
+        self.client.bytes(length).await.into()
+    }
+
+    /// Resumes with nothing, opens the first stream with this head, and waits for the reply. Over a WebSocket.
+    pub(crate) async fn request(&mut self, head: &str) -> String {
+        let first = StreamId::new(1).expect("an id");
+        let resume = Resume { end: true, highest: 0, entries: Vec::new() };
+        self.send(&Frame::Resume(resume)).await;
+        let prefix = [&[0x40, u8::try_from(head.len()).expect("short")], head.as_bytes()].concat();
+        let data = Data { stream: first, offset: 0, mark: Mark::None, bytes: prefix.into() };
+        self.send(&Frame::Data(data)).await;
+        loop {
+            let mut message = self.message().await;
+            while let Some(frame) = frame_of(&mut message) {
+                if let Frame::Data(Data { stream, bytes, .. }) = frame
+                    && stream == first
+                {
+                    return String::from_utf8_lossy(&bytes).into_owned();
+                }
             }
         }
     }

@@ -44,7 +44,7 @@ fn reload(
                 Ok(config) => {
                     let fixed = Config { policy: running.policy.clone(), ..config.clone() };
                     if fixed != running {
-                        tracing::warn!("listen, admin, base and url change with the next start only");
+                        tracing::warn!("listen, admin, base, url and tcp change with the next start only");
                     }
                     handle.reload(config.policy);
                     tracing::info!("configuration read again");
