@@ -38,6 +38,12 @@ impl PublicAddress {
         self.origin("ws", &format!("{name}.{}", self.base))
     }
 
+    /// The same for a listener that takes requests: `http://name.localhost:7070`.
+    #[must_use]
+    pub fn listener_http(&self, name: &Name) -> String {
+        self.origin("http", &format!("{name}.{}", self.base))
+    }
+
     /// The same listener by path: `ws://localhost:7070/@name/`.
     #[must_use]
     pub fn listener_by_path(&self, name: &Name) -> String {

@@ -20,7 +20,8 @@ use pageport_proto::Code;
 use tokio::net::TcpStream;
 
 use crate::front::host::host_of;
-use crate::front::respond::{Body, Refusal};
+use crate::front::body::Body;
+use crate::front::respond::Refusal;
 use crate::lifetime::{Slot, Slots};
 use crate::shared::Shared;
 

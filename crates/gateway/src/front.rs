@@ -8,12 +8,14 @@
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
 //! | `link` | where pages attach |
 //! | `assets`, `well_known` | what is served to everybody |
-//! | `respond`, `advice` | answers and their codes |
+//! | `respond`, `advice`, `body` | answers and their codes |
+//! | [`response_headers`] | what of a page's answer reaches its visitor |
 
 pub(crate) mod accept;
 pub(crate) mod admission;
 mod advice;
 mod assets;
+pub(crate) mod body;
 pub(crate) mod connection;
 pub mod credential;
 pub mod handshake;
@@ -22,6 +24,7 @@ pub mod host;
 pub(crate) mod link;
 pub mod origin;
 pub(crate) mod respond;
+pub mod response_headers;
 mod route;
 mod strict_head;
 mod well_known;

@@ -66,6 +66,14 @@ impl Metrics {
         self.coded("pageport_sessions_ended_total", code);
     }
 
+    /// A request to a page that was answered, or ended for this reason.
+    pub(crate) fn request_ended(&self, reason: Option<Code>) {
+        let outcome = reason.map_or("complete", |code| code.name().unwrap_or("other"));
+        with_local_recorder(&self.recorder, || {
+            counter!("pageport_requests_total", "outcome" => outcome).increment(1);
+        });
+    }
+
     /// The text that Prometheus reads.
     #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
     pub(crate) fn render(&self, now: &Snapshot) -> String {
@@ -96,6 +104,10 @@ fn describe() {
     describe_counter!(
         "pageport_refusals_total",
         "Requests, attaches and streams that were refused, by code."
+    );
+    describe_counter!(
+        "pageport_requests_total",
+        "Requests to pages that have ended: complete, or the code that says why not."
     );
     describe_counter!("pageport_visitors_total", "Visitors whose handshake was completed.");
     describe_counter!("pageport_visitor_received_bytes_total", "Bytes from visitors to pages.");

@@ -66,6 +66,12 @@ limits! {
         "Header fields of a request: no browser sends a third of it, and a page gets at most 128.";
     header_timeout: Time = 10_000, 100..=120_000,
         "For a whole request head, and for the pause between two: what trickles in slower is an attack.";
+    body_timeout: Time = 60_000, 100..=3_600_000,
+        "How long a request's body may stand still while the page has room for more: longer than a lost packet or a short \
+         stall of a mobile network.";
+    linger: Time = 30_000, 0..=600_000,
+        "How long the rest of a request's body that nobody wants is read and thrown away: a sender that reads no answer \
+         before it has sent everything would see a broken connection instead.";
     hello_timeout: Time = 10_000, 100..=120_000,
         "From a carrier's opening to its HELLO: nothing unauthenticated stays longer.";
     connections: Count = 10_000, 1..=1_000_000,

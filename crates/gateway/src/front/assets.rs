@@ -13,8 +13,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use pageport_proto::Code;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::body::Body;
 use super::handshake::list;
-use super::respond::{Body, Refusal, common_headers};
+use super::respond::{Refusal, common_headers};
 
 /// The module, as it is in the repository.
 #[derive(RustEmbed)]

@@ -1,17 +1,19 @@
 //! From a request's header fields to the list that a page gets: what is between hops, or none of the page's business, stays here.
 
-use http::header::CONNECTION;
-use http::{HeaderMap, Request};
+use http::header::{CONNECTION, COOKIE};
+use http::{HeaderMap, HeaderValue, Request};
 use pageport_proto::Code;
 use pageport_proto::head::{Headers, HeadersError};
 
 use super::handshake::list;
 use crate::config::Limits;
 
-/// Between hops (RFC 9110 §7.6.1), of the handshake (the gateway completes it), or about the body that a handshake has not.
+/// Between hops (RFC 9110 §7.6.1), of the handshake (the gateway completes it), what the URL says already, and what is said anew.
 const NOT_PASSED_ON: &[&str] = &[
     "connection",
     "content-length",
+    "expect",
+    "host",
     "keep-alive",
     "proxy-connection",
     "sec-websocket-accept",
@@ -70,26 +72,40 @@ pub fn head_bytes(request: &Request<()>) -> usize {
     request.method().as_str().len() + target + AROUND_REQUEST_LINE + fields.sum::<usize>() + "\r\n".len()
 }
 
-/// The list for a page.
+/// The list for a page. `length` is that of the request's body, when it was announced.
 ///
 /// # Errors
 /// [`Code::ERR_HEADER_INVALID`] for a field that may not travel, [`Code::ERR_HEADERS_TOO_LARGE`] for too many.
-pub fn for_page(headers: &HeaderMap, by_path: bool) -> Result<Headers, Code> {
+pub fn for_page(headers: &HeaderMap, length: Option<u64>, by_path: bool) -> Result<Headers, Code> {
     let named: Vec<String> = list(headers, &CONNECTION).map(str::to_ascii_lowercase).collect();
     let mut out = Headers::default();
-    for (name, value) in headers {
-        let name = name.as_str();
-        let stays = NOT_PASSED_ON.contains(&name)
-            || named.iter().any(|listed| listed == name)
-            || FORWARDING.contains(&name)
-            || FORWARDING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            || (by_path && (NOT_BY_PATH.contains(&name) || name.starts_with("proxy-")));
-        if !stays {
-            out.push_bytes(name, value.as_bytes()).map_err(|error| match error {
-                HeadersError::Count => Code::ERR_HEADERS_TOO_LARGE,
-                HeadersError::Name | HeadersError::Value => Code::ERR_HEADER_INVALID,
-            })?;
+    for name in headers.keys() {
+        let text = name.as_str();
+        let stays = NOT_PASSED_ON.contains(&text)
+            || named.iter().any(|listed| listed == text)
+            || FORWARDING.contains(&text)
+            || FORWARDING_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+            || (by_path && (NOT_BY_PATH.contains(&text) || text.starts_with("proxy-")));
+        if stays {
+            continue;
+        }
+        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        if name == COOKIE {
+            // HTTP/2 may send them one by one (RFC 9113 §8.2.3).
+            out.push_bytes(text, &values.collect::<Vec<_>>().join(&b"; "[..])).map_err(refused)?;
+        } else {
+            values.map(|value| out.push_bytes(text, value)).collect::<Result<(), _>>().map_err(refused)?;
         }
     }
+    if let Some(length) = length {
+        out.push("content-length", &length.to_string()).map_err(refused)?;
+    }
     Ok(out)
+}
+
+fn refused(error: HeadersError) -> Code {
+    match error {
+        HeadersError::Count => Code::ERR_HEADERS_TOO_LARGE,
+        HeadersError::Name | HeadersError::Value => Code::ERR_HEADER_INVALID,
+    }
 }

@@ -8,9 +8,10 @@ use pageport_link::Carrier;
 use pageport_proto::Code;
 
 use super::admission::Caller;
+use super::body::Body;
 use super::connection::{Connection, socket};
 use super::handshake::{Handshake, HandshakeError, Wanted, upgradable};
-use super::respond::{Body, Refusal, common_headers, retry_soon};
+use super::respond::{Refusal, common_headers, retry_soon};
 use crate::sessions;
 
 /// The subprotocol, and the name of the raw upgrade.

@@ -7,13 +7,10 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use pageport_proto::Code;
 
 use super::advice;
-
-/// The body of every answer: whole, in memory.
-pub(crate) type Body = Full<Bytes>;
+use super::body::Body;
 
 /// The field that has the code of every refusal.
 pub(crate) const PAGEPORT_ERROR: &str = "pageport-error";

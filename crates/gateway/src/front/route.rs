@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response};
-use hyper::body::{Body as _, Incoming};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, Version};
+use hyper::body::Incoming;
 use pageport_proto::Code;
 use pageport_proto::name::Name;
 
+use super::body::{Body, RequestBody};
 use super::connection::Connection;
 use super::host::Site;
-use super::respond::{Body, Refusal, common_headers};
+use super::respond::{Refusal, common_headers};
 use super::{assets, headers, link, well_known};
 use crate::shared::Shared;
 use crate::visitor::{self, Way};
 
 /// Answers one request.
 pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let has_body = !body.is_end_stream();
-    let mut request = Request::from_parts(parts, ());
-    let mut response = match dispatch(connection, &mut request).await {
+    let (mut request, mut body) = RequestBody::of(request);
+    let mut response = match dispatch(connection, &mut request, &mut body).await {
         Ok(response) => response,
         Err(refusal) => {
             connection.shared.metrics.refused(refusal.code);
@@ -28,28 +27,34 @@ pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incomin
             refusal.into_response(request.headers())
         }
     };
-    if has_body {
-        // Nothing here takes a body, so it is not read, and what follows it is not looked for.
+    if request.version() >= Version::HTTP_2 {
+        // There connections are not a response's business (RFC 9113 §8.2.2).
+        response.headers_mut().remove(CONNECTION);
+        response.headers_mut().remove(UPGRADE);
+    } else if body.is_unread() {
+        // Nobody took it, so what follows it is not looked for.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    body.drop_unread(&connection.shared);
     response
 }
 
 async fn dispatch(
     connection: &Arc<Connection>,
     request: &mut Request<()>,
+    body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
     let site = Site::of(request.uri(), request.headers(), &shared.address.base)?;
     headers::check_size(request, &shared.policy.load().limits)?;
     let path = request.uri().path();
     match site {
-        Site::Listener(name) => visitor::serve(connection, request, name, Way::OwnOrigin).await,
+        Site::Listener(name) => visitor::serve(connection, request, body, name, Way::OwnOrigin).await,
         Site::Gateway if path == "/link" => link::serve(connection, request),
         Site::Gateway => match listener_by_path(path) {
             Some(name) => {
                 let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;
-                visitor::serve(connection, request, name, Way::Path).await
+                visitor::serve(connection, request, body, name, Way::Path).await
             }
             None => file(shared, request),
         },

@@ -13,7 +13,7 @@ pub(crate) fn document(address: &PublicAddress, limits: &Limits) -> Value {
             { "kind": "websocket", "url": address.link_websocket() },
             { "kind": "bytes", "url": address.link_bytes() },
         ],
-        "services": ["listen:websocket"],
+        "services": ["listen:websocket", "listen:http"],
         "module": format!("{}pageport.js", address.url()),
         "limits": {
             "streams": limits.streams_per_session,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pageport_link::Stream;
 use pageport_proto::Code;
-use pageport_proto::head::{Listen, Listening, Reply};
+use pageport_proto::head::{Kind, Listen, Listening, Reply};
 use pageport_proto::name::Name;
 
 use super::{hold, refuse};
@@ -19,9 +19,13 @@ pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Liste
         Ok(place) => place,
         Err(code) => return refuse(shared, stream, code),
     };
+    let url = match wish.kind {
+        Kind::Http => shared.address.listener_http(&place.name),
+        Kind::WebSocket | Kind::Tcp => shared.address.listener(&place.name),
+    };
     let listening = Listening {
         name: place.name.to_string(),
-        url: format!("{}/", shared.address.listener(&place.name)),
+        url: format!("{url}/"),
         path_url: shared.address.listener_by_path(&place.name),
     };
     if stream.respond(&Reply::Ok(listening)).is_err() {

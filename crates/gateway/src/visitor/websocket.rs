@@ -1,0 +1,149 @@
+//! A visitor's WebSocket handshake: it waits for the page, and nothing else of the visitor flows before the page has answered.
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use pageport_link::Stream;
+use pageport_proto::Code;
+use pageport_proto::head::{Accepted, Reply, Visit};
+use pageport_proto::name::Name;
+use tokio::time::timeout;
+
+use super::exchange::{Exchange, no_reply};
+use super::{Way, http as plain, open_refusal, present, rejection, visit};
+use crate::front::body::Body;
+use crate::front::connection::{Connection, socket};
+use crate::front::handshake::Handshake;
+use crate::front::link::{handshake_refusal, switch_to_websocket};
+use crate::front::respond::Refusal;
+use crate::listeners::Found;
+use crate::relay;
+use crate::shared::Shared;
+
+/// Answers a handshake.
+///
+/// # Errors
+/// The refusal, by code.
+pub(super) async fn serve(
+    connection: &Arc<Connection>,
+    request: &mut Request<()>,
+    name: &Name,
+    found: &Found,
+    way: Way,
+) -> Result<Response<Body>, Refusal> {
+    let shared = &connection.shared;
+    let handshake = Handshake::of(request.method(), request.version(), request.headers());
+    let handshake = handshake.map_err(handshake_refusal)?;
+    let url = shared.address.listener(name);
+    let head = Visit::WebSocket(visit(connection, request, None, name, &url, way)?);
+    present(shared, &found.entry).await?;
+    let stream = found.entry.session.open(&head).map_err(open_refusal)?;
+    let (mut held, accepted) = answer(shared, stream, way).await?;
+    if accepted.status != 101 {
+        if found.websocket {
+            return Err(held.refuse(Code::ERR_BAD_REPLY));
+        }
+        return ordinary(shared, held, &accepted, request, way);
+    }
+    let protocol = chosen(&accepted, &handshake).map_err(|code| held.refuse(code))?;
+    let response = switch_to_websocket(&handshake.accept, protocol.as_deref())?;
+    let upgrade = hyper::upgrade::on(request);
+    let task = Arc::clone(connection);
+    shared.metrics.visitors.increment(1);
+    shared.lifetime.spawn(async move {
+        let Some((socket, read_ahead)) = upgrade.await.ok().and_then(socket) else { return };
+        let Some(stream) = held.take() else { return };
+        relay::run(socket, read_ahead, stream, &task.shared.metrics).await;
+    });
+    Ok(response)
+}
+
+/// Waits for the page's decision. When the visitor leaves meanwhile, hyper drops this, and the page hears of it.
+async fn answer(shared: &Shared, stream: Stream, way: Way) -> Result<(Held, Accepted), Refusal> {
+    let mut held = Held::new(stream);
+    let wait = shared.policy.load().limits.accept_timeout;
+    let reply = match timeout(wait, held.stream()?.reply()).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => {
+            let refusal = no_reply(error);
+            held.refuse(refusal.code);
+            return Err(refusal);
+        }
+        Err(_) => return Err(held.refuse(Code::ERR_ACCEPT_TIMEOUT)),
+    };
+    match Reply::<Accepted>::parse(&reply) {
+        Ok(Reply::Ok(accepted)) => Ok((held, accepted)),
+        Ok(Reply::Refused(refusal)) => {
+            held.refuse(Code::ERR_REJECTED);
+            Err(rejection(refusal, way))
+        }
+        Err(_) => Err(held.refuse(Code::ERR_BAD_REPLY)),
+    }
+}
+
+/// A listener for requests answers a handshake as it would a request, which refuses it. By path nothing of that is used: that
+/// origin belongs to no listener.
+fn ordinary(
+    shared: &Arc<Shared>,
+    mut held: Held,
+    accepted: &Accepted,
+    request: &Request<()>,
+    way: Way,
+) -> Result<Response<Body>, Refusal> {
+    if way == Way::Path {
+        let status = StatusCode::from_u16(accepted.status).ok();
+        let status = status.filter(|status| status.is_client_error() || status.is_server_error());
+        return Err(held.refuse(Code::ERR_REJECTED).status(status.unwrap_or(StatusCode::FORBIDDEN)));
+    }
+    let stream = held.take().ok_or(Code::ERR_INTERNAL)?;
+    let exchange = Exchange::begin(shared, stream, request.version(), None);
+    plain::respond(exchange, accepted, request.method(), request.version())
+}
+
+/// The subprotocol that the page chose, which the visitor must have offered.
+fn chosen(accepted: &Accepted, handshake: &Handshake) -> Result<Option<String>, Code> {
+    let named: Vec<_> =
+        accepted.headers.iter().filter(|(name, _)| *name == "sec-websocket-protocol").collect();
+    match named.as_slice() {
+        [] => Ok(None),
+        [(_, protocol)] if handshake.protocols.iter().any(|offered| offered == protocol) => {
+            Ok(Some((*protocol).to_owned()))
+        }
+        _ => Err(Code::ERR_BAD_REPLY),
+    }
+}
+
+/// A stream to a page whose visitor may vanish at any moment; then both directions end with a reason.
+struct Held {
+    stream: Option<Stream>,
+    reason: Code,
+}
+
+impl Held {
+    fn new(stream: Stream) -> Held {
+        Held { stream: Some(stream), reason: Code::ERR_VISITOR_GONE }
+    }
+
+    fn stream(&mut self) -> Result<&mut Stream, Code> {
+        self.stream.as_mut().ok_or(Code::ERR_INTERNAL)
+    }
+
+    /// Ends the stream with this reason, which is the visitor's answer too.
+    fn refuse(&mut self, reason: Code) -> Refusal {
+        self.reason = reason;
+        reason.into()
+    }
+
+    fn take(&mut self) -> Option<Stream> {
+        self.stream.take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.reset(self.reason);
+            stream.stop(self.reason);
+        }
+    }
+}
