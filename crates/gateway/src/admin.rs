@@ -19,8 +19,8 @@ use hyper_util::service::TowerToHyperService;
 use pageport_proto::Code;
 use tokio::net::TcpStream;
 
-use crate::front::host::host_of;
 use crate::front::body::Body;
+use crate::front::host::host_of;
 use crate::front::respond::Refusal;
 use crate::lifetime::{Slot, Slots};
 use crate::shared::Shared;

@@ -40,6 +40,8 @@ pub struct Config {
     pub public: Option<Public>,
     /// Ports that listeners may have; `None`: there are none.
     pub tcp: Option<Tcp>,
+    /// The directory for what lasts: which key has which name. `None`: memory only.
+    pub data: Option<Box<Path>>,
     /// Whether this is `pageport dev`: gallery, loopback only.
     pub dev: bool,
     /// What can change while the gateway runs.

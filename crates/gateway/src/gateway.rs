@@ -18,6 +18,7 @@ use crate::front::{accept, connection};
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
+use crate::names::{DataError, Names};
 use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
@@ -27,6 +28,8 @@ use crate::shared::Shared;
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=10;
 /// Between two attempts to make room, when there was not enough to end.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Between two notes of which names are in use.
+const TOUCH: Duration = Duration::from_secs(3_600);
 /// For the last bytes of each connection to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -55,6 +58,9 @@ pub enum GatewayError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The directory for what lasts cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The system gives no randomness.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
@@ -66,6 +72,7 @@ impl GatewayError {
     pub fn code(&self) -> Code {
         match self {
             GatewayError::Bind(error) => error.code(),
+            GatewayError::Data(error) => error.code(),
             GatewayError::Random(_) => Code::ERR_INTERNAL,
         }
     }
@@ -78,6 +85,7 @@ impl Gateway {
     /// See [`GatewayError`].
     pub fn bind(config: Config) -> Result<Bound, GatewayError> {
         let peers = Peers::new()?;
+        let names = Names::open(config.data.as_deref())?;
         let front = bind::front(&config.listen)?;
         let addresses = front.iter().map(local).collect::<Result<Vec<_>, _>>()?;
         let port = addresses.first().map_or(0, SocketAddr::port);
@@ -95,6 +103,7 @@ impl Gateway {
             sessions: Sessions::default(),
             listeners: Listeners::default(),
             ports: Ports::new(config.tcp),
+            names,
             peers,
             metrics: Metrics::new(),
         });
@@ -140,9 +149,11 @@ impl Bound {
         let door = Admin::new(Arc::clone(&shared));
         shared.lifetime.spawn(accept::run(admin, move |stream, _| door.serve(stream)));
         shared.lifetime.spawn(watch_memory(Arc::clone(&shared)));
+        shared.lifetime.spawn(touch_names(Arc::clone(&shared)));
         shutdown.await;
         drain(&shared).await;
         shared.lifetime.end().await;
+        shared.names.close().await;
     }
 }
 
@@ -177,6 +188,14 @@ async fn watch_memory(shared: Arc<Shared>) {
         shared.budget.pressed().await;
         shared.sessions.relieve(&shared.budget);
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A name that somebody listens to is in use, however long ago it was claimed.
+async fn touch_names(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(TOUCH).await;
+        shared.names.touch(&shared.listeners.proven()).await;
     }
 }
 

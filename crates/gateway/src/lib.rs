@@ -5,7 +5,8 @@
 //! | [`config`] | what an operator may say, checked once |
 //! | [`front`] | the front door: HTTP, who may pass, what is the gateway's own |
 //! | [`Gateway`] | sockets, life and end |
-//! | `sessions`, `listeners`, `requests` | pages: attaching, names, what they ask for |
+//! | `sessions`, `listeners`, `requests` | pages: attaching, listening, what they ask for |
+//! | `names` | whose names are: claims, keys, and the file of them |
 //! | `ports` | listeners at public ports, and their TCP visitors |
 //! | `visitor`, `relay` | visitors: the handshake that waits for the page, then bytes |
 //! | `admin`, `metrics` | for operators |
@@ -22,6 +23,7 @@ mod gateway;
 mod lifetime;
 mod listeners;
 mod metrics;
+mod names;
 mod peers;
 mod ports;
 mod relay;
@@ -33,3 +35,4 @@ mod visitor;
 pub use bind::BindError;
 pub use config::Config;
 pub use gateway::{Bound, Gateway, GatewayError, Handle};
+pub use names::DataError;

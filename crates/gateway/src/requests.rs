@@ -31,10 +31,11 @@ async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Listen, stream: 
     }
 }
 
-/// The stream is the listener: waits until either side ends it.
-async fn hold(shared: &Shared, mut stream: Stream) {
+/// The stream is the listener: waits until either side ends it, or it is replaced by a newer session's.
+async fn hold(shared: &Shared, mut stream: Stream, replaced: impl Future<Output = ()>) {
     let ended = tokio::select! {
         ended = stream.read_chunk() => ended,
+        () = replaced => return end(stream, Code::ERR_NAME_REPLACED),
         // A listener has no end of its own: the drain would wait for it in vain.
         () = shared.lifetime.draining() => return end(stream, Code::ERR_GOING_AWAY),
     };

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pageport_link::{Arrival, Budget, Carrier, Level, Session, SessionState, receive_hello};
+use pageport_proto::claim::{Key, Subject};
+use pageport_proto::head::Claim;
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::session::Settings;
 use pageport_proto::{Code, Limits, Role};
@@ -17,6 +19,7 @@ use crate::front::admission::Caller;
 use crate::front::connection::Connection;
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
+use crate::names::Claims;
 use crate::requests;
 use crate::shared::Shared;
 
@@ -32,8 +35,9 @@ pub(crate) struct Entry {
     pub(crate) session: Session,
     /// Who began it; nobody else may attach.
     pub(crate) caller: Caller,
-    /// How many names it has.
+    /// How many listeners it has.
     pub(crate) listeners: Slots,
+    claims: Claims,
     secret_hash: [u8; 32],
     /// What its first WELCOME said; a reload changes later sessions only.
     announced: Limits,
@@ -41,6 +45,16 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Verifies that a name or port is a key's, by a claim that this session may make, once. What may be listened to is another
+    /// question.
+    ///
+    /// # Errors
+    /// [`Code::ERR_CLAIM_INVALID`], [`Code::ERR_CLAIM_STALE`].
+    pub(crate) fn verify(&self, shared: &Shared, claim: &Claim, subject: &Subject) -> Result<Key, Code> {
+        let limit = shared.policy.load().limits.claims_per_attach;
+        self.claims.accept(&self.id, claim, subject, limit)
+    }
+
     fn parked_since(&self) -> Option<Instant> {
         match self.session.state() {
             SessionState::Parked { since } => Some(since),
@@ -50,7 +64,9 @@ impl Entry {
 }
 
 /// Waits for a carrier's HELLO and lets it into its session, or says why not.
-pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller: Caller) {
+///
+/// `origin` is the gateway's own, as the carrier's page knows it.
+pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller: Caller, origin: Box<str>) {
     let shared = &connection.shared;
     let timeout = shared.policy.load().limits.hello_timeout;
     let arrival = match receive_hello(carrier, timeout).await {
@@ -66,13 +82,18 @@ pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller
         Err(code) => Err(code),
     };
     match admitted {
-        Ok((entry, welcome)) => match entry.session.attach(arrival, &welcome) {
-            Ok(carried) => {
-                shared.metrics.attaches.increment(1);
-                carried.await;
+        Ok((entry, welcome)) => {
+            let n = arrival.hello.n;
+            match entry.session.attach(arrival, &welcome) {
+                Ok(carried) => {
+                    // WELCOME leaves only when this is awaited.
+                    entry.claims.welcomed(n, &welcome.nonce, &origin);
+                    shared.metrics.attaches.increment(1);
+                    carried.await;
+                }
+                Err(code) => shared.metrics.refused(code),
             }
-            Err(code) => shared.metrics.refused(code),
-        },
+        }
         Err(code) => {
             shared.metrics.refused(code);
             tracing::debug!(%code, peer = %connection.peer, "attach refused");
@@ -118,6 +139,7 @@ fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), C
         session: Session::new_gateway(settings, shared.budget.clone()),
         caller,
         listeners: Slots::default(),
+        claims: Claims::default(),
         secret_hash: sha256(&secret),
         announced,
         lease,
@@ -136,6 +158,7 @@ async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     }
     let code = entry.session.closed().await;
     shared.sessions.lock().remove(&entry.id);
+    shared.listeners.forget(&entry);
     shared.metrics.session_ended(code);
     tracing::info!(session = %entry.id, %code, "session ended");
 }

@@ -8,6 +8,7 @@ use crate::config::Policy;
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::{Metrics, Snapshot};
+use crate::names::Names;
 use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) listeners: Listeners,
     pub(crate) ports: Ports,
+    pub(crate) names: Names,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
 }

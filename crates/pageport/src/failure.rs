@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use miette::{Diagnostic, LabeledSpan};
 use pageport_gateway::config::ConfigError;
-use pageport_gateway::{BindError, GatewayError};
+use pageport_gateway::{BindError, DataError, GatewayError};
 use pageport_proto::Code;
 
 /// Why the program did not do what it was asked to.
@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     #[diagnostic(code(ERR_ADDRESS_INVALID), help("choose another with {} in a configuration", place_of(.0)))]
     AddressInvalid(BindError),
+    #[error("{0}")]
+    #[diagnostic(code(ERR_DATA_INVALID), help("{}", advice(.0)))]
+    Data(DataError),
     #[error("{0}")]
     #[diagnostic(code(ERR_INTERNAL))]
     Gateway(GatewayError),
@@ -48,6 +51,7 @@ impl From<GatewayError> for Failure {
                 Failure::AddressInUse(error)
             }
             GatewayError::Bind(error) => Failure::AddressInvalid(error),
+            GatewayError::Data(error) => Failure::Data(error),
             GatewayError::Random(_) => Failure::Gateway(error),
         }
     }
@@ -72,6 +76,17 @@ impl Failure {
 /// What says where to listen.
 fn place_of(error: &BindError) -> &'static str {
     if error.admin { "--admin, or `admin`" } else { "--listen, or `listen`" }
+}
+
+/// What to do about a directory that cannot be used.
+fn advice(error: &DataError) -> &'static str {
+    match error {
+        DataError::Io { .. } => "`data` names a directory that this user may write to; its parent must exist",
+        DataError::InUse { .. } => "give each gateway a directory of its own in `data`",
+        DataError::Damaged { .. } => {
+            "restore the file from a copy, or delete that line: its name is then free for everybody"
+        }
+    }
 }
 
 /// The lines for any diagnostic.

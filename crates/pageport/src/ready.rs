@@ -49,6 +49,7 @@ pub(crate) fn dev(gateway: &Bound, token: &Path) {
         "Pageport {} is ready: {url}\n\n  gallery   {url}\n{}  token     {}  (for programs)\n\n\
          Open:     {reach}. Pages of http://localhost, http://127.0.0.1 and http://[::1]\n          \
          (any port) may attach and be WebSocket servers; programs may with the token.\n\
+         Names:    a chosen name belongs to its page's key until this stops; then the first to come has it.\n\
          Not open: {others} pages of any other origin; connections from pages to\n          \
          anywhere: nothing is allowed yet.\n\nCtrl-C stops it.\n",
         env!("CARGO_PKG_VERSION"),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +21,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         admin: admin(raw, dev, source)?,
         public: public(raw, &base, source)?,
         tcp: tcp::check(raw.tcp.as_ref(), &base, dev, source)?,
+        data: data(raw, source)?,
         dev,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
@@ -106,6 +108,17 @@ fn public(raw: &Raw, base: &str, source: &Source) -> Result<Option<Public>, Conf
         _ if host != base => wrong("the host is not `base`"),
         Some(port) => Ok(Some(Public { secure, port })),
         None => wrong("not a port"),
+    }
+}
+
+fn data(raw: &Raw, source: &Source) -> Result<Option<Box<Path>>, ConfigError> {
+    match &raw.data {
+        Some(entry) if entry.value.is_empty() => {
+            let hint =
+                "a directory, such as \"/var/lib/pageport\"; leave the key out to keep nothing".to_owned();
+            Err(source.error(&entry.at, "`data` is empty", Some(hint)))
+        }
+        entry => Ok(entry.as_ref().map(|entry| Path::new(&entry.value).into())),
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn overlay(
             "LISTEN" => raw.listen = Some(list(&value).map(located).collect()),
             "ADMIN" => raw.admin = Some(located(value)),
             "BASE" => raw.base = Some(located(value)),
+            "DATA" => raw.data = Some(located(value)),
             "URL" => raw.url = Some(located(value)),
             "LINK__ORIGINS" => raw.link.origins = list(&value).map(located).collect(),
             "TCP__BIND" => raw.tcp.get_or_insert_default().bind = Some(located(value)),

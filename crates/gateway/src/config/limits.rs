@@ -80,6 +80,14 @@ limits! {
         "Sessions at once, parked ones included: each costs some kilobytes even when idle.";
     listeners_per_session: Count = 64, 1..=65_536,
         "Names of one session: a page needs few, and every name is a public URL.";
+    names_per_session: Count = 256, 1..=65_536,
+        "Names that a session has proven and may listen to again without a claim: beyond it the oldest idle one is forgotten.";
+    claims_per_attach: Count = 256, 1..=65_536,
+        "Claims that are accepted between two attaches: each is remembered until the next, so that none counts twice.";
+    names_per_key: Count = 32, 1..=1_000_000,
+        "Chosen names of one key: each is kept from everybody else for 30 days after its last use.";
+    names: Count = 100_000, 1..=10_000_000,
+        "Chosen names of all keys: each costs some hundred bytes of memory, and of `data`.";
     streams_per_session: Count = 4_096, 1..=65_536,
         "Streams of one session at once, in each direction: with `initial_window` it bounds the memory of a session.";
     initial_window: Size = 4 * KIB, KIB..=64 * KIB,

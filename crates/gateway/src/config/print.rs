@@ -32,6 +32,14 @@ pub(crate) fn print(config: &Config) -> String {
         }
         None => line(text, &format!("# url = \"https://{}\"", config.base)),
     }
+    line(
+        text,
+        "# The directory for what lasts: which key has which name. Without it a restart forgets that.",
+    );
+    match &config.data {
+        Some(data) => line(text, &format!("data = {}", toml::Value::from(data.display().to_string()))),
+        None => line(text, "# data = \"/var/lib/pageport\""),
+    }
     line(text, "\n[link]");
     line(
         text,

@@ -35,6 +35,7 @@ pub(crate) struct Raw {
     pub(crate) admin: Option<Located<String>>,
     pub(crate) base: Option<Located<String>>,
     pub(crate) url: Option<Located<String>>,
+    pub(crate) data: Option<Located<String>>,
     #[serde(default)]
     pub(crate) link: RawLink,
     pub(crate) tcp: Option<RawTcp>,

@@ -21,13 +21,7 @@ impl Site {
     /// # Errors
     /// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host; [`Code::ERR_HOST_UNKNOWN`] for a foreign one.
     pub fn of(uri: &Uri, headers: &HeaderMap, base: &str) -> Result<Site, Code> {
-        let mut values = headers.get_all(HOST).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return Err(Code::ERR_HOST_INVALID) };
-        let value = value.to_str().map_err(|_| Code::ERR_HOST_INVALID)?;
-        let differs = |target: &str| !target.eq_ignore_ascii_case(value);
-        if uri.authority().is_some_and(|target| differs(target.as_str())) {
-            return Err(Code::ERR_HOST_INVALID);
-        }
+        let value = authority(uri, headers)?;
         let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?.to_ascii_lowercase();
         Site::of_host(&host, base).ok_or(Code::ERR_HOST_UNKNOWN)
     }
@@ -40,6 +34,30 @@ impl Site {
         let label = host.strip_suffix(base)?.strip_suffix('.')?;
         Name::parse(label).map(Site::Listener)
     }
+}
+
+/// The gateway's origin as whoever sent this request knows it: `scheme://host[:port]` as browsers write it.
+///
+/// # Errors
+/// [`Code::ERR_HOST_INVALID`]
+pub fn own_origin(uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<Box<str>, Code> {
+    let value = authority(uri, headers)?;
+    let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?;
+    let port = value[host.len()..].trim_start_matches(':').parse::<u16>().ok();
+    let (scheme, default) = if secure { ("https", 443) } else { ("http", 80) };
+    let port = port.filter(|port| *port != default).map_or(String::new(), |port| format!(":{port}"));
+    Ok(format!("{scheme}://{}{port}", host.to_ascii_lowercase()).into())
+}
+
+fn authority<'a>(uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, Code> {
+    let mut values = headers.get_all(HOST).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(Code::ERR_HOST_INVALID) };
+    let value = value.to_str().map_err(|_| Code::ERR_HOST_INVALID)?;
+    let differs = |target: &str| !target.eq_ignore_ascii_case(value);
+    if uri.authority().is_some_and(|target| differs(target.as_str())) {
+        return Err(Code::ERR_HOST_INVALID);
+    }
+    Ok(value)
 }
 
 /// The host of a `host [":" port]` (RFC 9110 §7.2), or `None` when that is not what it is.

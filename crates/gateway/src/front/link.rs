@@ -11,6 +11,7 @@ use super::admission::Caller;
 use super::body::Body;
 use super::connection::{Connection, socket};
 use super::handshake::{Handshake, HandshakeError, Wanted, upgradable};
+use super::host::own_origin;
 use super::respond::{Refusal, common_headers, retry_soon};
 use crate::sessions;
 
@@ -38,6 +39,7 @@ pub(crate) fn serve(
         let policy = connection.shared.policy.load();
         Caller::of(request.headers(), native, &policy, &connection.shared.address.base)?
     };
+    let origin = own_origin(request.uri(), request.headers(), connection.shared.address.secure)?;
     let response = match wanted {
         Wanted::WebSocket => websocket(request)?,
         Wanted::Pageport => bytes(request)?,
@@ -52,7 +54,7 @@ pub(crate) fn serve(
         } else {
             Carrier::websocket_server(stream, read_ahead)
         };
-        sessions::arrive(task, carrier, caller).await;
+        sessions::arrive(task, carrier, caller, origin).await;
     });
     Ok(response)
 }

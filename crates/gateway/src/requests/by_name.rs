@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use pageport_link::Stream;
 use pageport_proto::Code;
-use pageport_proto::head::{Kind, Listen, Listening, Reply};
+use pageport_proto::claim::Subject;
+use pageport_proto::head::{Claim, Kind, Listen, Listening, Reply};
 use pageport_proto::name::Name;
 
 use super::{hold, refuse};
-use crate::listeners::Place;
+use crate::lifetime::Slot;
+use crate::listeners::{Place, Right};
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
 /// Gives a listener its name, and keeps it until the stream ends.
 pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Listen, mut stream: Stream) {
-    let place = match name(shared, entry, &wish).and_then(|name| Place::take(shared, entry, name, wish.kind))
-    {
+    let place = match place(shared, entry, &wish).await {
         Ok(place) => place,
         Err(code) => return refuse(shared, stream, code),
     };
@@ -32,24 +33,53 @@ pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Liste
         return;
     }
     tracing::info!(session = %entry.id, name = %place.name, kind = ?wish.kind, "listening");
-    hold(shared, stream).await;
+    hold(shared, stream, place.replaced()).await;
     tracing::info!(session = %entry.id, name = %place.name, kind = ?wish.kind, "no longer listening");
 }
 
-/// The name that a listener gets: a new random one, or the one it asks for.
-fn name(shared: &Shared, entry: &Arc<Entry>, wish: &Listen) -> Result<Name, Code> {
+async fn place(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Listen) -> Result<Place, Code> {
+    let limit = shared.policy.load().limits.listeners_per_session;
+    let slot = entry.listeners.take(limit).ok_or(Code::ERR_LISTENER_LIMIT)?;
     match &wish.name {
-        None => loop {
-            let mut bytes = [0; Name::RANDOM];
-            getrandom::fill(&mut bytes).map_err(|_| Code::ERR_INTERNAL)?;
-            if let Some(name) = Name::random(bytes) {
-                return Ok(name);
-            }
-        },
+        None => draw(shared, entry, wish.kind, slot),
         Some(text) => {
-            let name = Name::parse(text).ok_or(Code::ERR_NAME_INVALID)?;
-            let found = shared.listeners.find(&name).ok_or(Code::ERR_CLAIM_REQUIRED)?;
-            if Arc::ptr_eq(&found.entry, entry) { Ok(name) } else { Err(Code::ERR_CLAIM_REQUIRED) }
+            let name =
+                Name::parse(text).filter(|name| name.as_str() == text).ok_or(Code::ERR_NAME_INVALID)?;
+            let right = right(shared, entry, &name, wish.claim.as_ref()).await?;
+            Place::take(shared, entry, name, wish.kind, right, slot)
         }
     }
+}
+
+fn draw(shared: &Arc<Shared>, entry: &Arc<Entry>, kind: Kind, slot: Slot) -> Result<Place, Code> {
+    loop {
+        let mut bytes = [0; Name::RANDOM];
+        getrandom::fill(&mut bytes).map_err(|_| Code::ERR_INTERNAL)?;
+        if let Some(name) = Name::random(bytes) {
+            return Place::take(shared, entry, name, kind, Right::Drawn, slot);
+        }
+    }
+}
+
+/// Why the session may have this name. What it has needs no proof; a chosen name is bound to its key here, for good.
+async fn right(
+    shared: &Shared,
+    entry: &Arc<Entry>,
+    name: &Name,
+    claim: Option<&Claim>,
+) -> Result<Right, Code> {
+    if shared.listeners.has(entry, name) {
+        return Ok(Right::Held);
+    }
+    let derived = claim.map(|claim| claim.slot.is_some());
+    if name.is_reserved() || (derived == Some(false) && name.is_random_form()) {
+        return Err(Code::ERR_NAME_RESERVED);
+    }
+    let claim = claim.ok_or(Code::ERR_CLAIM_REQUIRED)?;
+    let key = entry.verify(shared, claim, &Subject::Name(name.clone()))?;
+    if claim.slot.is_none() {
+        let policy = shared.policy.load_full();
+        shared.names.bind(name, &key, &policy.limits).await?;
+    }
+    Ok(Right::Claimed(key))
 }

@@ -41,7 +41,7 @@ pub(super) async fn listen(
     let accepting = Listener::new(shared, entry, place.port).run(sockets);
     tokio::select! {
         () = accepting => {}
-        () = hold(shared, stream) => {}
+        () = hold(shared, stream, std::future::pending()) => {}
     }
     tracing::info!(session = %entry.id, port = place.port, kind = ?wish.kind, "no longer listening");
 }

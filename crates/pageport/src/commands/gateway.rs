@@ -19,6 +19,11 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     let config = Config::load(file.as_deref(), environment())?;
     descriptors::warn_if_few(config.policy.limits.connections, descriptors::raise());
     let gateway = Gateway::bind(config.clone())?;
+    if config.data.is_none() {
+        tracing::warn!(
+            "names are kept in memory: after a restart whoever comes first has them (`data` keeps them)"
+        );
+    }
     let reload = reload(gateway.handle(), file, config)?;
     if flags.json {
         ready::json(&gateway);
@@ -44,7 +49,9 @@ fn reload(
                 Ok(config) => {
                     let fixed = Config { policy: running.policy.clone(), ..config.clone() };
                     if fixed != running {
-                        tracing::warn!("listen, admin, base, url and tcp change with the next start only");
+                        tracing::warn!(
+                            "listen, admin, base, url, data and tcp change with the next start only"
+                        );
                     }
                     handle.reload(config.policy);
                     tracing::info!("configuration read again");

@@ -1,0 +1,116 @@
+//! Which claims a session may make (§7.2): each is for the newest WELCOME's nonce, and serves its subject once.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pageport_proto::Code;
+use pageport_proto::claim::{Key, Statement, Subject};
+use pageport_proto::head::Claim;
+use pageport_proto::hello::{Nonce, SessionId};
+
+/// How many older WELCOMEs are remembered, only to say that a claim is stale and not wrong.
+const OLDER: usize = 4;
+
+/// The nonces of a session, and what they have served.
+#[derive(Default)]
+pub(crate) struct Claims(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Newest first.
+    welcomes: VecDeque<Arc<Welcomed>>,
+    /// What the newest nonce has served.
+    served: HashSet<Subject>,
+}
+
+/// What a page was told when it attached, and how it reached the gateway then.
+struct Welcomed {
+    n: u64,
+    nonce: Nonce,
+    origin: Box<str>,
+}
+
+impl Claims {
+    /// A WELCOME is about to leave in answer to HELLO `n`. `origin` is the gateway's, as that carrier's page knows it.
+    pub(crate) fn welcomed(&self, n: u64, nonce: &Nonce, origin: &str) {
+        let mut state = self.lock();
+        if state.welcomes.front().is_some_and(|newest| newest.n > n) {
+            return;
+        }
+        state.welcomes.truncate(OLDER);
+        state.welcomes.push_front(Arc::new(Welcomed { n, nonce: nonce.clone(), origin: origin.into() }));
+        state.served = HashSet::new();
+    }
+
+    /// Verifies a claim of this session, and uses up its nonce for this subject. `limit` is how many a nonce serves.
+    ///
+    /// # Errors
+    /// [`Code::ERR_CLAIM_INVALID`], [`Code::ERR_CLAIM_STALE`].
+    pub(crate) fn accept(
+        &self,
+        session: &SessionId,
+        claim: &Claim,
+        subject: &Subject,
+        limit: u64,
+    ) -> Result<Key, Code> {
+        let welcomes = self.lock().welcomes.clone();
+        let holds = |welcomed: &Arc<Welcomed>| {
+            let Welcomed { nonce, origin, .. } = &**welcomed;
+            Statement { origin, session, nonce, subject }.verify(claim).is_ok()
+        };
+        let Some(at) = welcomes.iter().position(holds) else { return Err(Code::ERR_CLAIM_INVALID) };
+        let mut state = self.lock();
+        let newest = state.welcomes.front().is_some_and(|newest| Arc::ptr_eq(newest, &welcomes[at]));
+        let room = u64::try_from(state.served.len()).is_ok_and(|served| served < limit);
+        if newest && room && state.served.insert(subject.clone()) {
+            Ok(claim.key.clone())
+        } else {
+            Err(Code::ERR_CLAIM_STALE)
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pageport_proto::claim::{PrivateKey, Seed};
+
+    const ORIGIN: &str = "https://gw.example";
+
+    fn claim(session: &SessionId, nonce: u8, port: u16) -> (Claim, Subject) {
+        let (nonce, subject) = (Nonce::new([nonce; 16]), Subject::Port(port));
+        let statement = Statement { origin: ORIGIN, session, nonce: &nonce, subject: &subject };
+        (PrivateKey::new(&Seed::new([7; 32])).claim(&statement, None), subject)
+    }
+
+    #[test]
+    fn the_newest_nonce_serves_each_subject_once() {
+        let (claims, session) = (Claims::default(), SessionId::new([1; 16]));
+        let accept = |nonce, port| {
+            let (claim, subject) = claim(&session, nonce, port);
+            claims.accept(&session, &claim, &subject, 2).map(drop)
+        };
+        assert_eq!(accept(1, 1), Err(Code::ERR_CLAIM_INVALID), "before any WELCOME");
+        claims.welcomed(1, &Nonce::new([1; 16]), ORIGIN);
+        assert_eq!([accept(1, 1), accept(1, 1)], [Ok(()), Err(Code::ERR_CLAIM_STALE)]);
+        assert_eq!(
+            [accept(1, 2), accept(1, 3)],
+            [Ok(()), Err(Code::ERR_CLAIM_STALE)],
+            "no more than the limit"
+        );
+        claims.welcomed(2, &Nonce::new([2; 16]), ORIGIN);
+        assert_eq!([accept(1, 4), accept(2, 1)], [Err(Code::ERR_CLAIM_STALE), Ok(())]);
+        claims.welcomed(1, &Nonce::new([3; 16]), ORIGIN);
+        assert_eq!(accept(2, 2), Ok(()), "a WELCOME that was overtaken is not the newest");
+        for n in 3..20 {
+            claims.welcomed(n, &Nonce::new([9; 16]), ORIGIN);
+        }
+        assert_eq!(accept(1, 5), Err(Code::ERR_CLAIM_INVALID), "what is remembered is bounded");
+        claims.welcomed(20, &Nonce::new([20; 16]), "https://gw.example:8443");
+        assert_eq!(accept(20, 5), Err(Code::ERR_CLAIM_INVALID), "another origin");
+    }
+}

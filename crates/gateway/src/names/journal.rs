@@ -1,0 +1,253 @@
+//! The file of bindings: appended to and synced before anything is acknowledged, rewritten when most of it is old.
+//!
+//! One thread owns the file, so that nothing asynchronous ever waits for a disk. What ends in the middle of a line was never
+//! acknowledged and is dropped; what is wrong before a good line is damage, and stops the start.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use pageport_proto::Code;
+use tokio::sync::{mpsc, oneshot};
+
+use super::bindings::Bindings;
+use super::lock;
+use super::record::Record;
+
+/// The first line of the file.
+const HEADER: &str = "pageport names 1\n";
+/// Appends that wait for the disk; whoever comes then waits for a place.
+const QUEUE: usize = 1_024;
+/// The file is rewritten when it has this many lines more than four for each name.
+const SLACK: usize = 10_000;
+
+/// A directory for what lasts that cannot be used: `ERR_DATA_INVALID`.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The system says no.
+    #[error("cannot use {path}: {error}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another gateway has it.
+    #[error("{path} belongs to another gateway that runs")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file is not what this program wrote.
+    #[error("{path}, line {line}: damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first wrong line, from 1.
+        line: usize,
+    },
+}
+
+impl DataError {
+    /// The code of this error.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        Code::ERR_DATA_INVALID
+    }
+}
+
+/// The way to the thread that owns the file.
+pub(crate) struct Journal {
+    appends: Mutex<Option<mpsc::Sender<Append>>>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+struct Append {
+    line: String,
+    done: oneshot::Sender<bool>,
+}
+
+/// What the thread owns.
+struct Writer {
+    file: File,
+    /// Up to here everything is whole.
+    length: u64,
+    lines: usize,
+    directory: PathBuf,
+    bindings: Arc<Mutex<Bindings>>,
+    /// Nobody knows what is on disk.
+    broken: bool,
+}
+
+impl Journal {
+    /// Reads the directory's file into `bindings`, or begins one.
+    pub(crate) fn open(
+        directory: &Path,
+        bindings: &Arc<Mutex<Bindings>>,
+        now: u64,
+    ) -> Result<Journal, DataError> {
+        let held = hold(directory)?;
+        *lock(bindings) = Bindings::load(read(&directory.join("names"))?, now);
+        let mut writer = Writer::begin(directory, bindings).map_err(|error| at(directory, error))?;
+        let (appends, mut waiting) = mpsc::channel::<Append>(QUEUE);
+        let (end, ended) = oneshot::channel();
+        thread::spawn(move || {
+            while let Some(first) = waiting.blocking_recv() {
+                let mut batch = vec![first];
+                while let Ok(next) = waiting.try_recv() {
+                    batch.push(next);
+                }
+                writer.append(batch);
+            }
+            // Unlocked by the system when the process ends in another way.
+            drop((writer, held));
+            let _ = end.send(());
+        });
+        Ok(Journal { appends: Mutex::new(Some(appends)), ended: Mutex::new(Some(ended)) })
+    }
+
+    /// Returns when the record is on disk: true, or cannot get there: false.
+    pub(crate) async fn append(&self, record: &Record) -> bool {
+        let appends = self.appends.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, is_done) = oneshot::channel();
+        let append = Append { line: record.to_line(), done };
+        match appends {
+            Some(appends) if appends.send(append).await.is_ok() => is_done.await.unwrap_or(false),
+            _ => false,
+        }
+    }
+
+    /// Returns when the file is closed and the directory free.
+    pub(crate) async fn close(&self) {
+        drop(self.appends.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ended) = ended {
+            let _ = ended.await;
+        }
+    }
+}
+
+impl Writer {
+    /// Writes what is known as a new file, which then takes the place of the old one.
+    fn begin(directory: &Path, bindings: &Arc<Mutex<Bindings>>) -> io::Result<Writer> {
+        let records = lock(bindings).records();
+        let text: String = records.iter().map(Record::to_line).collect();
+        let (old, new) = (directory.join("names"), directory.join("names.new"));
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().append(true).create_new(true).open(&new)?;
+        file.write_all(HEADER.as_bytes())?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &old)?;
+        // The new name is as durable as the content only when the directory is.
+        File::open(directory)?.sync_all()?;
+        let length = u64::try_from(HEADER.len() + text.len()).unwrap_or(u64::MAX);
+        let (directory, bindings) = (directory.to_owned(), Arc::clone(bindings));
+        Ok(Writer { file, length, lines: records.len(), directory, bindings, broken: false })
+    }
+
+    /// One sync for all that wait.
+    fn append(&mut self, batch: Vec<Append>) {
+        let text: String = batch.iter().map(|append| append.line.as_str()).collect();
+        let written = if self.broken { self.start_over() } else { self.write(&text) };
+        for append in batch {
+            self.lines += 1;
+            // Whoever asked may be gone.
+            let _ = append.done.send(written);
+        }
+        if self.lines > 4 * lock(&self.bindings).len() + SLACK {
+            self.start_over();
+        }
+    }
+
+    fn write(&mut self, text: &str) -> bool {
+        let result = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
+        match result {
+            Ok(()) => {
+                self.length += u64::try_from(text.len()).unwrap_or(0);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "names cannot be written");
+                self.broken = true;
+                self.start_over()
+            }
+        }
+    }
+
+    /// A new file: because the old one has too much in it, or because nobody knows what is on disk after a failure. True when
+    /// everything that is known is on disk.
+    fn start_over(&mut self) -> bool {
+        match Writer::begin(&self.directory, &self.bindings) {
+            Ok(writer) => {
+                *self = writer;
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the file of names cannot be written anew");
+                self.lines = 0;
+                // Half a line must not stand before a whole one.
+                self.broken &= self.file.set_len(self.length).and_then(|()| self.file.sync_all()).is_err();
+                false
+            }
+        }
+    }
+}
+
+/// Makes the directory if need be, and makes sure that nobody else uses it.
+fn hold(directory: &Path) -> Result<File, DataError> {
+    match private(&mut DirBuilder::new()).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(directory, error)),
+        _ => {}
+    }
+    let path = directory.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(|error| at(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(DataError::InUse { path: directory.to_owned() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(at(&path, error)),
+    }
+}
+
+#[cfg(unix)]
+fn private(builder: &mut DirBuilder) -> &mut DirBuilder {
+    use std::os::unix::fs::DirBuilderExt as _;
+    builder.mode(0o700)
+}
+
+#[cfg(not(unix))]
+fn private(builder: &mut DirBuilder) -> &mut DirBuilder {
+    builder
+}
+
+/// All records of a file, in order.
+fn read(path: &Path) -> Result<Vec<Record>, DataError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(at(path, error)),
+    };
+    let damaged = |line| DataError::Damaged { path: path.to_owned(), line };
+    let lines = bytes.strip_prefix(HEADER.as_bytes()).ok_or_else(|| damaged(1))?;
+    let parsed: Vec<Option<Record>> = lines.split(|byte| *byte == b'\n').map(Record::parse).collect();
+    let whole = parsed.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    if let Some(wrong) = parsed[..whole].iter().position(Option::is_none) {
+        return Err(damaged(wrong + 2));
+    }
+    // Behind the last newline there is nothing, unless the end was never written whole.
+    let rest: usize = lines.split(|byte| *byte == b'\n').skip(whole).map(<[u8]>::len).sum();
+    if rest > 0 {
+        tracing::warn!(path = %path.display(), bytes = rest, "the end of the file was not written whole, and is dropped");
+    }
+    Ok(parsed.into_iter().flatten().collect())
+}
+
+fn at(path: &Path, error: io::Error) -> DataError {
+    DataError::Io { path: path.to_owned(), error }
+}
