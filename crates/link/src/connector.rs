@@ -1,8 +1,8 @@
 //! A native program's side: finds a carrier to a gateway, and another one whenever that is lost.
 
-mod backoff;
+pub(crate) mod backoff;
 mod gateway;
-mod upgrade;
+pub(crate) mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -176,7 +176,7 @@ impl Connector {
 }
 
 /// The gateway knows this program and does not want it: trying again would only make noise.
-fn is_final(error: &LinkError) -> bool {
+pub(crate) fn is_final(error: &LinkError) -> bool {
     matches!(error, LinkError::Refused { status: 401 | 403, code: Some(_) })
         || matches!(error.code(), Code::ERR_INVALID_ARGUMENT)
 }

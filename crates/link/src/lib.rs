@@ -12,6 +12,8 @@
 //! | `carrier` | [`Carrier`]: `websocket` and `bytes`, and the task that drives one |
 //! | `arrival` | the first frame of a carrier, at a gateway |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
+//! | `listener` | a native program's listener, which listens again by itself |
+//! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
 //! | `budget` | memory of all sessions of a process |
 //! | `error` | what can go wrong |
 
@@ -19,7 +21,10 @@ mod arrival;
 mod budget;
 mod carrier;
 mod connector;
+mod dial;
 mod error;
+mod listener;
+mod messages;
 mod session;
 mod stream;
 
@@ -27,7 +32,11 @@ pub use arrival::{Arrival, receive_hello};
 pub use budget::{Budget, Level};
 pub use carrier::{BytesCarrier, Carried, Carrier, CarrierKind, Io, Socket, WebSocketCarrier};
 pub use connector::Connector;
+pub use dial::{Connection, dial};
 pub use error::{LinkError, OpenError, StreamError};
+pub use listener::{Address, ListenError, Listener, Phase, Status, Visitor};
+pub use messages::{HALVES, Messages};
+pub use pageport_proto::head;
 pub use pageport_proto::session::{Settings, Timings};
 pub use session::{Session, SessionState, Stats};
 pub use stream::{ReadHalf, Stream, WriteHalf};

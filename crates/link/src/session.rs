@@ -180,6 +180,11 @@ impl Session {
             .await
     }
 
+    /// Waits until no carrier carries the session; false once it has ended.
+    pub async fn parked(&self) -> bool {
+        self.shared().needs_carrier().await
+    }
+
     /// Waits until the session has ended, and says why.
     pub async fn closed(&self) -> Code {
         self.shared().until(shared::State::closed).await

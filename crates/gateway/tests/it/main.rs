@@ -11,6 +11,7 @@ mod host;
 mod lifetime;
 mod link;
 mod module;
+mod native;
 mod origin;
 mod page;
 mod ports;

@@ -17,7 +17,7 @@ use crate::page::{attach, attach_with, listen_with};
 use crate::wire::Wire;
 
 /// Ports in a row that are free now, and that no other test here takes.
-fn free_ports(count: u16) -> (u16, String) {
+pub(crate) fn free_ports(count: u16) -> (u16, String) {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let at = NEXT.fetch_add(count, Ordering::Relaxed);

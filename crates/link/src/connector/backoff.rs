@@ -7,13 +7,13 @@ const MOST: Duration = Duration::from_secs(10);
 
 /// Counts attempts since the last success.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
     /// Zero at first, then random between zero and a bound that doubles.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let bound = self.bound();
         self.attempts = self.attempts.saturating_add(1);
         let mut random = [0; 4];

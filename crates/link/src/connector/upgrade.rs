@@ -18,7 +18,7 @@ use crate::carrier::CarrierKind;
 /// The subprotocol, and the name of the raw upgrade.
 const PROTOCOL: &str = "pageport.v1";
 /// The largest head of an answer, and how many fields it may have.
-const HEAD: usize = 16 * 1024;
+pub(crate) const HEAD: usize = 16 * 1024;
 const FIELDS: usize = 64;
 /// RFC 6455 §1.3
 const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -31,13 +31,13 @@ pub(super) struct Upgrade {
 }
 
 /// What an answer's head says.
-struct Answer {
-    status: u16,
-    upgrade: String,
-    accept: String,
-    protocol: String,
-    extensions: bool,
-    code: Option<Code>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) upgrade: String,
+    pub(crate) accept: String,
+    pub(crate) protocol: String,
+    pub(crate) extensions: bool,
+    pub(crate) code: Option<Code>,
 }
 
 impl Upgrade {
@@ -115,7 +115,8 @@ impl Upgrade {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> {
+/// The head of an answer and its length; `None` while it is not complete.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     let status = response.parse(bytes).map_err(|_| LinkError::Answer("it is not HTTP/1.1"))?;
@@ -136,7 +137,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> {
 }
 
 /// RFC 6455 §4.2.2, item 5.4
-fn accept(key: &str) -> String {
+pub(crate) fn accept(key: &str) -> String {
     let digest = sha1_smol::Sha1::from([key, ACCEPT].concat()).digest();
     STANDARD.encode(digest.bytes())
 }
