@@ -7,4 +7,5 @@
 export { configure } from "./config.js";
 export { PageportError } from "./errors.js";
 export { WebSocketListener } from "./listener.js";
+export { serve } from "./serve.js";
 export { session } from "./session.js";

@@ -11,8 +11,8 @@ import { ITERATOR_QUEUE } from "./limits.js";
 import { CLOSED, Listening } from "./listening.js";
 import { publish } from "./streams.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
-import { ListenerSocket } from "./ws-socket.js";
 
+/** @typedef {import("./ws-socket.js").ListenerSocket} ListenerSocket */
 /** A visitor's request. @typedef {{ url: string, method: string, headers: Headers, origin: string | null, peer: string }} VisitorRequest */
 /** @typedef {{ socket: ListenerSocket, request: VisitorRequest }} Connection */
 /**
@@ -40,14 +40,22 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
   #queue;
   #wake = () => {};
   #listening;
+  /** Loaded when somebody listens, not before. @type {typeof import("./ws-socket.js").ListenerSocket} */
+  #Socket = /** @type {any} */ (undefined);
 
   /** @param {number | ListenerInit} [port] @param {string} [protocol] */
   constructor(port, protocol) {
     super();
     const init = (this.#init = typeof port === "object" ? port : { port, protocol });
     if (init.port !== undefined) fail(UNSUPPORTED, "port");
+    const load = () => import("./ws-socket.js");
+    load().catch(() => {});
     this.#listening = new Listening(init, {
       kind: "websocket",
+      where: async () => {
+        this.#Socket = (await load()).ListenerSocket;
+        return {};
+      },
       opened: ({ url, path_url = "" }) => {
         this.url = url;
         this.pathUrl = path_url;
@@ -105,7 +113,7 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
       if (protocol && !offered.includes(protocol)) fail(INVALID_ARGUMENT);
       if (answer()) {
         reply(core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
-        const socket = new ListenerSocket(/** @type {any} */ (publish(session, stream)), { url, protocol, maxMessage, maxFragments });
+        const socket = new this.#Socket(/** @type {any} */ (publish(session, stream)), { url, protocol, maxMessage, maxFragments });
         this.#queue?.push({ socket, request });
         this.#emit("connection", { socket, request });
       }

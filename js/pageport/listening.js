@@ -4,6 +4,7 @@
  * Must never ask twice in one session, nor fight for what was taken away.
  */
 
+import { ABORTED, GATEWAY_UNREACHABLE } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
 import { parseListening, parsePort } from "./heads.js";
 import { hasEnded } from "./receive.js";
@@ -22,9 +23,9 @@ import { answerOf } from "./streams.js";
  * @property {import("./heads.js").Visit["kind"]} kind
  * @property {(core: Core) => Where | Promise<Where>} [where] called once in each session; what it fails
  *   with closes the listener
- * @property {(place: Place) => void} opened again in each session
- * @property {(error: PageportError) => void} failed it tries again unless `closed` follows
- * @property {() => void} closed once
+ * @property {(place: Place) => any} opened again in each session; the first time, `opened` resolves with what it returns
+ * @property {(error: PageportError) => void} [failed] it tries again unless `closed` follows
+ * @property {() => void} [closed] once
  * @property {(stream: Stream, visit: import("./heads.js").Visit) => void} visit
  */
 
@@ -41,6 +42,17 @@ export class Listening {
   #core;
   /** @type {Stream | undefined} */
   #stream;
+  /** @type {(value: any) => void} */
+  #first = () => {};
+  /** @type {(value?: any) => void} */
+  #over = () => {};
+  /** Rejects with what closed it, unless that was done here. @type {Promise<void>} */
+  closed = new Promise((resolve) => (this.#over = resolve));
+  /** Where visitors come to; rejects when it is closed before. @type {Promise<any>} */
+  opened = new Promise((resolve, reject) => {
+    this.#first = resolve;
+    this.closed.then(() => reject(new PageportError(ABORTED)), reject);
+  });
 
   /** @param {{ gateway?: string, signal?: AbortSignal }} init @param {Role} role */
   constructor(init, role) {
@@ -48,6 +60,8 @@ export class Listening {
     this.kind = role.kind;
     this.visit = role.visit;
     this.#role = role;
+    // Whoever does not ask does not care.
+    this.opened.catch(() => {});
     this.session = session(init);
     this.session.listeners.add(this);
     this.session.poke();
@@ -55,14 +69,15 @@ export class Listening {
     signal?.addEventListener("abort", () => this.close());
   }
 
-  /** Takes no more visitors; those who are connected stay. */
-  close() {
+  /** Takes no more visitors; those who are connected stay. @param {PageportError} [why] */
+  close(why) {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
     this.session.listeners.delete(this);
     if (this.#core && this.#stream) finish(this.#core, this.#stream);
     this.session.poke();
-    this.#role.closed();
+    this.#over(why && Promise.reject(why));
+    this.#role.closed?.();
   }
 
   /** There is a session, perhaps still the same. @param {Core} core */
@@ -85,8 +100,9 @@ export class Listening {
     try {
       where = await this.#role.where?.(core);
     } catch (error) {
+      // A part of the module that did not come, if nothing else.
       return attempt(() => {
-        throw error;
+        throw error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`);
       });
     }
     attempt(() => {
@@ -100,7 +116,7 @@ export class Listening {
             const place = this.kind === "tcp" || where?.port !== undefined ? parsePort(answer) : parseListening(answer);
             this.name = place.name ?? ":" + place.port;
             this.state = LISTENING;
-            this.#role.opened(place);
+            this.#first(this.#role.opened(place));
           }
           if (hasEnded(stream)) this.close();
         });
@@ -115,7 +131,7 @@ export class Listening {
   lost(error, last) {
     this.state = OPENING;
     this.name = undefined;
-    if (error) this.#role.failed(error);
-    if (last) this.close();
+    if (error) this.#role.failed?.(error);
+    if (last) this.close(error);
   }
 }

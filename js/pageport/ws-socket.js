@@ -38,22 +38,25 @@ export const MAX_PONGS = 64;
  * @property {number} [maxFragments] see FrameParser
  */
 
+const CONNECTING = 0;
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
 /**
- * A WebSocket that is open from the start. It reads nothing before a task of its own, in which `open` comes first:
+ * A WebSocket over a stream, which may come later. It reads nothing before a task of its own, in which `open` comes first:
  * whoever gets it in this turn, or out of a promise, has time to attach handlers.
  */
 export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
+  /** @type {ByteStream | undefined} */
   #stream;
+  /** @type {WritableStreamDefaultWriter<Uint8Array> | undefined} */
   #writer;
   #init;
   /** @type {BinaryType} */
   #binaryType = "blob";
   /** @type {0 | 1 | 2 | 3} */
-  #state = OPEN;
+  #state = CONNECTING;
   #buffered = 0;
 
   /** @type {{ chunks: Chunk[], size: number, counted: number }[]} each entry makes one write */
@@ -71,12 +74,10 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** @param {ByteStream} stream @param {ListenerSocketInit} init */
+  /** @param {ByteStream | Promise<ByteStream>} stream @param {ListenerSocketInit} init */
   constructor(stream, init) {
     super();
     const { origin } = new URL(init.url);
-    this.#stream = stream;
-    this.#writer = stream.writable.getWriter();
     this.#init = init;
     const parser = new FrameParser({
       ...init,
@@ -97,6 +98,20 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
         if (!init.client) this.#endWriting();
       },
     });
+    if ("then" in stream) {
+      stream.then(
+        (stream) => this.#open(stream, parser),
+        () => this.#drop(),
+      );
+    } else this.#open(stream, parser);
+  }
+
+  /** @param {ByteStream} stream @param {FrameParser} parser */
+  #open(stream, parser) {
+    if (this.#state) return stream.reset();
+    this.#state = OPEN;
+    this.#stream = stream;
+    this.#writer = stream.writable.getWriter();
     const reader = stream.readable.getReader();
     // Not a timer: those of hidden pages are held back.
     const { port1, port2 } = new MessageChannel();
@@ -131,6 +146,7 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
 
   /** @param {string | ArrayBuffer | ArrayBufferView | Blob} data */
   send(data) {
+    if (!this.#state) throw new DOMException("not open yet", "InvalidStateError");
     const view = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
     const text = !(view instanceof Blob || ArrayBuffer.isView(view));
     const payload = text
@@ -146,7 +162,9 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
   close(code, reason = "") {
     if (code !== undefined && !/^(1000|[34]\d{3})$/.test(`${code}`)) throw new DOMException("code", "InvalidAccessError");
     if (UTF8.encode(`${reason}`).length > 123) throw new DOMException("reason", "SyntaxError");
-    this.#startClosing(code ?? (reason ? 1000 : 0), reason);
+    if (this.#state) return this.#startClosing(code ?? (reason ? 1000 : 0), reason);
+    this.#state = CLOSING;
+    queueMicrotask(() => this.#drop());
   }
 
   /** Sends the Close frame of this side, once. @param {number} code 0: none @param {string} [reason] */
@@ -213,11 +231,11 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
       for (let next; (next = this.#queue.shift()); ) {
         const ready = [];
         for (const chunk of next.chunks) ready.push(typeof chunk === "function" ? await chunk() : chunk);
-        await this.#writer.write(ready.length > 1 ? join(ready) : ready[0]);
+        await this.#writer?.write(ready.length > 1 ? join(ready) : ready[0]);
         this.#buffered -= next.counted;
         if (this.#timer) this.#watch();
       }
-      if (this.#finalWrite) await this.#writer.close();
+      if (this.#finalWrite) await this.#writer?.close();
       this.#writing = undefined;
     } catch {
       // Reading goes on: the Close frame that explains this may be on its way. #writing stays, so nothing starts anew.
@@ -265,7 +283,9 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
   }
 
   #drop() {
-    this.#stream.reset();
+    // A connection that was never there has failed.
+    if (this.#stream) this.#stream.reset();
+    else this.#failed = true;
     this.#finish();
   }
 

@@ -1,0 +1,139 @@
+/**
+ * One visitor of `serve` (spec/protocol.md §7.3): a stream becomes a Request, and a Response goes back.
+ *
+ * Must never tell a visitor why a handler failed, nor end a response cleanly that is not whole.
+ */
+
+import { HEAD_INVALID, INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
+import { reply } from "./core.js";
+import { fail, PageportError } from "./errors.js";
+import { HEADERS } from "./heads.js";
+import { check } from "./json.js";
+import { publish } from "./streams.js";
+
+/** @typedef {import("./ws-socket.js").ListenerSocket} ListenerSocket */
+/** @typedef {{ protocol?: string, maxMessage?: number, maxFragments?: number }} UpgradeInit */
+/**
+ * @typedef {object} VisitorInfo
+ * @property {string} peer the same for connections from the same address
+ * @property {Headers} headers what the answer gets besides the fields of the Response: how to set cookies, since browsers take them
+ *   out of a Response
+ * @property {(init?: UpgradeInit) => { socket: ListenerSocket, response: Response }} upgradeWebSocket for a visitor who asks for it
+ *   (`upgrade: websocket`); whoever returns the response accepts
+ */
+/** @typedef {(request: Request, info: VisitorInfo) => Response | Promise<Response>} Handler */
+
+/**
+ * @param {import("./session.js").Session} session
+ * @param {import("./stream.js").Stream} stream
+ * @param {import("./heads.js").Visit} visit
+ * @param {Handler} handler
+ */
+export async function answer(session, stream, { kind, method, url, headers, peer }, handler) {
+  const { core } = session;
+  const duplex = publish(session, stream);
+  const { readable, writable } = duplex;
+  const gone = new AbortController();
+  const { notify } = stream;
+  stream.notify = () => {
+    notify?.();
+    const why = Math.max(stream.failed, stream.reset);
+    if (why >= 0) gone.abort(new PageportError(why));
+  };
+
+  /** @type {Response} */
+  let response;
+  /** @type {{ response: Response, open: (stream: import("./ws-socket.js").ByteStream) => void, cancel: (why?: any) => void } | undefined} */
+  let upgrade;
+  const more = new Headers();
+  let fields;
+  try {
+    const { ListenerSocket } = kind === "websocket" ? await import("./ws-socket.js") : {};
+    const asked = new Headers(ListenerSocket ? [...headers, ["upgrade", kind]] : headers);
+    /** @type {VisitorInfo["upgradeWebSocket"]} */
+    const upgradeWebSocket = ({ protocol, ...limits } = {}) => {
+      if (!ListenerSocket || upgrade) return fail(INVALID_STATE);
+      if (protocol) {
+        if (!asked.get("sec-websocket-protocol")?.split(/ *, */).includes(protocol)) fail(INVALID_ARGUMENT);
+        more.set("sec-websocket-protocol", protocol);
+      }
+      // The constructor takes no such status.
+      const response = Object.defineProperty(new Response(), "status", { value: 101 });
+      /** @type {Promise<import("./ws-socket.js").ByteStream>} */
+      const stream = new Promise((open, cancel) => (upgrade = { response, open, cancel }));
+      return { socket: new ListenerSocket(stream, { url, protocol, ...limits }), response };
+    };
+    response = isForbidden(method)
+      ? new Response(null, { status: 405 })
+      : await handler(requestOf(url, method, asked, readable, gone.signal), { peer, headers: more, upgradeWebSocket });
+    fields = fieldsOf(response, more);
+  } catch (error) {
+    if (!gone.signal.aborted) report(error);
+    response = new Response("Internal Server Error", { status: 500 });
+    fields = fieldsOf(response);
+  }
+
+  try {
+    const { status, body } = response;
+    gone.signal.throwIfAborted();
+    reply(core, stream, { ok: true, status, headers: fields });
+    session.poke();
+    if (response === upgrade?.response) return upgrade.open(/** @type {any} */ (duplex));
+    if (body && method !== "HEAD") await body.pipeTo(writable);
+    else await writable.close();
+    // Who still reads the request may go on.
+    if (!readable.locked) readable.cancel();
+  } catch (error) {
+    if (!gone.signal.aborted) report(error);
+    duplex.reset();
+  } finally {
+    // Where the socket has not become the answer.
+    upgrade?.cancel();
+    if (response.body && !response.body.locked) response.body.cancel();
+  }
+}
+
+/** What no Request can be. @param {string} method */
+const isForbidden = (method) => /^(CONNECT|TRACE|TRACK)$/i.test(method);
+
+/**
+ * A Request that keeps the fields that browsers forbid to pages, and that has its body where they let no Request have a stream: both are
+ * those of a Response.
+ * @param {string} url
+ * @param {string} method
+ * @param {Headers} headers
+ * @param {ReadableStream | null} stream
+ * @param {AbortSignal} signal
+ */
+function requestOf(url, method, headers, stream, signal) {
+  const body = /^(GET|HEAD)$/.test(method) ? null : stream;
+  return facade(new Request(url.replace(/^ws/, "http"), { method, headers, signal, ...("duplex" in Request.prototype && { body, duplex: "half" }) }), new Response(body, { headers }));
+}
+
+/** @param {Request} request @param {any} message */
+function facade(request, message) {
+  for (const name of ["headers", "body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"]) {
+    Object.defineProperty(request, name, { get: () => message[name]?.bind?.(message) ?? message[name] });
+  }
+  const { url, method, signal } = request;
+  return Object.defineProperty(request, "clone", { value: () => facade(new Request(url, { method, signal }), message.clone()) });
+}
+
+/**
+ * The fields of a response that can be passed on.
+ * @param {Response} response
+ * @param {Headers} [more]
+ * @returns {[string, string][]}
+ */
+function fieldsOf({ type, status, bodyUsed, headers }, more = new Headers()) {
+  if (!status || bodyUsed) throw new TypeError("not a response that can be sent");
+  // What came from the network was decoded on the way.
+  const decoded = type !== "default" && headers.has("content-encoding");
+  const fields = [...headers, ...more].filter(([name]) => !decoded || !/^content-(encoding|length)$/.test(name));
+  return check({ fields }, HEAD_INVALID, { fields: HEADERS }).fields;
+}
+
+/** @param {unknown} error */
+function report(error) {
+  (globalThis.reportError ?? console.error)(error);
+}
