@@ -71,7 +71,7 @@ limits! {
          stall of a mobile network.";
     linger: Time = 30_000, 0..=600_000,
         "How long the rest of a request's body that nobody wants is read and thrown away: a sender that reads no answer \
-         before it has sent everything would see a broken connection instead.";
+         before it has sent everything would see a broken connection instead. A tenth of it when nothing comes.";
     hello_timeout: Time = 10_000, 100..=120_000,
         "From a carrier's opening to its HELLO: nothing unauthenticated stays longer.";
     connections: Count = 10_000, 1..=1_000_000,

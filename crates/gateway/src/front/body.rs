@@ -110,10 +110,12 @@ impl RequestBody {
     }
 }
 
-/// Reads the rest of a body and keeps nothing of it, for this time at most. A connection that is closed over unread bytes is reset,
-/// and the answer that is still on its way is lost with it (RFC 9112 §9.6). HTTP/2 says it without words.
+/// Reads the rest of a body and keeps nothing of it, for this time at most, and for a tenth of it when nothing comes. A connection
+/// that is closed over unread bytes is reset, and the answer that is still on its way is lost with it (RFC 9112 §9.6). HTTP/2 says it
+/// without words.
 pub(crate) async fn discard(mut incoming: Incoming, version: Version, time: Duration) {
     if version < Version::HTTP_2 {
-        let _ = timeout(time, async { while let Some(Ok(_)) = incoming.frame().await {} }).await;
+        let read = async { while let Ok(Some(Ok(_))) = timeout(time / 10, incoming.frame()).await {} };
+        let _ = timeout(time, read).await;
     }
 }

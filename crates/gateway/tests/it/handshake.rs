@@ -31,7 +31,7 @@ fn with(at: usize, line: &str) -> String {
 }
 
 fn door() -> door::Door {
-    door::open("[link]\norigins = [\"https://app.example\"]")
+    door::open("[limits]\nlinger = \"100ms\"\n[link]\norigins = [\"https://app.example\"]")
 }
 
 #[tokio::test]

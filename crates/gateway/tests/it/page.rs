@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use pageport_link::{Connector, Session, Stream};
 use pageport_proto::frame::{Data, Decoded, Frame, Mark, Resume, decode};
-use pageport_proto::head::{Accepted, Headers, HttpVisit, Listening, Refusal, Reply, Request, Visit};
+use pageport_proto::head::{Accepted, Headers, HttpVisit, Kind, Listening, Refusal, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Secret, SessionId, Welcome};
 use pageport_proto::session::Settings;
 use pageport_proto::{Code, Limits, StreamId};
@@ -51,14 +51,24 @@ pub(crate) async fn listen_with(door: &Door, address: SocketAddr, settings: Sett
     named(soon(connector.connect()).await.expect("attaches")).await
 }
 
+/// A page that takes requests under a name of its own.
+pub(crate) async fn serve(door: &Door) -> Page {
+    named_for(attach(door).await, Kind::Http).await
+}
+
 async fn named(session: Session) -> Page {
-    let (listener, reply) = ask_to_listen(&session).await;
+    named_for(session, Kind::WebSocket).await
+}
+
+async fn named_for(session: Session, kind: Kind) -> Page {
+    let mut listener = session.open(&Request::from(kind)).expect("opens");
+    let reply = Reply::parse(&soon(listener.reply()).await.expect("a reply")).expect("a good reply");
     let Reply::Ok(listening) = reply else { panic!("{reply:?}") };
     Page { session, listener, listening }
 }
 
 fn listen_request() -> Request {
-    Request::from(pageport_proto::head::Kind::WebSocket)
+    Request::from(Kind::WebSocket)
 }
 
 impl Page {
@@ -67,6 +77,37 @@ impl Page {
         let stream = soon(self.session.accept()).await.expect("a visitor");
         let Ok(Visit::WebSocket(visit)) = Visit::parse(stream.head()) else { panic!("not a handshake") };
         (stream, visit)
+    }
+
+    /// The next request.
+    pub(crate) async fn request(&self) -> (Stream, HttpVisit) {
+        let stream = soon(self.session.accept()).await.expect("a visitor");
+        let Ok(Visit::Http(visit)) = Visit::parse(stream.head()) else { panic!("not a request") };
+        (stream, visit)
+    }
+
+    /// Answers the next request with this head and body.
+    pub(crate) async fn answer(
+        &self,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (Stream, HttpVisit) {
+        let (mut stream, visit) = self.request().await;
+        respond(&mut stream, status, headers);
+        soon(stream.write_chunk(body.to_owned().into())).await.expect("is taken");
+        stream.finish();
+        (stream, visit)
+    }
+
+    /// The Host of the listener's own origin.
+    pub(crate) fn host(&self, door: &Door) -> String {
+        format!("{}.{}", self.listening.name, door.host)
+    }
+
+    /// A request to the listener's own origin.
+    pub(crate) fn ask(&self, door: &Door, line: &str, fields: &str) -> String {
+        format!("{line} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n", self.host(door))
     }
 
     /// The next visitor, let in with a subprotocol.
@@ -97,6 +138,12 @@ impl Page {
     pub(crate) fn knock_by_path(&self, door: &Door, path: &str, fields: &str) -> String {
         handshake(&format!("/@{}{path}", self.listening.name), &door.host, fields)
     }
+}
+
+/// The head of an answer; whatever a test wants.
+pub(crate) fn respond(stream: &mut Stream, status: u16, headers: &[(&str, &str)]) {
+    let reply = serde_json::json!({ "ok": true, "status": status, "headers": headers });
+    stream.respond(&reply).expect("is sent");
 }
 
 /// A WebSocket handshake.
