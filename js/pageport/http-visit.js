@@ -46,7 +46,11 @@ export async function answer(session, stream, { kind, method, url, headers, peer
   /** @type {{ response: Response, open: (stream: import("./ws-socket.js").ByteStream) => void, cancel: (why?: any) => void } | undefined} */
   let upgrade;
   const more = new Headers();
-  let fields;
+  /** @param {Headers} [more] */
+  const say = (more) => {
+    reply(core, stream, { ok: true, status: response.status, headers: fieldsOf(response, more) });
+    session.poke();
+  };
   try {
     const { ListenerSocket } = kind === "websocket" ? await import("./ws-socket.js") : {};
     const asked = new Headers(ListenerSocket ? [...headers, ["upgrade", kind]] : headers);
@@ -66,30 +70,28 @@ export async function answer(session, stream, { kind, method, url, headers, peer
     response = isForbidden(method)
       ? new Response(null, { status: 405 })
       : await handler(requestOf(url, method, asked, readable, gone.signal), { peer, headers: more, upgradeWebSocket });
-    fields = fieldsOf(response, more);
+    say(more);
   } catch (error) {
     if (!gone.signal.aborted) report(error);
     response = new Response("Internal Server Error", { status: 500 });
-    fields = fieldsOf(response);
+    say();
   }
 
   try {
-    const { status, body } = response;
+    const { body } = response;
     gone.signal.throwIfAborted();
-    reply(core, stream, { ok: true, status, headers: fields });
-    session.poke();
     if (response === upgrade?.response) return upgrade.open(/** @type {any} */ (duplex));
-    if (body && method !== "HEAD") await body.pipeTo(writable);
+    if (body && method !== "HEAD") await body.pipeTo(writable, { preventAbort: true });
     else await writable.close();
     // Who still reads the request may go on.
-    if (!readable.locked) readable.cancel();
+    if (!readable.locked) await readable.cancel();
   } catch (error) {
     if (!gone.signal.aborted) report(error);
     duplex.reset();
   } finally {
     // Where the socket has not become the answer.
     upgrade?.cancel();
-    if (response.body && !response.body.locked) response.body.cancel();
+    if (response.body && !response.body.locked) response.body.cancel().catch(() => {});
   }
 }
 

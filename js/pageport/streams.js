@@ -83,8 +83,9 @@ export function publish(session, stream) {
       sink.signal.onabort = () => abort(reset, sink.signal.reason);
     },
     async write(chunk) {
+      const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(chunk) ? chunk : new DataView(chunk);
       // A copy: the session keeps it for as long as the peer may need it again.
-      let bytes = (ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk)).slice();
+      let bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
       while (stream.reset < 0 && (bytes = bytes.subarray(write(core, stream, bytes))).length) {
         session.poke();
         await changed();

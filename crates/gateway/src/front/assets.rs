@@ -3,6 +3,7 @@
 //! Debug builds read them from the source tree at each request, so that an edit shows after a reload.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{
@@ -145,14 +146,34 @@ fn whole(content: Cow<'static, [u8]>, tag: &str, request: &HeaderMap) -> Result<
     Ok(response)
 }
 
-/// Names all files of the module at once, so that the browser need not find them one import after the other.
+/// Names at once what the module imports, so that the browser need not find one file after the other; parts that it loads
+/// only when they are needed are not among them.
 fn preload(headers: &mut HeaderMap) {
-    let mut names: Vec<_> = Module::iter().collect();
-    names.sort_unstable();
-    let links: Vec<_> = names.iter().map(|name| format!("</pageport/{name}>; rel=modulepreload")).collect();
-    if let (false, Ok(value)) = (links.is_empty(), HeaderValue::from_str(&links.join(", "))) {
-        headers.insert(LINK, value);
+    static LINKS: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+        let links: Vec<_> =
+            eager_files().iter().map(|name| format!("</pageport/{name}>; rel=modulepreload")).collect();
+        HeaderValue::from_str(&links.join(", ")).ok()
+    });
+    if let Some(value) = &*LINKS {
+        headers.insert(LINK, value.clone());
     }
+}
+
+/// The entry of the module and what it imports, directly or not; `import()` does not count.
+fn eager_files() -> Vec<String> {
+    let mut names = vec!["index.js".to_owned()];
+    let mut at = 0;
+    while let Some(file) = names.get(at).and_then(|name| Module::get(name)) {
+        let text = String::from_utf8_lossy(&file.data).into_owned();
+        // Comments name types by `import("./…")`, which is not of this form.
+        for name in text.lines().filter_map(|line| line.split_once(" from \"./")?.1.split_once('"')) {
+            if !names.iter().any(|known| known == name.0) {
+                names.push(name.0.to_owned());
+            }
+        }
+        at += 1;
+    }
+    names
 }
 
 /// Scripts and styles are files, never inline, and no text becomes markup. Pages of the gallery speak to listeners, which have

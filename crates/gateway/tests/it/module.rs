@@ -40,10 +40,27 @@ async fn the_module_is_served_to_pages_of_any_origin() {
         .ask(&format!("GET /pageport.js HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\r\n"))
         .await;
     assert_eq!((again.status, again.body.as_str()), (304, ""));
-    for line in answer.header("link").unwrap_or_default().split(", ").filter(|line| !line.is_empty()) {
-        let path = line.trim_start_matches('<').split('>').next().expect("a path");
-        assert!(line.ends_with("rel=modulepreload"), "{line}");
-        assert_eq!(door.get(path).await.status, 200, "{path}");
+}
+
+#[tokio::test]
+async fn what_the_module_imports_is_named_at_once_and_what_it_loads_later_is_not() {
+    let door = door::open("");
+    let answer = door.get("/pageport.js").await;
+    let links = answer.header("link").expect("links");
+    let mut named = Vec::new();
+    for line in links.split(", ") {
+        let path = line.strip_prefix('<').and_then(|line| line.strip_suffix(">; rel=modulepreload"));
+        named.push(path.expect(line).to_owned());
+    }
+    for path in ["index", "session", "core", "varint"].map(|name| format!("/pageport/{name}.js")) {
+        assert_eq!(named.iter().filter(|name| **name == path).count(), 1, "{path}: {links}");
+    }
+    for path in ["ws-socket", "ws-frames", "http-visit"].map(|name| format!("/pageport/{name}.js")) {
+        assert!(!named.contains(&path), "{path}: {links}");
+        named.push(path);
+    }
+    for path in named {
+        assert_eq!(door.get(&path).await.status, 200, "{path}");
     }
 }
 
