@@ -37,7 +37,7 @@ pub(crate) struct Entry {
     pub(crate) caller: Caller,
     /// How many listeners it has.
     pub(crate) listeners: Slots,
-    claims: Claims,
+    pub(crate) claims: Claims,
     secret_hash: [u8; 32],
     /// What its first WELCOME said; a reload changes later sessions only.
     announced: Limits,

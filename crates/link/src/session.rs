@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pageport_proto::hello::Welcome;
+use pageport_proto::hello::{Nonce, SessionId, Welcome};
 use pageport_proto::session::Settings;
 use pageport_proto::{Code, Role};
 use serde::Serialize;
@@ -156,6 +156,13 @@ impl Session {
                 (None, None) => notified.await,
             }
         }
+    }
+
+    /// A native program: the session's id, and the nonce of its newest WELCOME, which a claim must sign. `None` before the first one.
+    #[must_use]
+    pub fn claimant(&self) -> Option<(SessionId, Nonce)> {
+        self.shared()
+            .look(|state| state.proto.claimant().map(|(session, nonce)| (session.clone(), nonce.clone())))
     }
 
     /// How it stands.

@@ -44,7 +44,7 @@ pub use timers::Timings;
 pub use transmit::Transmit;
 
 use crate::frame::{Ack, Farewell, GoAway};
-use crate::hello::{Secret, SessionId};
+use crate::hello::{Nonce, Secret, SessionId};
 use crate::{Code, Limits, Role, StreamId, limits};
 use acks::Acks;
 use attach::Carrier;
@@ -147,6 +147,8 @@ pub struct Session {
     peer: Option<Limits>,
     /// The page's proof that the session is its own.
     identity: Option<(SessionId, Secret)>,
+    /// Of the newest WELCOME; what a page signs claims with.
+    nonce: Option<Nonce>,
 
     /// Boxed: the leaves of a map are as large as eleven of its values, however few there are.
     streams: BTreeMap<StreamId, Box<Stream>>,
@@ -203,6 +205,7 @@ impl Session {
             settings,
             peer: None,
             identity: None,
+            nonce: None,
             streams: BTreeMap::new(),
             highest_peer: 0,
             own_open: 0,

@@ -69,6 +69,11 @@ impl Claims {
         }
     }
 
+    /// A claim that held, but got its session nothing, may be made again.
+    pub(crate) fn release(&self, subject: &Subject) {
+        self.lock().served.remove(subject);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

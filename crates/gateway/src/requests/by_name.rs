@@ -76,10 +76,12 @@ async fn right(
         return Err(Code::ERR_NAME_RESERVED);
     }
     let claim = claim.ok_or(Code::ERR_CLAIM_REQUIRED)?;
-    let key = entry.verify(shared, claim, &Subject::Name(name.clone()))?;
+    let subject = Subject::Name(name.clone());
+    let key = entry.verify(shared, claim, &subject)?;
     if claim.slot.is_none() {
         let policy = shared.policy.load_full();
-        shared.names.bind(name, &key, &policy.limits).await?;
+        let bound = shared.names.bind(name, &key, &policy.limits).await;
+        bound.inspect_err(|_| entry.claims.release(&subject))?;
     }
     Ok(Right::Claimed(key))
 }

@@ -1,6 +1,7 @@
 //! The gateway from outside: real sockets, plain bytes.
 
 mod admin;
+mod claimant;
 mod client;
 mod config;
 mod credential;
@@ -14,6 +15,7 @@ mod http_hostile;
 mod lifetime;
 mod link;
 mod module;
+mod names;
 mod native;
 mod origin;
 mod page;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{CarrierId, Event, Session};
 use crate::frame::{Entry, Farewell, Frame, Resume};
-use crate::hello::{Hello, Welcome};
+use crate::hello::{Hello, Nonce, SessionId, Welcome};
 use crate::{Code, Limits, Role, limits};
 
 /// How many candidates a gateway keeps for one session; the newest win.
@@ -154,6 +154,12 @@ impl Session {
         }
     }
 
+    /// A page: its session, and the nonce of its newest WELCOME, for signing claims ([`crate::claim`]).
+    #[must_use]
+    pub fn claimant(&self) -> Option<(&SessionId, &Nonce)> {
+        Some((&self.identity.as_ref()?.0, self.nonce.as_ref()?))
+    }
+
     pub(super) fn on_welcome(
         &mut self,
         carrier: CarrierId,
@@ -169,6 +175,7 @@ impl Session {
         if *self.peer.get_or_insert(welcome.limits) != welcome.limits {
             return Err(Code::ERR_HELLO_INVALID);
         }
+        self.nonce = Some(welcome.nonce);
         if let Some(old) = self.active.replace(carrier)
             && let Some(state) = self.carriers.get_mut(&old)
         {
