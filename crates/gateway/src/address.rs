@@ -14,6 +14,12 @@ pub struct PublicAddress {
 }
 
 impl PublicAddress {
+    /// Its origin: `http://localhost:7070`
+    #[must_use]
+    pub fn site(&self) -> String {
+        self.origin("http", &self.base)
+    }
+
     /// `http://localhost:7070/`
     #[must_use]
     pub fn url(&self) -> String {

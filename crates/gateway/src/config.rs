@@ -2,10 +2,12 @@
 //! wrong. Only keys that do something exist; an unknown one is an error with file, line and column.
 
 mod check;
+mod credentials;
 mod diagnostic;
 mod environment;
 pub mod limits;
 mod machine;
+mod moment;
 mod print;
 mod raw;
 mod tcp;
@@ -20,7 +22,8 @@ pub use tcp::Tcp;
 pub use units::Kind;
 
 use crate::front::credential::Tokens;
-use crate::front::origin::AllowedOrigins;
+use crate::front::jwt::Issuers;
+use crate::front::origin::{AllowedOrigins, Origin};
 use diagnostic::Source;
 use raw::{At, Located, Raw};
 
@@ -55,8 +58,19 @@ pub struct Policy {
     pub origins: AllowedOrigins,
     /// Who may attach with a token.
     pub tokens: Tokens,
+    /// Who may attach with a token that somebody else issued.
+    pub issuers: Issuers,
     /// What anything may cost.
     pub limits: Limits,
+}
+
+impl Policy {
+    /// Whether some credential is for pages of this origin.
+    pub(crate) fn credential_names(&self, origin: &Origin) -> bool {
+        let tokens = self.tokens.0.iter().map(|token| &token.grants);
+        let mut grants = tokens.chain(self.issuers.0.iter().map(|issuer| &issuer.bounds));
+        grants.any(|grants| grants.origins.as_ref().is_some_and(|origins| origins.contains(origin)))
+    }
 }
 
 /// Where the front door listens.

@@ -23,6 +23,7 @@ use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
+use crate::usage::Usages;
 
 /// When a page should come again after GOAWAY, in seconds: spread, so that a restarted gateway is not run over.
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=10;
@@ -104,6 +105,7 @@ impl Gateway {
             listeners: Listeners::default(),
             ports: Ports::new(config.tcp),
             names,
+            usages: Usages::default(),
             peers,
             metrics: Metrics::new(),
         });

@@ -26,10 +26,12 @@ mod metrics;
 mod names;
 mod peers;
 mod ports;
+mod rate;
 mod relay;
 mod requests;
 mod sessions;
 mod shared;
+mod usage;
 mod visitor;
 
 pub use bind::BindError;

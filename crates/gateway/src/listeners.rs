@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lifetime;
 use crate::sessions::Entry;
 use crate::shared::Shared;
+use crate::usage::Seat;
 
 /// All names that sessions have.
 #[derive(Default)]
@@ -34,8 +35,8 @@ struct Held {
     entry: Arc<Entry>,
     /// Whose it is; `None` for one that was drawn.
     key: Option<Key>,
-    websocket: bool,
-    http: bool,
+    websocket: Option<Seat>,
+    http: Option<Seat>,
     replaced: CancellationToken,
 }
 
@@ -84,11 +85,17 @@ impl Place {
     ) -> Result<Place, Code> {
         let limit = shared.policy.load().limits.names_per_session;
         let mut state = shared.listeners.write();
+        let seat = entry.seat();
+        if seat.is_err() && !state.gives_seat_back(entry, &name) {
+            return Err(Code::ERR_LISTEN_FORBIDDEN);
+        }
         state.grant(entry, &name, right, limit)?;
         let Some(held) = state.by_name.get_mut(&name) else { return Err(Code::ERR_INTERNAL) };
         let replaced = held.replaced.clone();
-        if std::mem::replace(held.flag(kind), true) {
-            return Err(Code::ERR_LISTENER_EXISTS);
+        match held.listener(kind) {
+            Some(_) => return Err(Code::ERR_LISTENER_EXISTS),
+            // Taking over has made room.
+            free => *free = Some(seat.or_else(|_| entry.seat())?),
         }
         drop(state);
         let (entry, shared) = (Arc::clone(entry), Arc::clone(shared));
@@ -108,7 +115,7 @@ impl Drop for Place {
         if !Arc::ptr_eq(&held.entry, &self.entry) {
             return;
         }
-        *held.flag(self.kind) = false;
+        *held.listener(self.kind) = None;
         if held.key.is_none() && !held.is_listened_to() {
             state.remove(&self.name);
         }
@@ -116,7 +123,7 @@ impl Drop for Place {
 }
 
 impl Held {
-    fn flag(&mut self, kind: Kind) -> &mut bool {
+    fn listener(&mut self, kind: Kind) -> &mut Option<Seat> {
         match kind {
             Kind::Http => &mut self.http,
             // A TCP listener has a port, not a name.
@@ -125,7 +132,7 @@ impl Held {
     }
 
     fn is_listened_to(&self) -> bool {
-        self.websocket || self.http
+        self.websocket.is_some() || self.http.is_some()
     }
 }
 
@@ -162,8 +169,17 @@ impl State {
             self.random.insert(name.skeleton(), name.clone());
         }
         let (entry, replaced) = (Arc::clone(entry), CancellationToken::new());
-        self.by_name.insert(name.clone(), Held { entry, key, websocket: false, http: false, replaced });
+        self.by_name.insert(name.clone(), Held { entry, key, websocket: None, http: None, replaced });
         Ok(())
+    }
+
+    /// Whether taking the name over frees a place among the listeners of the same credential.
+    fn gives_seat_back(&self, entry: &Arc<Entry>, name: &Name) -> bool {
+        self.by_name.get(name).is_some_and(|held| {
+            !Arc::ptr_eq(&held.entry, entry)
+                && Arc::ptr_eq(&held.entry.usage, &entry.usage)
+                && held.is_listened_to()
+        })
     }
 
     /// Of too many names that a session has proven, the first one that nobody listens to goes; it can be proven again.
@@ -201,7 +217,11 @@ impl Listeners {
     pub(crate) fn find(&self, name: &Name) -> Option<Found> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let held = state.by_name.get(name).filter(|held| held.is_listened_to())?;
-        Some(Found { entry: Arc::clone(&held.entry), websocket: held.websocket, http: held.http })
+        Some(Found {
+            entry: Arc::clone(&held.entry),
+            websocket: held.websocket.is_some(),
+            http: held.http.is_some(),
+        })
     }
 
     /// Whether the session has the name.

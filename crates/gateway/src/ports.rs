@@ -3,13 +3,11 @@
 //! | module | what |
 //! |---|---|
 //! | `accept` | a listener's sockets, and how many connections it may have |
-//! | `rate` | how fast they may come |
 //! | `visitor` | a TCP connection that waits for its page |
 //!
 //! Must never open a port outside of the operator's range, or one that somebody else has.
 
 pub(crate) mod accept;
-mod rate;
 mod visitor;
 
 use std::collections::HashMap;

@@ -22,8 +22,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, entry: Arc<Entry>, stream: Stream
 }
 
 async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Listen, stream: Stream) {
-    if !entry.caller.may_listen() {
-        return refuse(shared, stream, Code::ERR_CREDENTIAL_INVALID);
+    let allowed = match wish.port {
+        None => entry.caller.may(wish.kind, None),
+        Some(_) => entry.caller.may_port(wish.kind),
+    };
+    if !allowed {
+        return refuse(shared, stream, Code::ERR_LISTEN_FORBIDDEN);
     }
     match wish.port {
         None => by_name::listen(shared, entry, wish, stream).await,

@@ -15,13 +15,14 @@ use pageport_proto::{Code, Limits, Role};
 use subtle::ConstantTimeEq;
 
 use crate::config;
-use crate::front::admission::Caller;
+use crate::front::admission::{Applicant, Caller};
 use crate::front::connection::Connection;
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
 use crate::names::Claims;
 use crate::requests;
 use crate::shared::Shared;
+use crate::usage::{Seat, Usage};
 
 /// All sessions, by id.
 #[derive(Default)]
@@ -35,6 +36,8 @@ pub(crate) struct Entry {
     pub(crate) session: Session,
     /// Who began it; nobody else may attach.
     pub(crate) caller: Caller,
+    /// What its credential uses, in this session and in others.
+    pub(crate) usage: Arc<Usage>,
     /// How many listeners it has.
     pub(crate) listeners: Slots,
     pub(crate) claims: Claims,
@@ -55,6 +58,22 @@ impl Entry {
         self.claims.accept(&self.id, claim, subject, limit)
     }
 
+    /// A place for one more listener among those of its credential.
+    ///
+    /// # Errors
+    /// [`Code::ERR_LISTEN_FORBIDDEN`]
+    pub(crate) fn seat(&self) -> Result<Seat, Code> {
+        self.usage.seat(&self.caller)
+    }
+
+    /// Counts a visitor against its credential.
+    ///
+    /// # Errors
+    /// [`Code::ERR_RATE_LIMIT`]
+    pub(crate) fn visit(&self) -> Result<(), Code> {
+        self.usage.visit(&self.caller)
+    }
+
     fn parked_since(&self) -> Option<Instant> {
         match self.session.state() {
             SessionState::Parked { since } => Some(since),
@@ -66,7 +85,12 @@ impl Entry {
 /// Waits for a carrier's HELLO and lets it into its session, or says why not.
 ///
 /// `origin` is the gateway's own, as the carrier's page knows it.
-pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller: Caller, origin: Box<str>) {
+pub(crate) async fn arrive(
+    connection: Arc<Connection>,
+    carrier: Carrier,
+    applicant: Applicant,
+    origin: Box<str>,
+) {
     let shared = &connection.shared;
     let timeout = shared.policy.load().limits.hello_timeout;
     let arrival = match receive_hello(carrier, timeout).await {
@@ -76,7 +100,7 @@ pub(crate) async fn arrive(connection: Arc<Connection>, carrier: Carrier, caller
             return;
         }
     };
-    let proven = caller.prove(arrival.hello.credential.as_deref(), &shared.policy.load());
+    let proven = applicant.prove(arrival.hello.credential.as_deref(), shared);
     let admitted = match proven {
         Ok(caller) => admit(shared, &arrival, caller),
         Err(code) => Err(code),
@@ -137,6 +161,7 @@ fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), C
     let entry = Arc::new(Entry {
         id: SessionId::new(random()?),
         session: Session::new_gateway(settings, shared.budget.clone()),
+        usage: shared.usages.of(&caller),
         caller,
         listeners: Slots::default(),
         claims: Claims::default(),

@@ -12,6 +12,7 @@ use crate::names::Names;
 use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
+use crate::usage::Usages;
 
 pub(crate) struct Shared {
     /// How the gateway is reached; fixed once the sockets are open.
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     pub(crate) ports: Ports,
     pub(crate) names: Names,
+    pub(crate) usages: Usages,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
 }

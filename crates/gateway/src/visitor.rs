@@ -51,6 +51,7 @@ pub(crate) async fn serve(
     way: Way,
 ) -> Result<Response<Body>, Refusal> {
     let found = connection.shared.listeners.find(&name).ok_or(Code::ERR_LISTENER_UNKNOWN)?;
+    found.entry.visit().map_err(retry_soon)?;
     if Wanted::of(request.headers()) == Wanted::WebSocket {
         websocket::serve(connection, request, &name, &found, way).await
     } else if found.http && way == Way::OwnOrigin {

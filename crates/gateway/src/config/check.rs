@@ -3,15 +3,11 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use toml::value::{Datetime, Offset};
-
+use super::credentials;
 use super::diagnostic::{ConfigError, Source};
-use super::raw::{Located, Raw, RawToken};
+use super::raw::{Located, Raw};
 use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, tcp};
-use crate::front::credential::{Permissions, Token, Tokens};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, ConfigError> {
@@ -25,7 +21,8 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         dev,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
-            tokens: tokens(raw, source)?,
+            tokens: credentials::tokens(&raw.token, &base, source)?,
+            issuers: credentials::issuers(&raw.issuer, &base, source)?,
             limits: limits(raw, source)?,
         },
         base,
@@ -129,66 +126,28 @@ fn origins(raw: &Raw, base: &str, dev: bool, source: &Source) -> Result<AllowedO
             let message = "`dev` takes exactly localhost, 127.0.0.1 and [::1]";
             return Err(source.error(&entry.at, message, Some("use `pageport gateway`".to_owned())));
         }
-        let Some(origin) = Origin::parse(&entry.value) else {
-            let hint = "as browsers write it: scheme and host in lower case, no path, no default port, no pattern; \
-                        \"null\" never";
-            return Err(source.error(
-                &entry.at,
-                format!("not an origin: {:?}", entry.value),
-                Some(hint.to_owned()),
-            ));
-        };
-        if origin.is_under(base) {
-            let hint = "pages of strangers run there".to_owned();
-            let message = format!("{origin} belongs to a listener and may never attach");
-            return Err(source.error(&entry.at, message, Some(hint)));
-        }
-        list.insert(origin);
+        list.insert(origin(entry, base, source)?);
     }
     Ok(if dev { AllowedOrigins::Loopback } else { AllowedOrigins::Listed(list) })
 }
 
-fn tokens(raw: &Raw, source: &Source) -> Result<Tokens, ConfigError> {
-    let mut tokens: Vec<Arc<Token>> = Vec::with_capacity(raw.token.len());
-    for entry in &raw.token {
-        let token = token(entry, source)?;
-        if tokens.iter().any(|other| other.name == token.name || other.sha256 == token.sha256) {
-            let hint = "name and hash of a token are its own".to_owned();
-            return Err(source.error(&entry.name.at, format!("a second token {:?}", token.name), Some(hint)));
-        }
-        tokens.push(Arc::new(token));
+/// An origin that may attach: any but those where pages of strangers run.
+pub(crate) fn origin(entry: &Located<String>, base: &str, source: &Source) -> Result<Origin, ConfigError> {
+    let Some(origin) = Origin::parse(&entry.value) else {
+        let hint = "as browsers write it: scheme and host in lower case, no path, no default port, no pattern; \
+                    \"null\" never";
+        return Err(source.error(
+            &entry.at,
+            format!("not an origin: {:?}", entry.value),
+            Some(hint.to_owned()),
+        ));
+    };
+    if origin.is_under(base) {
+        let hint = "pages of strangers run there".to_owned();
+        let message = format!("{origin} belongs to a listener and may never attach");
+        return Err(source.error(&entry.at, message, Some(hint)));
     }
-    Ok(Tokens(tokens))
-}
-
-fn token(entry: &RawToken, source: &Source) -> Result<Token, ConfigError> {
-    let name_fits = (1..=64).contains(&entry.name.value.len())
-        && entry.name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if !name_fits {
-        let hint = "1 to 64 letters, digits, dots, hyphens and underscores: it appears in logs".to_owned();
-        return Err(source.error(&entry.name.at, "not a token name", Some(hint)));
-    }
-    let sha256 = hex(&entry.sha256.value).ok_or_else(|| {
-        let hint = "64 hexadecimal digits, as `printf %s \"$TOKEN\" | sha256sum` prints them".to_owned();
-        source.error(&entry.sha256.at, "not a SHA-256", Some(hint))
-    })?;
-    let mut may = Permissions::default();
-    for permission in &entry.may {
-        match permission.value.as_str() {
-            "listen" => may.listen = true,
-            "connect" => may.connect = true,
-            other => {
-                let hint = "known: \"listen\", \"connect\"".to_owned();
-                return Err(source.error(
-                    &permission.at,
-                    format!("no such permission: {other:?}"),
-                    Some(hint),
-                ));
-            }
-        }
-    }
-    let expiry = entry.expiry.as_ref().map(|expiry| instant(expiry, source)).transpose()?;
-    Ok(Token { name: entry.name.value.as_str().into(), sha256, may, expiry })
+    Ok(origin)
 }
 
 fn limits(raw: &Raw, source: &Source) -> Result<Limits, ConfigError> {
@@ -212,44 +171,4 @@ fn socket_address(text: &str) -> Option<SocketAddr> {
 fn list_place(raw: &Raw) -> super::raw::At {
     let first = raw.listen.iter().flatten().next();
     first.map_or(super::raw::At::File(0..0), |entry: &Located<String>| entry.at.clone())
-}
-
-fn hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> =
-        text.chars().map(|char| char.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    let bytes: Vec<u8> =
-        digits.chunks(2).map(|pair| Some(pair[0] << 4 | pair.get(1)?)).collect::<Option<_>>()?;
-    bytes.try_into().ok()
-}
-
-/// A date is its beginning in UTC; a time must say its offset.
-fn instant(expiry: &Located<Datetime>, source: &Source) -> Result<SystemTime, ConfigError> {
-    let wrong = || {
-        let hint = "write 2027-01-31 or 2027-01-31T12:00:00Z".to_owned();
-        source.error(&expiry.at, "not a moment", Some(hint))
-    };
-    let date = expiry.value.date.ok_or_else(wrong)?;
-    let (seconds, offset) = match (expiry.value.time, expiry.value.offset) {
-        (None, None) => (0, 0),
-        (Some(time), Some(offset)) => {
-            let minutes = match offset {
-                Offset::Z => 0,
-                Offset::Custom { minutes } => i64::from(minutes),
-            };
-            let seconds = time.second.unwrap_or(0);
-            (i64::from(time.hour) * 3_600 + i64::from(time.minute) * 60 + i64::from(seconds), minutes * 60)
-        }
-        _ => return Err(wrong()),
-    };
-    let days = days_from_civil(i64::from(date.year), i64::from(date.month), i64::from(date.day));
-    let seconds = u64::try_from(days * 86_400 + seconds - offset).map_err(|_| wrong())?;
-    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar; March begins the year, so that the leap day ends it.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }

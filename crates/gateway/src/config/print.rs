@@ -1,11 +1,8 @@
 //! The effective configuration as a file, with the reason of every limit. Reading it back gives the same configuration.
 
-use std::fmt::Write as _;
-use std::time::SystemTime;
-
+use super::credentials;
 use super::limits::TABLE;
 use super::{Admin, Config, Listen};
-use crate::front::credential::Token;
 use crate::front::origin::AllowedOrigins;
 
 pub(crate) fn print(config: &Config) -> String {
@@ -64,27 +61,8 @@ pub(crate) fn print(config: &Config) -> String {
         let quote = if value.bytes().all(|byte| byte.is_ascii_digit()) { "" } else { "\"" };
         line(text, &format!("{} = {quote}{value}{quote}", limit.name));
     }
-    line(text, "\n# Tokens for programs, which have no origin: only the SHA-256 of each stands here.");
-    for token in &config.policy.tokens.0 {
-        print_token(text, token);
-    }
+    credentials::print(text, &config.policy.tokens, &config.policy.issuers);
     out
-}
-
-fn print_token(text: &mut String, token: &Token) {
-    let sha256 = token.sha256.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let may = [("listen", token.may.listen), ("connect", token.may.connect)];
-    let may: Vec<_> = may.iter().filter(|known| known.1).map(|known| format!("\"{}\"", known.0)).collect();
-    line(text, "\n[[token]]");
-    line(text, &format!("name = \"{}\"", token.name));
-    line(text, &format!("sha256 = \"{sha256}\""));
-    line(text, &format!("may = [{}]", may.join(", ")));
-    if let Some(expiry) = token.expiry {
-        line(text, &format!("expiry = {}", moment(expiry)));
-    }
 }
 
 fn origins(origins: &AllowedOrigins) -> String {
@@ -101,19 +79,4 @@ fn origins(origins: &AllowedOrigins) -> String {
 fn line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
-}
-
-/// RFC 3339 in UTC; the inverse of how an expiry is read.
-fn moment(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, de};
-use toml::value::Datetime;
 
+use super::credentials::{RawIssuer, RawToken};
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
 
@@ -42,6 +42,8 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]
+    pub(crate) issuer: Vec<RawIssuer>,
+    #[serde(default)]
     pub(crate) limits: RawLimits,
 }
 
@@ -51,16 +53,6 @@ pub(crate) struct Raw {
 pub(crate) struct RawLink {
     #[serde(default)]
     pub(crate) origins: Vec<Located<String>>,
-}
-
-/// `[[token]]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawToken {
-    pub(crate) name: Located<String>,
-    pub(crate) sha256: Located<String>,
-    pub(crate) may: Vec<Located<String>>,
-    pub(crate) expiry: Option<Located<Datetime>>,
 }
 
 /// A number or a text, for values that may be written both ways.

@@ -1,78 +1,170 @@
-//! Who may attach: an allowed origin, or a credential. Decided before a session, name or target is touched, and on every attach anew.
+//! Who may attach, and what they may do then: an allowed origin, or a credential. Decided before a session, name or target is
+//! touched, and on every attach anew.
+//!
+//! A credential says everything about its bearer. Without one an allowed origin may have listeners by name, and never ports: a public
+//! page cannot keep a secret, so whatever its origin may do, anybody may.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
 use pageport_proto::Code;
+use pageport_proto::head::Kind;
+use pageport_proto::name::Name;
 
 use super::credential::{Token, bearer};
+use super::grants::Grants;
+use super::jwt::Issued;
 use super::origin::Origin;
-use crate::config::Policy;
+use crate::shared::Shared;
 
-/// Whoever attaches. Two carriers belong to the same caller only when everything here is equal.
+/// Whoever asks to attach, before HELLO.
+#[derive(Debug)]
+pub(crate) struct Applicant {
+    origin: Option<Origin>,
+    same_origin: bool,
+    /// Whether the origin may attach without a credential.
+    listed: bool,
+    credential: Option<Credential>,
+}
+
+/// Whoever has attached. Two carriers belong to the same caller only when everything here is equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     origin: Option<Origin>,
-    same_origin: bool,
-    token: Option<Arc<Token>>,
+    credential: Option<Credential>,
+    /// In `dev` ports are on loopback, so that its pages may have them.
+    dev: bool,
 }
 
-impl Caller {
-    /// What a request says of its sender. A program may still prove itself in HELLO; see [`Caller::prove`].
+/// What a caller has shown. A token that was issued again for the same, with the same grants, is equal to the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Credential {
+    Token(Arc<Token>),
+    Issued(Arc<Issued>),
+}
+
+/// Tells credentials apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum CredentialId {
+    /// By name.
+    Token(Arc<str>),
+    /// By issuer and subject.
+    Issued(Arc<str>, Box<str>),
+}
+
+impl Applicant {
+    /// What a request says of its sender. It may still show a credential in HELLO; see [`Applicant::prove`].
     ///
     /// `native` is for `Upgrade: pageport.v1`, which no browser can send: there an Origin is a lie.
     ///
     /// # Errors
     /// [`Code::ERR_ORIGIN_FORBIDDEN`], [`Code::ERR_CREDENTIAL_INVALID`].
-    pub(crate) fn of(headers: &HeaderMap, native: bool, policy: &Policy, base: &str) -> Result<Caller, Code> {
+    pub(crate) fn of(headers: &HeaderMap, native: bool, shared: &Shared) -> Result<Applicant, Code> {
+        let policy = shared.policy.load();
         let origin = Origin::of(headers)?;
-        if origin.as_ref().is_some_and(|origin| native || !policy.origins.allow(origin, base)) {
-            return Err(Code::ERR_ORIGIN_FORBIDDEN);
+        let listed = origin.as_ref().is_some_and(|origin| policy.origins.allow(origin, &shared.address.base));
+        if let Some(origin) = &origin {
+            let known = listed || policy.credential_names(origin);
+            if native || !known || origin.is_under(&shared.address.base) {
+                return Err(Code::ERR_ORIGIN_FORBIDDEN);
+            }
         }
-        let token = bearer(headers)?.map(|text| policy.tokens.find(text, SystemTime::now())).transpose()?;
+        let credential = bearer(headers)?.map(|text| Credential::find(text, shared)).transpose()?;
         // Browsers set this field and let no page touch it (Fetch Metadata); only they leave Origin out with it.
         let same_origin = !native
             && origin.is_none()
             && headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin");
-        Ok(Caller { origin, same_origin, token })
+        Ok(Applicant { origin, same_origin, listed, credential })
     }
 
     /// Adds the credential of a HELLO. After this the caller has proven one thing at least.
     ///
     /// # Errors
-    /// [`Code::ERR_CREDENTIAL_REQUIRED`] when there is nothing, [`Code::ERR_CREDENTIAL_INVALID`] for an unknown token, or for two
-    /// that differ.
-    pub(crate) fn prove(mut self, credential: Option<&str>, policy: &Policy) -> Result<Caller, Code> {
-        if let Some(text) = credential {
-            let token = policy.tokens.find(text, SystemTime::now())?;
-            if self.token.replace(Arc::clone(&token)).is_some_and(|other| other != token) {
-                return Err(Code::ERR_CREDENTIAL_INVALID);
+    /// [`Code::ERR_CREDENTIAL_REQUIRED`] when there is nothing, [`Code::ERR_CREDENTIAL_INVALID`] for an unknown credential, for two
+    /// that differ, or for one that is not for this origin.
+    pub(crate) fn prove(self, credential: Option<&str>, shared: &Shared) -> Result<Caller, Code> {
+        let shown = credential.map(|text| Credential::find(text, shared)).transpose()?;
+        let credential = match (self.credential, shown) {
+            (Some(one), Some(other)) if one != other => return Err(Code::ERR_CREDENTIAL_INVALID),
+            (one, other) => one.or(other),
+        };
+        match &credential {
+            None if self.listed || self.same_origin => {}
+            None => return Err(Code::ERR_CREDENTIAL_REQUIRED),
+            Some(credential) => {
+                let from = self.origin.as_ref();
+                let named = credential.grants().origins.as_ref();
+                let fits = match named {
+                    Some(origins) => from.is_some_and(|origin| origins.contains(origin)),
+                    None => self.listed || from.is_none(),
+                };
+                if !fits {
+                    return Err(Code::ERR_CREDENTIAL_INVALID);
+                }
             }
         }
-        if self.origin.is_none() && !self.same_origin && self.token.is_none() {
-            return Err(Code::ERR_CREDENTIAL_REQUIRED);
+        Ok(Caller { origin: self.origin, credential, dev: shared.dev })
+    }
+}
+
+impl Caller {
+    /// Whether this caller may have listeners of a kind, and under this name; a random name needs no permission of its own.
+    pub(crate) fn may(&self, kind: Kind, name: Option<&Name>) -> bool {
+        match self.grants() {
+            Some(grants) => grants.listen(kind, name),
+            None => kind != Kind::Tcp || self.dev,
         }
-        Ok(self)
     }
 
-    /// Whether this caller may have names. An allowed origin may: a public page cannot keep a token.
-    pub(crate) fn may_listen(&self) -> bool {
-        self.origin.is_some() || self.same_origin || self.token.as_ref().is_some_and(|token| token.may.listen)
+    /// Whether this caller may have a port of the operator's range for this kind: then it may have TCP listeners, too.
+    pub(crate) fn may_port(&self, kind: Kind) -> bool {
+        self.may(kind, None) && self.may(Kind::Tcp, None)
     }
 
-    /// Whether this caller may have public ports: programs with a credential, and in `dev` its pages. Anybody may load a public page,
-    /// so that an origin alone never opens a port.
-    pub(crate) fn may_tcp(&self, dev: bool) -> bool {
-        if dev { self.may_listen() } else { self.token.as_ref().is_some_and(|token| token.may.listen) }
+    /// What the credential allows; `None` without one.
+    pub(crate) fn grants(&self) -> Option<&Grants> {
+        self.credential.as_ref().map(Credential::grants)
     }
 
-    /// For logs: the origin or the token's name, never the token.
+    /// Whose credential it is; `None` without one.
+    pub(crate) fn credential_id(&self) -> Option<CredentialId> {
+        Some(match self.credential.as_ref()? {
+            Credential::Token(token) => CredentialId::Token(Arc::clone(&token.name)),
+            Credential::Issued(issued) => {
+                CredentialId::Issued(Arc::clone(&issued.issuer), issued.subject.clone())
+            }
+        })
+    }
+
+    /// For logs: the origin, or the name of the token or issuer; never the token, nor whom it was issued for.
     pub(crate) fn label(&self) -> &str {
-        match (&self.origin, &self.token) {
+        match (&self.origin, &self.credential) {
             (Some(origin), _) => origin.as_str(),
-            (None, Some(token)) => &token.name,
+            (None, Some(Credential::Token(token))) => &token.name,
+            (None, Some(Credential::Issued(issued))) => &issued.issuer,
             (None, None) => "same-origin",
+        }
+    }
+}
+
+impl Credential {
+    /// Whose a text is: a static token, or else one that was issued.
+    fn find(text: &str, shared: &Shared) -> Result<Credential, Code> {
+        let (policy, now) = (shared.policy.load(), SystemTime::now());
+        match policy.tokens.find(text, now) {
+            Ok(token) => Ok(Credential::Token(token)),
+            Err(_) => {
+                let issued = policy.issuers.verify(text, &shared.address.site(), now)?;
+                Ok(Credential::Issued(Arc::new(issued)))
+            }
+        }
+    }
+
+    fn grants(&self) -> &Grants {
+        match self {
+            Credential::Token(token) => &token.grants,
+            Credential::Issued(issued) => &issued.grants,
         }
     }
 }

@@ -9,6 +9,8 @@ use pageport_proto::Code;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::grants::Grants;
+
 /// A credential as the configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
@@ -17,18 +19,9 @@ pub struct Token {
     /// SHA-256 of the token.
     pub sha256: [u8; 32],
     /// What its bearer may do.
-    pub may: Permissions,
+    pub grants: Grants,
     /// When it stops working; `None`: never.
     pub expiry: Option<SystemTime>,
-}
-
-/// What a token allows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Permissions {
-    /// Have names and be reached by visitors.
-    pub listen: bool,
-    /// Open connections through the gateway.
-    pub connect: bool,
 }
 
 /// All tokens of a gateway.

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use pageport_link::Carrier;
 use pageport_proto::Code;
 
-use super::admission::Caller;
+use super::admission::Applicant;
 use super::body::Body;
 use super::connection::{Connection, socket};
 use super::handshake::{Handshake, HandshakeError, Wanted, upgradable};
@@ -35,10 +35,7 @@ pub(crate) fn serve(
     }
     let wanted = Wanted::of(request.headers());
     let native = wanted == Wanted::Pageport;
-    let caller = {
-        let policy = connection.shared.policy.load();
-        Caller::of(request.headers(), native, &policy, &connection.shared.address.base)?
-    };
+    let applicant = Applicant::of(request.headers(), native, &connection.shared)?;
     let origin = own_origin(request.uri(), request.headers(), connection.shared.address.secure)?;
     let response = match wanted {
         Wanted::WebSocket => websocket(request)?,
@@ -54,7 +51,7 @@ pub(crate) fn serve(
         } else {
             Carrier::websocket_server(stream, read_ahead)
         };
-        sessions::arrive(task, carrier, caller, origin).await;
+        sessions::arrive(task, carrier, applicant, origin).await;
     });
     Ok(response)
 }

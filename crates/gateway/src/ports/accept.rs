@@ -8,10 +8,10 @@ use std::time::Instant;
 use pageport_proto::Code;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::rate::Rate;
 use super::visitor;
 use crate::front::accept;
 use crate::lifetime::{Slot, Slots};
+use crate::rate::Rate;
 use crate::relay;
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -76,6 +76,7 @@ impl Listener {
         if !self.rate.take(limits.port_accept_rate, Instant::now()) {
             return Err(Code::ERR_RATE_LIMIT);
         }
+        self.entry.visit()?;
         let connection = self.shared.connections.take(limits.connections);
         let of_listener = self.connections.take(limits.port_connections);
         let (Some(connection), Some(of_listener)) = (connection, of_listener) else {

@@ -45,6 +45,9 @@ async fn place(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Listen) -> Resul
         Some(text) => {
             let name =
                 Name::parse(text).filter(|name| name.as_str() == text).ok_or(Code::ERR_NAME_INVALID)?;
+            if !entry.caller.may(wish.kind, Some(&name)) {
+                return Err(Code::ERR_LISTEN_FORBIDDEN);
+            }
             let right = right(shared, entry, &name, wish.claim.as_ref()).await?;
             Place::take(shared, entry, name, wish.kind, right, slot)
         }

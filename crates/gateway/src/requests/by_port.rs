@@ -20,15 +20,16 @@ pub(super) async fn listen(
     wanted: u16,
     mut stream: Stream,
 ) {
-    if !entry.caller.may_tcp(shared.dev) {
-        return refuse(shared, stream, Code::ERR_LISTEN_FORBIDDEN);
-    }
     if wish.kind != Kind::Tcp {
         return refuse(shared, stream, Code::ERR_UNSUPPORTED);
     }
     let limit = shared.policy.load().limits.listeners_per_session;
     let Some(_slot) = entry.listeners.take(limit) else {
         return refuse(shared, stream, Code::ERR_LISTENER_LIMIT);
+    };
+    let _seat = match entry.seat() {
+        Ok(seat) => seat,
+        Err(code) => return refuse(shared, stream, code),
     };
     let (place, sockets) = match Place::take(shared, &owner(entry), wanted) {
         Ok(taken) => taken,

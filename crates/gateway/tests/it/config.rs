@@ -85,7 +85,7 @@ fn tokens_are_checked_whole() {
         |name: &str, rest: &str| format!("[[token]]\nname = \"{name}\"\nsha256 = \"{hash}\"\n{rest}\n");
     assert!(parse(&token("a", "may = [\"listen\", \"connect\"]\nexpiry = 2030-01-31")).is_ok());
     assert!(parse(&token("a", "may = []\nexpiry = 2030-01-31T12:00:00+02:00")).is_ok());
-    assert_eq!(wrong(&token("a b", "may = []")).0, "not a token name");
+    assert_eq!(wrong(&token("a b", "may = []")).0, "not a name: \"a b\"");
     assert!(wrong(&token("a", "may = [\"fly\"]")).0.contains("no such permission"));
     assert!(wrong(&token("a", "may = []\nexpiry = 12:00:00")).0.contains("not a moment"));
     assert!(wrong(&token("a", "may = []\nexpiry = 2030-01-31T12:00:00")).0.contains("not a moment"));

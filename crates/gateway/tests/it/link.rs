@@ -130,7 +130,7 @@ async fn a_token_that_may_not_listen_gets_no_name() {
     let session = page::attach_with(&door, "another-token").await;
     let (_stream, reply) = page::ask_to_listen(&session).await;
     let Reply::Refused(refusal) = reply else { panic!("{reply:?}") };
-    assert_eq!(refusal.error, "ERR_CREDENTIAL_INVALID");
+    assert_eq!(refusal.error, "ERR_LISTEN_FORBIDDEN");
 }
 
 #[tokio::test]

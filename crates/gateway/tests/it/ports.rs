@@ -237,7 +237,7 @@ async fn a_public_port_needs_a_credential_that_may_listen_and_in_dev_an_origin_i
     let token = token_section("idle", "may-nothing", "[\"connect\"]");
     let door = open(&format!("[tcp]\nports = \"{range}\"\n{token}"));
     let idle = attach_with(&door, "may-nothing").await;
-    assert_eq!(ask(&idle, 0).await.1, Err("ERR_CREDENTIAL_INVALID".into()));
+    assert_eq!(ask(&idle, 0).await.1, Err("ERR_LISTEN_FORBIDDEN".into()));
     assert!(ask(&attach(&door).await, 0).await.1.is_ok(), "control: {TOKEN}");
 
     // What a page of an allowed origin may, a raw carrier asks.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pageport_gateway::Gateway;
 use pageport_gateway::config::Config;
-use pageport_gateway::front::credential::{Permissions, Token, sha256};
+use pageport_gateway::front::credential::{Token, sha256};
+use pageport_gateway::front::grants::Grants;
 
 use super::environment;
 use crate::cli::DevFlags;
@@ -22,7 +23,7 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     config.policy.tokens.0.push(Arc::new(Token {
         name: "dev".into(),
         sha256: sha256(token.as_bytes()),
-        may: Permissions { listen: true, connect: true },
+        grants: Grants::all(),
         expiry: None,
     }));
     descriptors::raise();

@@ -8,14 +8,14 @@ const BURST: Duration = Duration::from_secs(1);
 
 /// Counts what comes.
 #[derive(Debug, Default)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// When the next one would be due if they came evenly.
     due: Mutex<Option<Instant>>,
 }
 
 impl Rate {
     /// Whether one more may come now; `limit` in a second, at least 1.
-    pub(super) fn take(&self, limit: u64, now: Instant) -> bool {
+    pub(crate) fn take(&self, limit: u64, now: Instant) -> bool {
         let interval = BURST / u32::try_from(limit).unwrap_or(u32::MAX).max(1);
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let next = due.map_or(now, |due| due.max(now)) + interval;
