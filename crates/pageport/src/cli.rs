@@ -1,5 +1,7 @@
 //! The command line: what may be said, and what each thing means.
 
+pub(crate) mod native;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -48,6 +50,31 @@ pub(crate) enum Command {
         PAGEPORT_LISTEN, PAGEPORT_LIMITS__LEASE=60s. SIGHUP reads the file again; one that is wrong changes nothing. \
         SIGTERM and SIGINT let open streams finish for `limits.drain`; a second one ends at once.")]
     Gateway(GatewayFlags),
+    /// Give a service of this machine a public address
+    #[command(
+        after_help = native::EXPOSE_EXAMPLES,
+        long_about = "Give a service of this machine a public address at a gateway.\n\n\
+            Whoever visits the address talks to the service; it needs no port that is open to others, and no change. An HTTP \
+            service gets a name, http://NAME.GATEWAY/; with --tcp any service gets a public port."
+    )]
+    Expose(native::ExposeFlags),
+    /// Talk to a listener through stdin and stdout
+    #[command(after_help = native::CONNECT_EXAMPLES)]
+    Connect(native::ConnectFlags),
+    /// Print what makes a shell complete this program's commands
+    #[command(
+        after_help = "Example, for bash:\n  pageport completions bash > ~/.local/share/bash-completion/completions/pageport"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = "Examples:\n  pageport man | man -l -\n  pageport man expose > pageport-expose.1")]
+    Man {
+        /// Of which command; of the program, without this
+        command: Option<String>,
+    },
     /// Check or print a configuration
     #[command(subcommand)]
     Config(ConfigCommand),

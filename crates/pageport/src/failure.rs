@@ -1,5 +1,7 @@
 //! What ends the program, as its user sees it: `error:` with a code, the place, and `hint:`.
 
+mod native;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use miette::{Diagnostic, LabeledSpan};
 use pageport_gateway::config::ConfigError;
 use pageport_gateway::{BindError, DataError, GatewayError};
 use pageport_proto::Code;
+
+pub(crate) use native::NativeFailure;
 
 /// Why the program did not do what it was asked to.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -34,6 +38,14 @@ pub(crate) enum Failure {
     #[error("cannot write the token to {}: {error}", path.display())]
     #[diagnostic(code(ERR_INTERNAL), help("set XDG_RUNTIME_DIR to a directory that is yours alone"))]
     Token { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Native(NativeFailure),
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    #[error("there is no command {0:?}")]
+    #[diagnostic(help("`pageport help` names them"))]
+    NoSuchCommand(String),
     #[error("stopped before open streams had finished")]
     #[diagnostic(help("`limits.drain` says how long they may take"))]
     CutShort,
@@ -62,6 +74,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Config(_) => ExitCode::from(78),
+            Failure::NoSuchCommand(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }

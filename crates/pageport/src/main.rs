@@ -3,7 +3,9 @@
 mod cli;
 mod commands;
 mod descriptors;
+mod expose;
 mod failure;
+mod gateway;
 mod logs;
 mod ready;
 mod signals;
@@ -32,6 +34,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Dev(flags) => on_runtime(commands::dev::run(flags)),
         Command::Gateway(flags) => on_runtime(commands::gateway::run(flags)),
+        Command::Expose(flags) => on_runtime(commands::expose::run(flags)),
+        Command::Connect(flags) => on_runtime(commands::connect::run(flags)),
+        Command::Completions { shell } => commands::completions::print(shell),
+        Command::Man { command } => commands::man::print(command.as_deref()),
         Command::Config(ConfigCommand::Check(file)) => commands::config::check(&file),
         Command::Config(ConfigCommand::Print(file)) => commands::config::print(&file),
     }
@@ -40,5 +46,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-    runtime.block_on(command)
+    let result = runtime.block_on(command);
+    // A read of stdin that nobody waits for any more cannot be called off.
+    runtime.shutdown_background();
+    result
 }

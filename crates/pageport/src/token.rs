@@ -21,6 +21,13 @@ pub(crate) fn random() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// The token of a `dev` of this user on this port. Nothing is taken from a directory that others could have written to.
+pub(crate) fn read(port: u16) -> Option<String> {
+    let directory = directory();
+    is_private(&directory).ok().filter(|private| *private)?;
+    fs::read_to_string(directory.join(format!("dev-{port}.token"))).ok()
+}
+
 impl TokenFile {
     /// Writes the token of the gateway on this port.
     pub(crate) fn write(port: u16, token: &str) -> Result<TokenFile, Failure> {
@@ -58,9 +65,12 @@ fn prepare(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    if is_private(directory)? { Ok(()) } else { Err(io::Error::other("its directory is not yours alone")) }
+}
+
+fn is_private(directory: &Path) -> io::Result<bool> {
     let found = fs::symlink_metadata(directory)?;
-    let private = found.is_dir() && found.mode() & 0o077 == 0 && Some(found.uid()) == own_uid();
-    if private { Ok(()) } else { Err(io::Error::other("its directory is not yours alone")) }
+    Ok(found.is_dir() && found.mode() & 0o077 == 0 && Some(found.uid()) == own_uid())
 }
 
 /// A file of an earlier run that was killed makes room; it is never written through.

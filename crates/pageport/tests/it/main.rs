@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report")]
 
 mod config;
+mod connect;
 mod dev;
+mod expose;
 mod gateway;
+mod manual;
 mod program;
