@@ -32,6 +32,7 @@ pub use arrival::{Arrival, receive_hello};
 pub use budget::{Budget, Level};
 pub use carrier::{BytesCarrier, Carried, Carrier, CarrierKind, Io, Socket, WebSocketCarrier};
 pub use connector::Connector;
+pub use connector::upgrade::accept as websocket_accept;
 pub use dial::{Connection, dial};
 pub use error::{LinkError, OpenError, StreamError};
 pub use listener::{Address, ListenError, Listener, Phase, Status, Visitor};

@@ -238,6 +238,16 @@ impl WriteHalf {
         poll_fn(|cx| self.poll_room(want, cx)).await
     }
 
+    /// Waits until the peer wants no more of this direction, or the session has ended, and says why. Works before the reply, too, when
+    /// nothing can be written yet.
+    pub async fn stopped(&mut self) -> StreamError {
+        poll_fn(|cx| match self.state {
+            Writing::Failed(error) => Poll::Ready(error),
+            _ => self.session.shared().poll_stopped(self.id, cx),
+        })
+        .await
+    }
+
     /// See [`Stream::finish`].
     pub fn finish(&mut self) {
         if matches!(self.state, Writing::Unanswered | Writing::Open) {

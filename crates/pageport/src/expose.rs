@@ -10,6 +10,7 @@
 //!
 //! Must never let what was cut short look complete, nor tell visitors where the service is.
 
+pub(crate) mod http;
 pub(crate) mod pipe;
 pub(crate) mod report;
 mod target;

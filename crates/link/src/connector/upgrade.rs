@@ -136,8 +136,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> 
     Ok(Some((answer, len)))
 }
 
-/// RFC 6455 §4.2.2, item 5.4
-pub(crate) fn accept(key: &str) -> String {
+/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2, item 5.4).
+#[must_use]
+pub fn accept(key: &str) -> String {
     let digest = sha1_smol::Sha1::from([key, ACCEPT].concat()).digest();
     STANDARD.encode(digest.bytes())
 }

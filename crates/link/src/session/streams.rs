@@ -103,6 +103,20 @@ impl Shared {
         })
     }
 
+    /// Why the peer wants no more of the own direction, once it does not.
+    pub(crate) fn poll_stopped(&self, id: StreamId, cx: &Context<'_>) -> Poll<StreamError> {
+        self.with(None, |state, _| {
+            state.unchanged = true;
+            let ended =
+                state.closed().is_some() || state.slots.get(&id).is_none_or(|slot| slot.stopped.is_some());
+            if ended {
+                return Poll::Ready(state.write_error(id));
+            }
+            state.slot(id, |slot| wait(&mut slot.writer, cx.waker()));
+            Poll::Pending
+        })
+    }
+
     pub(crate) fn reply(&self, id: StreamId, json: &[u8]) -> Result<(), StreamError> {
         self.with(None, |state, _| state.proto.reply(id, json).map_err(|_| state.write_error(id)))
     }

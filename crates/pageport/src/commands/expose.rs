@@ -6,6 +6,7 @@ use pageport_link::head::{Kind, Listen, Visit};
 use pageport_link::{Listener, Phase, Visitor};
 
 use crate::cli::native::ExposeFlags;
+use crate::expose::http::Proxy;
 use crate::expose::report::{Entry, Report};
 use crate::expose::{Target, tcp, websocket};
 use crate::failure::{Failure, NativeFailure};
@@ -15,7 +16,15 @@ use crate::signals::Stop;
 /// What every visitor's task needs.
 struct Service {
     target: Target,
+    way: Way,
     report: Report,
+}
+
+/// How visitors come to it.
+enum Way {
+    Http(Proxy),
+    WebSocket,
+    Tcp,
 }
 
 /// Runs until it is asked to stop, or may not listen any more.
@@ -24,7 +33,12 @@ pub(crate) async fn run(flags: ExposeFlags) -> Result<(), Failure> {
     let connector = gateway::connector(&flags.gateway)?;
     let report = if flags.json { Report::Json } else { Report::Text };
     let wish = wish(&flags);
-    let service = Arc::new(Service { target: flags.target, report });
+    let way = match wish.kind {
+        Kind::Http => Way::Http(Proxy::new(&flags.target, flags.host_header)),
+        Kind::WebSocket => Way::WebSocket,
+        Kind::Tcp => Way::Tcp,
+    };
+    let service = Arc::new(Service { target: flags.target, way, report });
     let mut listener = tokio::select! {
         listener = Listener::start(connector, wish) => listener.map_err(|error| Failure::Native(NativeFailure::listen(&error)))?,
         () = stop.next() => return Ok(()),
@@ -67,18 +81,26 @@ fn wish(flags: &ExposeFlags) -> Listen {
 }
 
 async fn serve(service: Arc<Service>, visitor: Visitor, number: u64) {
-    let Service { target, report } = &*service;
-    let (entry, status, result) = match visitor.visit.clone() {
-        Visit::Tcp(_) => {
-            let entry = Entry::new(number, "tcp".to_owned());
-            let result = tcp::serve(visitor, target, &entry.traffic).await;
-            (entry, None, result)
-        }
-        Visit::WebSocket(visit) | Visit::Http(visit) => {
-            let entry = Entry::new(number, "websocket".to_owned());
-            let result = websocket::serve(visitor, &visit, target, &entry.traffic).await;
-            (entry, None, result)
-        }
+    let traffic = Arc::default();
+    let what = match &visitor.visit {
+        Visit::Tcp(_) => "tcp".to_owned(),
+        Visit::WebSocket(visit) => format!("websocket {}", path(&visit.url)),
+        Visit::Http(visit) => format!("{} {}", visit.method, path(&visit.url)),
     };
-    report.visitor(&entry, status, &result);
+    let entry = Entry::new(number, what, Arc::clone(&traffic));
+    let (status, result) = match &service.way {
+        Way::Http(proxy) => {
+            let outcome = proxy.serve(visitor, &traffic).await;
+            (outcome.status, outcome.result)
+        }
+        Way::WebSocket => (None, websocket::serve(visitor, &service.target, &traffic).await),
+        Way::Tcp => (None, tcp::serve(visitor, &service.target, &traffic).await),
+    };
+    service.report.visitor(&entry, status, &result);
+}
+
+/// Path and query of a URL.
+fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
 }

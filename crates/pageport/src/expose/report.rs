@@ -2,6 +2,7 @@
 //! programs as lines of JSON on stdout. Never says more of a visitor than the gateway does.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -28,12 +29,12 @@ pub(crate) struct Entry {
     /// `GET /path`, or the kind of connection.
     what: String,
     since: Instant,
-    pub(crate) traffic: Traffic,
+    traffic: Arc<Traffic>,
 }
 
 impl Entry {
-    pub(crate) fn new(number: u64, what: String) -> Entry {
-        Entry { number, what, since: Instant::now(), traffic: Traffic::default() }
+    pub(crate) fn new(number: u64, what: String, traffic: Arc<Traffic>) -> Entry {
+        Entry { number, what, since: Instant::now(), traffic }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A service that takes no connection for so long does not answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `host:port`, or a port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]

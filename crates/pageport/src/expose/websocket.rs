@@ -2,8 +2,9 @@
 
 use std::io;
 
-use pageport_link::head::{Accepted, Headers, HttpVisit};
+use pageport_link::head::{Accepted, Headers, Refusal, Visit};
 use pageport_link::{HALVES, Messages, Visitor};
+use pageport_proto::Code;
 
 use super::pipe::{self, Traffic};
 use super::{Target, unreachable};
@@ -12,12 +13,11 @@ use super::{Target, unreachable};
 const BINARY: &str = "binary";
 
 /// Serves one visitor to its end.
-pub(crate) async fn serve(
-    visitor: Visitor,
-    visit: &HttpVisit,
-    target: &Target,
-    traffic: &Traffic,
-) -> io::Result<()> {
+pub(crate) async fn serve(visitor: Visitor, target: &Target, traffic: &Traffic) -> io::Result<()> {
+    let Visit::WebSocket(visit) = visitor.visit.clone() else {
+        visitor.refuse(Refusal::new(Code::ERR_UNSUPPORTED, ""));
+        return Err(io::Error::other("not a WebSocket"));
+    };
     let mut service = match target.connect().await {
         Ok(service) => service,
         Err(error) => {

@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod dev;
 mod expose;
+mod expose_http;
 mod gateway;
 mod manual;
 mod program;
