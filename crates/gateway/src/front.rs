@@ -6,9 +6,9 @@
 //! | `route` | from a request to whoever answers it |
 //! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
-//! | `link` | where pages attach |
+//! | `link`, `link_close` | where pages attach, and how they leave without a carrier |
 //! | `assets`, `well_known` | what is served to everybody |
-//! | `respond`, `advice`, `body` | answers and their codes |
+//! | `respond`, `advice`, `error_page`, `body` | answers and their codes |
 //! | [`response_headers`] | what of a page's answer reaches its visitor |
 
 pub(crate) mod accept;
@@ -18,12 +18,14 @@ mod assets;
 pub(crate) mod body;
 pub(crate) mod connection;
 pub mod credential;
+mod error_page;
 pub mod grants;
 pub mod handshake;
 pub mod headers;
 pub mod host;
 pub mod jwt;
 pub(crate) mod link;
+mod link_close;
 pub mod origin;
 pub(crate) mod respond;
 pub mod response_headers;

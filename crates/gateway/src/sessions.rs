@@ -219,6 +219,18 @@ impl Sessions {
         if entry.caller == *caller { Ok(entry) } else { Err(Code::ERR_ATTACH_ORIGIN) }
     }
 
+    /// Ends a session as CLOSE from its page would, if secret and origin are the session's.
+    pub(crate) fn close(&self, id: &SessionId, secret: &Secret, applicant: &Applicant) {
+        let entry = self.lock().get(id).cloned();
+        let hash = sha256(secret.as_bytes());
+        // A session that is not there takes as long as a wrong secret.
+        let known = entry.as_ref().map_or([0; 32], |entry| entry.secret_hash);
+        let proven = bool::from(known.ct_eq(&hash));
+        if let Some(entry) = entry.filter(|entry| proven && applicant.is_of_origin_of(&entry.caller)) {
+            entry.session.close(Code::NO_ERROR, "");
+        }
+    }
+
     fn insert(&self, entry: &Arc<Entry>, limit: u64) -> Result<(), Code> {
         let mut by_id = self.lock();
         if u64::try_from(by_id.len()).is_ok_and(|count| count >= limit) {

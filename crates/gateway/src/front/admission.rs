@@ -78,6 +78,11 @@ impl Applicant {
         Ok(Applicant { origin, same_origin, listed, credential })
     }
 
+    /// Whether this comes from the same origin as a caller; what either has shown besides makes no difference.
+    pub(crate) fn is_of_origin_of(&self, caller: &Caller) -> bool {
+        self.origin == caller.origin
+    }
+
     /// Adds the credential of a HELLO. After this the caller has proven one thing at least.
     ///
     /// # Errors

@@ -169,6 +169,12 @@ const TABLE: &[Advice] = &[
         "The page gave up before it had answered.",
         "Try again later.",
     ),
+    row(
+        Code::ERR_BODY_TOO_LARGE,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "The request's body is longer than the path takes.",
+        "Send less.",
+    ),
 ];
 
 const fn row(code: Code, status: StatusCode, meaning: &'static str, hint: &'static str) -> Advice {

@@ -9,8 +9,11 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use pageport_proto::Code;
 
-use super::advice;
 use super::body::Body;
+use super::{advice, error_page};
+
+/// Addresses of pages come and go, and what stands there instead of them is nothing to find.
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// The field that has the code of every refusal.
 pub(crate) const PAGEPORT_ERROR: &str = "pageport-error";
@@ -24,12 +27,13 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     status: Option<StatusCode>,
     message: Option<String>,
+    retry_after: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Refusal { code, status: None, message: None, headers: Vec::new() }
+        Refusal { code, status: None, message: None, retry_after: None, headers: Vec::new() }
     }
 }
 
@@ -47,8 +51,9 @@ impl Refusal {
     }
 
     /// When to come again.
-    pub(crate) fn retry_after(self, seconds: u64) -> Self {
-        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// A field that the status asks for.
@@ -84,26 +89,34 @@ impl Refusal {
     fn into_parts(self, request: &HeaderMap) -> (Response<()>, String) {
         let advice = advice::of(self.code);
         let name = self.code.name().unwrap_or("ERR_INTERNAL");
-        let message = self.message.as_deref().unwrap_or(advice.meaning);
+        let status = self.status.unwrap_or(advice.status);
         let (kind, body) = if prefers_html(request) {
-            ("text/html; charset=utf-8", page(name, message, advice.hint))
+            let words = error_page::Words {
+                status,
+                code: name,
+                message: self.message.as_deref(),
+                meaning: advice.meaning,
+                hint: advice.hint,
+                retry_after: self.retry_after,
+            };
+            ("text/html; charset=utf-8", error_page::page(&words))
         } else {
+            let message = self.message.as_deref().unwrap_or(advice.meaning);
             let body = serde_json::json!({ "error": name, "message": message, "hint": advice.hint });
             ("application/json", format!("{body}\n"))
         };
         let mut response = Response::new(());
-        *response.status_mut() = self.status.unwrap_or(advice.status);
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         common_headers(headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(PAGEPORT_ERROR, HeaderValue::from_static(name));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-            ),
-        );
+        headers.insert(CONTENT_SECURITY_POLICY, error_page::policy());
+        headers.insert(X_ROBOTS_TAG, HeaderValue::from_static("noindex"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         for (name, value) in self.headers {
             headers.append(name, value);
@@ -133,28 +146,4 @@ fn prefers_html(headers: &HeaderMap) -> bool {
         (Some(html), Some(json)) => html < json,
         (html, _) => html.is_some(),
     }
-}
-
-fn page(name: &str, message: &str, hint: &str) -> String {
-    let (message, hint) = (escape(message), escape(hint));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{name}</title>\n</head>\n<body>\n<main>\n<h1>{message}</h1>\n<p>{hint}</p>\n<p><code>{name}</code></p>\n\
-         </main>\n</body>\n</html>\n"
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, char| {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-        out
-    })
 }

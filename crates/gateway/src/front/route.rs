@@ -12,7 +12,7 @@ use super::body::{Body, RequestBody};
 use super::connection::Connection;
 use super::host::Site;
 use super::respond::{Refusal, common_headers};
-use super::{assets, headers, link, well_known};
+use super::{assets, headers, link, link_close, well_known};
 use crate::shared::Shared;
 use crate::visitor::{self, Way};
 
@@ -51,6 +51,7 @@ async fn dispatch(
     match site {
         Site::Listener(name) => visitor::serve(connection, request, body, name, Way::OwnOrigin).await,
         Site::Gateway if path == "/link" => link::serve(connection, request),
+        Site::Gateway if path == "/link/close" => link_close::serve(connection, request, body).await,
         Site::Gateway => match listener_by_path(path) {
             Some(name) => {
                 let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;

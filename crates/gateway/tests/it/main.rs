@@ -14,6 +14,7 @@ mod http_bodies;
 mod http_hostile;
 mod lifetime;
 mod link;
+mod link_close;
 mod module;
 mod names;
 mod native;
