@@ -107,7 +107,7 @@ fn handshake(head: &Head) {
 /// Nothing between hops, nothing of the handshake, no forwarding claims, and by path nothing that a browser keeps.
 fn to_the_page(headers: &HeaderMap) {
     for by_path in [false, true] {
-        let Ok(list) = for_page(headers, by_path) else { continue };
+        let Ok(list) = for_page(headers, None, by_path) else { continue };
         for (name, value) in list.iter() {
             assert!(headers.contains_key(name));
             assert!(

@@ -89,7 +89,7 @@ export async function meet(listener, visitor, form, plan, damage = {}) {
       headers: [],
     };
   must("url", here.url, ownUrl(listener, url, form));
-  mustHeaders(must, here.headers, visitor, url, form);
+  mustHeaders(must, here.headers, visitor, form);
   must("protocol at the page", here.protocol, CHOSEN);
   must("protocol at the visitor", there.protocol, CHOSEN);
   must("close at the page", here.close, { code: 1000, reason: "", clean: true });
@@ -160,8 +160,8 @@ function ownUrl(listener, asked, form) {
 }
 
 /** Of a program every header is known; of a browser some, and what may never be there. */
-function mustHeaders(must, got, visitor, url, form) {
-  const wanted = visitor.headers(url, form === "name");
+function mustHeaders(must, got, visitor, form) {
+  const wanted = visitor.headers(form === "name");
   const browser = visitor.name === "chromium" || visitor.name === "firefox";
   must("headers", browser ? got.filter(([name]) => wanted.some(([known]) => known === name)) : got, wanted);
   const never =

@@ -41,7 +41,7 @@ export function wsVisitor() {
     name: "ws",
     version: WS_VERSION,
     origin: PROGRAM_ORIGIN,
-    headers: (url, byName) => sorted({ ...extra, ...(byName ? PRIVATE : {}), ...common(url, OFFERED.join(",")) }),
+    headers: (byName) => sorted({ ...extra, ...(byName ? PRIVATE : {}), ...common(OFFERED.join(",")) }),
     async visit(url, order) {
       // The name is in Host only: this client cannot resolve it.
       const address = `ws://127.0.0.1:${url.port}${url.pathname}${url.search}`;
@@ -80,8 +80,8 @@ export async function pythonVisitor() {
     name: "python",
     version: `${version.websockets} (Python ${version.python})`,
     origin: PROGRAM_ORIGIN,
-    headers: (url, byName) =>
-      sorted({ ...extra, ...(byName ? PRIVATE : {}), ...common(url, OFFERED.join(", ")), "user-agent": agent }),
+    headers: (byName) =>
+      sorted({ ...extra, ...(byName ? PRIVATE : {}), ...common(OFFERED.join(", ")), "user-agent": agent }),
     visit: (url, order) =>
       run({
         ...order,
@@ -105,8 +105,8 @@ export async function browserVisitor(browser, origin) {
     name: browser.name,
     version: browser.version,
     origin,
-    headers: (url) =>
-      sorted({ origin, host: url.host, "sec-websocket-protocol": OFFERED.join(", "), "user-agent": agent }),
+    headers: () =>
+      sorted({ origin, "sec-websocket-protocol": OFFERED.join(", "), "user-agent": agent }),
     visit: (url, order) =>
       page.evaluate(async ([url, offered, order]) => {
         const { visit } = await import(/** @type {any} */ ("/pages/visitor.js"));
@@ -116,9 +116,9 @@ export async function browserVisitor(browser, origin) {
   return visitor;
 }
 
-/** @param {URL} url @param {string} offered */
-function common(url, offered) {
-  return { host: url.host, origin: PROGRAM_ORIGIN, "sec-websocket-protocol": offered };
+/** @param {string} offered */
+function common(offered) {
+  return { origin: PROGRAM_ORIGIN, "sec-websocket-protocol": offered };
 }
 
 /** @param {Record<string, string>} headers @returns {[string, string][]} */

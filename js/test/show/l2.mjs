@@ -120,8 +120,8 @@ async function controls(listeners, visitors) {
       fail(`a message that the client changed was not found: ${visitor.faults}`);
     const asked = {
       ...ws,
-      headers: (url, byName) =>
-        ws.headers(url, byName)?.map(([name, value]) => [name, name === "origin" ? `${value}x` : value]),
+      headers: (byName) =>
+        ws.headers(byName)?.map(([name, value]) => [name, name === "origin" ? `${value}x` : value]),
     };
     const origin = await meet(listener, /** @type {any} */ (asked), "name", small);
     fact({

@@ -21,5 +21,7 @@ mod native;
 mod origin;
 mod page;
 mod ports;
+mod refusal;
+mod response_headers;
 mod visitor;
 mod wire;
