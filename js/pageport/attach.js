@@ -133,10 +133,11 @@ function apply(core, carrier, [type, a, b, c, d, e]) {
 
 /** @param {Core} core @param {Carrier} carrier @param {Uint8Array} bytes */
 function welcome(core, carrier, bytes) {
-  const { session, secret, limits } = parseWelcome(bytes);
+  const { session, secret, nonce, limits } = parseWelcome(bytes);
   if (core.session ? secret || session !== core.session || `${encodeJson(limits)}` !== `${encodeJson(core.peer)}` : !secret) fail(HELLO_INVALID);
   core.session = session;
   core.secret ??= secret;
+  core.nonce = nonce;
   core.peer = limits;
   core.rtt = core.now - /** @type {number} */ (carrier.opened);
   carrier.phase = RESUMING;

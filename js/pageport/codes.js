@@ -25,9 +25,12 @@ export const HEAD_TOO_LARGE = 65;
 export const HEAD_INVALID = 66;
 export const UNSUPPORTED = 67;
 export const REJECTED = 69;
+export const NAME_REPLACED = 77;
 export const GATEWAY_UNREACHABLE = 128;
 export const INVALID_STATE = 129;
 export const INVALID_ARGUMENT = 130;
+export const NAME_IN_USE = 131;
+export const INSECURE_CONTEXT = 132;
 
 /** @type {string[]} */
 const NAMES = [];

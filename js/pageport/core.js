@@ -70,6 +70,8 @@ export class Core {
   session;
   /** @type {string | undefined} */
   secret;
+  /** Of the newest WELCOME. */
+  nonce = "";
   /** What the peer announced. Before that nothing can be opened. @type {import("./heads.js").Limits} */
   peer = { streams: 0, initial: 0, unreceived: 0 };
   /** What GOAWAY says of when to come again: from and to, in seconds. @type {[number, number] | undefined} */

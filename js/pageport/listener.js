@@ -4,7 +4,7 @@
  * Must never accept a visitor that nobody could serve, nor lose one that it accepted.
  */
 
-import { INVALID_ARGUMENT, INVALID_STATE, UNSUPPORTED } from "./codes.js";
+import { INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
 import { reply } from "./core.js";
 import { fail } from "./errors.js";
 import { ITERATOR_QUEUE } from "./limits.js";
@@ -16,12 +16,10 @@ import { defineConstants, defineHandlers } from "./ws-events.js";
 /** A visitor's request. @typedef {{ url: string, method: string, headers: Headers, origin: string | null, peer: string }} VisitorRequest */
 /** @typedef {{ socket: ListenerSocket, request: VisitorRequest }} Connection */
 /**
- * @typedef {object} ListenerInit
- * @property {number} [port] a dedicated public port; not offered yet
+ * @typedef {import("./listening.js").Init & SocketOptions} ListenerInit
+ * @typedef {object} SocketOptions
  * @property {string} [protocol] a subprotocol that this listener speaks
  * @property {string[]} [protocols] or several
- * @property {string} [gateway]
- * @property {AbortSignal} [signal] closes the listener
  * @property {number} [maxMessage] the largest message of a visitor, in bytes
  * @property {number} [maxFragments] the most frames that it may consist of
  */
@@ -31,10 +29,12 @@ import { defineConstants, defineHandlers } from "./ws-events.js";
  * either, unless `preventDefault()` leaves that for later; `connection`, with `socket` and `request`; `error`; `close`.
  */
 export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget) {
-  /** Where visitors find it, on an origin of its own. */
+  /** Where visitors find it, on an origin of its own, or at its port. */
   url = "";
-  /** The same listener by path. */
+  /** The same listener by path; empty for one by port. */
   pathUrl = "";
+  /** Its port, when it has one to itself. @type {number | undefined} */
+  port;
   #init;
   /** @type {Connection[] | undefined} */
   #queue;
@@ -47,18 +47,15 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
   constructor(port, protocol) {
     super();
     const init = (this.#init = typeof port === "object" ? port : { port, protocol });
-    if (init.port !== undefined) fail(UNSUPPORTED, "port");
     const load = () => import("./ws-socket.js");
     load().catch(() => {});
     this.#listening = new Listening(init, {
       kind: "websocket",
-      where: async () => {
-        this.#Socket = (await load()).ListenerSocket;
-        return {};
-      },
-      opened: ({ url, path_url = "" }) => {
+      load: async () => (this.#Socket = (await load()).ListenerSocket),
+      opened: ({ url, path_url = "", port }) => {
         this.url = url;
         this.pathUrl = path_url;
+        this.port = port;
         this.#emit("listening");
       },
       failed: (error) => this.#emit("error", { error }),

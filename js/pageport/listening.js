@@ -1,10 +1,10 @@
 /**
  * What all listeners do: ask the gateway to listen, know where visitors come to, and ask again in the next session.
  *
- * Must never ask twice in one session, nor fight for what was taken away.
+ * Must never ask twice for what it was refused, nor fight for what was taken away.
  */
 
-import { ABORTED, GATEWAY_UNREACHABLE } from "./codes.js";
+import { ABORTED, GATEWAY_UNREACHABLE, INVALID_ARGUMENT } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
 import { parseListening, parsePort } from "./heads.js";
 import { hasEnded } from "./receive.js";
@@ -17,12 +17,21 @@ import { answerOf } from "./streams.js";
 /** Where visitors find it: by name there is a `path_url`, by port a `host`. @typedef {{ url: string, name?: string, path_url?: string, host?: string, port?: number }} Place */
 
 /** What a head says besides `listen`. @typedef {{ name?: string, port?: number, claim?: object }} Where */
+/** Asks the gateway to listen; rejects when it refuses. @typedef {(where: Where) => Promise<Place>} Ask */
+/**
+ * @typedef {object} Init
+ * @property {string} [name] a chosen name; absent: a random one, which lasts as long as the tab where there is a key
+ * @property {boolean} [takeover] take the name away from another tab of this origin
+ * @property {number} [port] a dedicated public port instead of a name, 0 for any
+ * @property {CryptoKeyPair} [key] Ed25519, where the runtime keeps none by itself (Node)
+ * @property {string} [gateway]
+ * @property {AbortSignal} [signal] closes the listener
+ */
 /**
  * What is different about each kind.
  * @typedef {object} Role
  * @property {import("./heads.js").Visit["kind"]} kind
- * @property {(core: Core) => Where | Promise<Where>} [where] called once in each session; what it fails
- *   with closes the listener
+ * @property {() => Promise<unknown>} [load] what has to be there before anybody comes
  * @property {(place: Place) => any} opened again in each session; the first time, `opened` resolves with what it returns
  * @property {(error: PageportError) => void} [failed] it tries again unless `closed` follows
  * @property {() => void} [closed] once
@@ -37,7 +46,10 @@ export class Listening {
   state = OPENING;
   /** What visits call it: a name, or `:` and a port. @type {string | undefined} */
   name;
+  /** Is over once it has closed. */
+  life = new AbortController();
   #role;
+  #isPlain;
   /** The session that it listens in, and the stream that stands for it there. @type {Core | undefined} */
   #core;
   /** @type {Stream | undefined} */
@@ -54,14 +66,18 @@ export class Listening {
     this.closed.then(() => reject(new PageportError(ABORTED)), reject);
   });
 
-  /** @param {{ gateway?: string, signal?: AbortSignal }} init @param {Role} role */
+  /** @param {Init} init @param {Role} role */
   constructor(init, role) {
-    const { signal } = init;
+    const { name, port, key, signal } = (this.init = init);
+    if (port !== undefined && !(name === undefined && port >= 0 && port <= 65_535 && port % 1 === 0)) fail(INVALID_ARGUMENT, "port");
     this.kind = role.kind;
     this.visit = role.visit;
     this.#role = role;
     // Whoever does not ask does not care.
     this.opened.catch(() => {});
+    // What nobody chose, and no key can hold, needs nothing more. All else is fetched while the session begins.
+    this.#isPlain = (name ?? port) === undefined && role.kind !== "tcp" && !(globalThis.crypto?.subtle && (key ?? globalThis.indexedDB));
+    if (!this.#isPlain) claims().catch(() => {});
     this.session = session(init);
     this.session.listeners.add(this);
     this.session.poke();
@@ -73,6 +89,7 @@ export class Listening {
   close(why) {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
+    this.life.abort();
     this.session.listeners.delete(this);
     if (this.#core && this.#stream) finish(this.#core, this.#stream);
     this.session.poke();
@@ -84,43 +101,15 @@ export class Listening {
   async listen(core) {
     if (this.#core === core) return;
     this.#core = core;
-    this.#stream = undefined;
-    /** @param {() => void} what */
-    const attempt = (what) => {
-      try {
-        // Not after its end: it has been told of that.
-        if (this.state < CLOSED && core.ended < 0) what();
-      } catch (error) {
-        // Refused because the gateway goes away: it listens again in the next session.
-        this.lost(/** @type {PageportError} */ (error), !core.away);
-      }
-    };
-    /** @type {Where | undefined} */
-    let where;
+    /** @type {Ask} */
+    const ask = (where) => new Promise((resolve, reject) => this.#ask(core, where, resolve, reject));
     try {
-      where = await this.#role.where?.(core);
+      await this.#role.load?.();
+      await (this.#isPlain ? ask({}) : (await claims()).claim(this, core, ask));
     } catch (error) {
       // A part of the module that did not come, if nothing else.
-      return attempt(() => {
-        throw error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`);
-      });
+      this.#failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
     }
-    attempt(() => {
-      const stream = (this.#stream = this.session.open({ listen: this.kind, ...where }));
-      stream.notify = () =>
-        attempt(() => {
-          if (stream.failed >= 0) fail(stream.failed);
-          if (stream.head && !this.state) {
-            const answer = answerOf(stream.head);
-            /** @type {Place} */
-            const place = this.kind === "tcp" || where?.port !== undefined ? parsePort(answer) : parseListening(answer);
-            this.name = place.name ?? ":" + place.port;
-            this.state = LISTENING;
-            this.#first(this.#role.opened(place));
-          }
-          if (hasEnded(stream)) this.close();
-        });
-    });
   }
 
   /**
@@ -134,4 +123,42 @@ export class Listening {
     if (error) this.#role.failed?.(error);
     if (last) this.close(error);
   }
+
+  /** @param {Core} core @param {Where} where @param {(place: Place) => void} resolve @param {(error?: unknown) => void} reject */
+  #ask(core, where, resolve, reject) {
+    const { kind, session } = this;
+    if (this.state || core.ended >= 0) return reject();
+    const stream = (this.#stream = session.open({ listen: kind, ...where }));
+    stream.notify = () => {
+      if (this.state === CLOSED || core.ended >= 0) return reject();
+      try {
+        if (stream.failed >= 0) fail(stream.failed);
+        // At once: visitors may come in the same message.
+        if (stream.head && !this.state) {
+          const answer = answerOf(stream.head);
+          /** @type {Place} */
+          const place = kind === "tcp" || where.port !== undefined ? parsePort(answer) : parseListening(answer);
+          this.name = place.name ?? ":" + place.port;
+          this.state = LISTENING;
+          resolve(place);
+          this.#first(this.#role.opened(place));
+        }
+        if (hasEnded(stream)) this.close();
+      } catch (error) {
+        stream.notify = () => {};
+        finish(core, stream);
+        if (this.state) this.#failed(core, /** @type {PageportError} */ (error));
+        else reject(error);
+      }
+    };
+  }
+
+  /** @param {Core} core @param {PageportError} error */
+  #failed(core, error) {
+    // Not after its end: it has been told of that. Refused because the gateway goes away, it listens again in the next session.
+    if (this.state !== CLOSED && core.ended < 0) this.lost(error, !core.away);
+  }
 }
+
+/** What only listeners with a key or a port need. */
+const claims = () => import("./claim.js");

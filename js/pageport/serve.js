@@ -8,11 +8,7 @@ import { Listening } from "./listening.js";
 import { defineHandlers } from "./ws-events.js";
 
 /** @typedef {import("./http-visit.js").Handler} Handler */
-/**
- * @typedef {object} ServeInit
- * @property {string} [gateway]
- * @property {AbortSignal} [signal] closes the server
- */
+/** @typedef {Omit<import("./listening.js").Init, "port">} ServeInit */
 
 /**
  * Serves HTTP visitors, and WebSocket visitors of the same name while no WebSocketListener has it.
@@ -38,10 +34,7 @@ class Server extends /** @type {ServerBase} */ (EventTarget) {
     const emit = (type, fields) => this.dispatchEvent(Object.assign(new Event(type), fields));
     this.#listening = new Listening(init, {
       kind: "http",
-      where: async () => {
-        ({ answer } = await load());
-        return {};
-      },
+      load: async () => ({ answer } = await load()),
       opened: ({ name, url }) => {
         this.url = url;
         emit("listening");

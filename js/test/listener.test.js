@@ -218,11 +218,6 @@ test("a signal closes it, also one that was aborted before", async () => {
   assert.equal(begin(new Network(), { signal: controller.signal }).readyState, WebSocketListener.CLOSED);
 });
 
-test("a dedicated port is not offered yet", () => {
-  assert.throws(() => new WebSocketListener(8080), { code: "ERR_UNSUPPORTED" });
-  assert.throws(() => new WebSocketListener({ port: 0 }), { code: "ERR_UNSUPPORTED" });
-});
-
 test("after a lost session it says why, and listens again under a new name", async () => {
   const network = new Network();
   const listener = await listen(network);

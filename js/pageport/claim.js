@@ -1,0 +1,146 @@
+/**
+ * Listening with a key (spec/protocol.md §7.1, §7.2): chosen names, and random names and ports that outlive their session.
+ *
+ * Fetched only when a listener needs it. Must never take a name from another tab unasked, nor fight for one that was taken away.
+ */
+
+import { NAME_IN_USE } from "./codes.js";
+import { fail } from "./errors.js";
+import { hold } from "./name-lock.js";
+import { newSlot, signerOf } from "./signer.js";
+
+/** @typedef {import("./core.js").Core} Core */
+/** @typedef {import("./listening.js").Ask} Ask */
+/** @typedef {import("./listening.js").Listening} Listening */
+/** @typedef {import("./listening.js").Where} Where */
+
+/** How often a claim is signed anew because its nonce is of no use any more. */
+const RETRIES = 2;
+
+/**
+ * What a listener had last. Where nothing was chosen, it is kept in sessionStorage: the slot that a random name comes from, a port.
+ * @typedef {{ id?: string, slot?: string, port?: number, isOld?: boolean }} Past
+ */
+
+/** @type {WeakMap<Listening, Past>} */
+const pasts = new WeakMap();
+/** How many listeners of this realm had nothing chosen, by gateway. @type {Map<string, number>} */
+const counts = new Map();
+/** Who asked last for a subject in a session, and whether the session has proven it by then. @type {WeakMap<Core, Map<string, Promise<boolean | undefined>>>} */
+const turns = new WeakMap();
+
+/** Listens in a session, with whatever it takes. @param {Listening} listening @param {Core} core @param {Ask} ask */
+export async function claim(listening, core, ask) {
+  const { init, kind, session } = listening;
+  const { name, port, takeover, key } = init;
+  const past = pasts.get(listening) ?? remember(listening);
+  const signer = await signerOf(session.gateway, key).catch((error) => {
+    // Random names and ports may do without: then they belong to the session.
+    if (name !== undefined || key) throw error;
+  });
+
+  /** @param {string} subject @param {Where} where @param {string} [slot] */
+  async function request(subject, where, slot) {
+    if (!signer) return ask(where);
+    for (let left = RETRIES; ; left--) {
+      const { nonce } = core;
+      try {
+        return await ask({ ...where, claim: await signer.claim(session.gateway, core, subject, slot) });
+      } catch (error) {
+        if (!left || !is(error, "ERR_CLAIM_STALE")) throw error;
+      }
+      if (nonce === core.nonce) session.abortCarrier();
+      while (nonce === core.nonce && core.ended < 0) await new Promise((resolve) => session.addEventListener("carrierchange", resolve, { once: true }));
+    }
+  }
+
+  /** @param {number} port */
+  const requestPort = (port) => inTurn(core, `:${port}`, () => request(`:${port}`, { port }));
+
+  /** @param {string} name @param {string} [slot] */
+  const requestName = (name, slot) =>
+    inTurn(core, name, async (isProven) => {
+      const where = { name };
+      if (isProven) {
+        try {
+          return await ask(where);
+        } catch (error) {
+          if (!is(error, "ERR_CLAIM_REQUIRED")) throw error;
+        }
+      }
+      return request(name, where, slot);
+    });
+
+  /** @param {string} name @param {boolean} [steal] */
+  const isOurs = (name, steal) => hold(`pageport:${session.gateway}:${name}`, listening, steal);
+
+  if (kind === "tcp" || port !== undefined) {
+    const had = port || past.port || 0;
+    const place = await requestPort(had).catch((error) => (had && !port && is(error, "ERR_PORT_UNAVAILABLE") ? requestPort(0) : Promise.reject(error)));
+    past.port = place.port;
+  } else if (name !== undefined) {
+    // Once: who has lost it since does not take it again.
+    const steal = takeover && !past.isOld;
+    if (!(await isOurs(name, steal))) fail(NAME_IN_USE);
+    past.isOld = true;
+    await requestName(name);
+  } else if (signer) {
+    // A copy of a tab begins with what the other one is using.
+    let random;
+    while (!/\d/.test((random = await signer.nameOf((past.slot ??= newSlot())))) || !(await isOurs(random))) past.slot = undefined;
+    await requestName(random, past.slot);
+  } else await ask({});
+  keep(past);
+}
+
+/** One after the other. @template T @param {Core} core @param {string} subject @param {(isProven?: boolean) => Promise<T>} what @returns {Promise<T>} */
+async function inTurn(core, subject, what) {
+  const ours = turns.get(core) ?? new Map();
+  turns.set(core, ours);
+  /** @type {boolean | undefined} */
+  let isProven;
+  const before = ours.get(subject);
+  let end = () => {};
+  ours.set(subject, new Promise((resolve) => (end = () => resolve(isProven))));
+  try {
+    isProven = await before;
+    const result = await what(isProven);
+    isProven = true;
+    return result;
+  } finally {
+    end();
+  }
+}
+
+/** @param {Listening} listening */
+function remember(listening) {
+  const { init: { name, port }, session: { gateway } } = listening;
+  /** @type {Past} */
+  const past = {};
+  pasts.set(listening, past);
+  if (name === undefined && !port) {
+    const count = counts.get(gateway) ?? 0;
+    counts.set(gateway, count + 1);
+    past.id = `pageport:${gateway}:${count}`;
+    try {
+      const { slot, port } = JSON.parse(sessionStorage[past.id]);
+      if (/^[\w-]{21}[AQgw]$/.test(slot)) past.slot = slot;
+      if (port > 0 && port < 65_536) past.port = port;
+    } catch {
+      // There is none, or none that could be read.
+    }
+  }
+  return past;
+}
+
+/** @param {Past} past */
+function keep({ id, slot, port }) {
+  try {
+    if (id) sessionStorage[id] = JSON.stringify({ slot, port });
+  } catch {
+    // Then it lasts as long as the page.
+  }
+}
+
+/** @param {any} error @param {string} code */
+const is = (error, code) => error?.code === code;
