@@ -1,6 +1,10 @@
 // The front page: shows what the gateway says about itself. Must never show more than that, nor guess.
 
-const SERVICES = { "listen:websocket": "WebSocket listeners" };
+const SERVICES = {
+  "listen:websocket": "WebSocket listeners",
+  "listen:http": "HTTP listeners",
+  "listen:tcp": "TCP listeners on ports",
+};
 
 const facts = document.getElementById("facts");
 const state = document.getElementById("facts-state");

@@ -55,7 +55,8 @@ export class EchoPage {
 
   connected(socket, request) {
     const { peer, path, origin } = describe(request);
-    const connection = this.#table.add({ peer, path, origin, protocol: socket.protocol, close: () => socket.close(1000) });
+    const close = () => socket.close(1000);
+    const connection = this.#table.add({ peer, path, origin: origin || "none", protocol: socket.protocol || "none", close });
     this.#log(`+ ${peer} connected to ${path} from ${origin || "no origin"}`);
     this.#announce("A visitor connected.");
     return {

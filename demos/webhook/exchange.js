@@ -1,0 +1,104 @@
+// One request and its answer. It waits until somebody answers, and ends by itself when its sender leaves. Must never hold more
+// of a body than its limit: what comes behind it is counted and dropped.
+
+/** Bytes of a body that are kept to be looked at. */
+export const MOST_KEPT = 262_144;
+/** A larger body is refused with 413 before all of it has come. */
+export const MOST_TAKEN = 16_777_216;
+
+/** @typedef {{ status: number, headers: [string, string][], body: string }} Answer */
+
+/** Fires `change` whenever there is something new to show. */
+export class Exchange extends EventTarget {
+  /** @type {"arriving" | "waiting" | "answered" | "gone"} */
+  state = "arriving";
+  at = new Date();
+  /** Of the body: all that came, and how much was kept of it. */
+  bytes = 0;
+  kept = new Uint8Array(0);
+  /** @type {Answer | undefined} */
+  answered;
+  /** Milliseconds from the request to its answer. */
+  took = 0;
+  method;
+  path;
+  peer;
+  /** @type {[string, string][]} */
+  headers;
+  /** What the server sends, once somebody has answered. @type {Promise<Response>} */
+  response;
+  #request;
+  #respond;
+
+  /** @param {Request} request @param {string} peer */
+  constructor(request, peer) {
+    super();
+    const { pathname, search } = new URL(request.url);
+    this.#request = request;
+    this.peer = peer;
+    this.method = request.method;
+    this.path = pathname + search;
+    this.headers = [...request.headers];
+    this.response = new Promise((resolve) => (this.#respond = resolve));
+    request.signal.addEventListener("abort", () => this.#end("gone"));
+  }
+
+  /** Takes the body in; resolves when it is there. @returns {Promise<boolean>} whether somebody waits for an answer now */
+  async read() {
+    const parts = [];
+    let room = MOST_KEPT;
+    try {
+      const reader = this.#request.body?.getReader();
+      for (let next; reader && this.state === "arriving" && !(next = await reader.read()).done; ) {
+        const { value } = next;
+        this.bytes += value.byteLength;
+        if (room > 0) parts.push(value.slice(0, room));
+        room -= value.byteLength;
+        if (this.bytes > MOST_TAKEN) {
+          this.answer({ status: 413, headers: [["content-type", "text/plain"]], body: "More than this catcher takes.\n" });
+          reader.cancel();
+        }
+        this.dispatchEvent(new Event("change"));
+      }
+    } catch {
+      this.#end("gone");
+    }
+    this.kept = new Uint8Array(await new Blob(parts).arrayBuffer());
+    if (this.state === "arriving") this.#become("waiting");
+    else this.dispatchEvent(new Event("change"));
+    return this.state === "waiting";
+  }
+
+  /** @param {Answer} answer that a Response can be made of */
+  answer(answer) {
+    if (this.state === "answered" || this.state === "gone") return;
+    this.answered = answer;
+    this.took = Date.now() - this.at.getTime();
+    this.#respond(responseOf(answer));
+    this.#become("answered");
+  }
+
+  /** Ends it without an answer of anybody's. */
+  drop() {
+    this.answer({ status: 503, headers: [["content-type", "text/plain"]], body: "Closed without an answer.\n" });
+  }
+
+  #end(state) {
+    if (this.state === "answered" || this.state === "gone") return;
+    // Nobody hears it; but whoever waits for it here should not wait for ever.
+    this.#respond(new Response(null, { status: 503 }));
+    this.#become(state);
+  }
+
+  #become(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @param {Answer} answer @returns {Response} fails when it cannot be one */
+export function responseOf({ status, headers, body }) {
+  // These are defined to have no body (RFC 9110 §15).
+  const bodiless = [204, 205, 304].includes(status);
+  return new Response(bodiless ? null : body, { status, headers });
+}
