@@ -18,10 +18,14 @@ function listen() {
     else visitor.reject(503, "The room is full");
   };
 
-  listener.onconnection = ({ socket }) => {
+  listener.onconnection = ({ socket, request }) => {
+    const connection = page.connected(socket, request);
     guests++;
-    room.enter(socket);
-    socket.addEventListener("close", () => guests--);
+    room.enter(socket, connection);
+    socket.addEventListener("close", ({ code }) => {
+      guests--;
+      connection.ended(`closed, ${code}`);
+    });
   };
 
   listener.onclose = () => page.ended();

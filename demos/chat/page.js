@@ -1,6 +1,7 @@
 // What the host of a chat sees, and does. Everything a guest says ends up in `textContent`.
 
 import { announcer } from "../shared/announce.js";
+import { ConnectionTable } from "../shared/connections.js";
 import { copyButtons } from "../shared/copy.js";
 import { NetworkPanel } from "../shared/network.js";
 import { showSource } from "../shared/source.js";
@@ -12,6 +13,7 @@ export class HostPage {
   #room;
   #announce = announcer($("announcements"));
   #talk = new Talk($("talk"));
+  #table = new ConnectionTable($("connections"), $("connections-summary"));
   #network;
 
   /** @param {import("./room.js").Room} room @param {ReturnType<typeof import("/pageport.js").session>} session */
@@ -39,6 +41,11 @@ export class HostPage {
     $("invitation").hidden = false;
     $("again").hidden = true;
     this.#state("good", "Open");
+  }
+
+  /** @param {WebSocket} socket @param {{ peer: string }} request */
+  connected(socket, { peer }) {
+    return this.#table.add({ peer, name: "not joined yet", close: () => socket.close(4003, "Removed by the host") });
   }
 
   ended() {

@@ -16,6 +16,9 @@ const REFILL_MS = 500;
 
 /** @typedef {{ id: number, at: number, kind: "say" | "join" | "leave", who: string, text: string }} Entry */
 
+/** @typedef {import("../shared/connections.js").Connection} Connection */
+/** What he may still say before it is too fast. @typedef {{ name: string, left: number, at: number, connection: Connection }} Guest */
+
 /** Tells its host `entry` (the Entry is `detail`) and `people`. */
 export class Room extends EventTarget {
   /** So that guests who come back know whether it is still the same room. */
@@ -23,7 +26,7 @@ export class Room extends EventTarget {
   host = "Host";
   /** @type {Entry[]} */
   history = [];
-  /** @type {Map<WebSocket, { name: string, left: number, at: number }>} */
+  /** @type {Map<WebSocket, Guest>} */
   #guests = new Map();
   #entries = 0;
 
@@ -42,15 +45,16 @@ export class Room extends EventTarget {
     for (const [socket, guest] of this.#guests) if (guest.name === name) socket.close(4003, "Removed by the host");
   }
 
-  /** @param {WebSocket} socket of a new visitor */
-  enter(socket) {
+  /** @param {WebSocket} socket of a new visitor @param {Connection} connection counts what passes */
+  enter(socket, connection) {
     const late = setTimeout(() => socket.close(4008, "Nobody joined"), JOIN_WITHIN_MS);
     socket.onmessage = ({ data }) => {
+      connection.received(data);
       const { join, say } = parse(data);
       const guest = this.#guests.get(socket);
       if (!guest && typeof join === "string") {
         clearTimeout(late);
-        this.#join(socket, join);
+        this.#join(socket, connection, join);
       } else if (guest && typeof say === "string") {
         this.#say(socket, guest, say);
       } else {
@@ -66,12 +70,13 @@ export class Room extends EventTarget {
     };
   }
 
-  #join(socket, wanted) {
+  #join(socket, connection, wanted) {
     const name = this.#free(tidy(wanted, NAME_CHARACTERS) || "Guest");
     const { id, history } = this;
     // The history comes first, so that the guest's own arrival is not in it twice.
-    tell(socket, { welcome: { room: id, you: name, history } });
-    this.#guests.set(socket, { name, left: BURST, at: Date.now() });
+    tell(socket, connection, { welcome: { room: id, you: name, history } });
+    connection.set({ name });
+    this.#guests.set(socket, { name, left: BURST, at: Date.now(), connection });
     this.#publish("join", name, "joined");
     this.#tellPeople();
   }
@@ -81,7 +86,7 @@ export class Room extends EventTarget {
     guest.left = Math.min(BURST, guest.left + (now - guest.at) / REFILL_MS);
     guest.at = now;
     const text = tidy(said, TEXT_CHARACTERS);
-    if (guest.left < 1) return tell(socket, { error: "Too fast: this message was left out." });
+    if (guest.left < 1) return tell(socket, guest.connection, { error: "Too fast: this message was left out." });
     guest.left--;
     if (text) this.#publish("say", guest.name, text);
   }
@@ -97,20 +102,22 @@ export class Room extends EventTarget {
   #publish(kind, who, text) {
     const entry = { id: ++this.#entries, at: Date.now(), kind, who, text };
     this.history = [...this.history, entry].slice(-HISTORY);
-    for (const socket of this.#guests.keys()) tell(socket, { entry });
+    for (const [socket, { connection }] of this.#guests) tell(socket, connection, { entry });
     this.dispatchEvent(new CustomEvent("entry", { detail: entry }));
   }
 
   #tellPeople() {
     const { people } = this;
-    for (const socket of this.#guests.keys()) tell(socket, { people });
+    for (const [socket, { connection }] of this.#guests) tell(socket, connection, { people });
     this.dispatchEvent(new Event("people"));
   }
 }
 
-function tell(socket, message) {
+function tell(socket, connection, message) {
   if (socket.bufferedAmount > MOST_BUFFERED) return socket.close(4009, "Too slow");
-  socket.send(JSON.stringify(message));
+  const text = JSON.stringify(message);
+  socket.send(text);
+  connection.sent(text);
 }
 
 function parse(data) {

@@ -2,9 +2,9 @@
 // of a body than its limit: what comes behind it is counted and dropped.
 
 /** Bytes of a body that are kept to be looked at. */
-export const MOST_KEPT = 262_144;
+export const MOST_KEPT = 256_000;
 /** A larger body is refused with 413 before all of it has come. */
-export const MOST_TAKEN = 16_777_216;
+export const MOST_TAKEN = 16_000_000;
 
 /** @typedef {{ status: number, headers: [string, string][], body: string }} Answer */
 

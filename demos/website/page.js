@@ -48,6 +48,7 @@ export class SitePage {
   listening(url) {
     this.#url = url;
     $("url").textContent = $("open").href = url;
+    $("curl").textContent = `curl -i ${url}`;
     $("addresses").hidden = false;
     $("again").hidden = true;
     say($("state"), "good", "Serving");
