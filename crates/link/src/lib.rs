@@ -11,6 +11,7 @@
 //! | `stream` | [`Stream`] and its halves |
 //! | `carrier` | [`Carrier`]: `websocket` and `bytes`, and the task that drives one |
 //! | `arrival` | the first frame of a carrier, at a gateway |
+//! | [`relay`] | a TCP connection and a stream, joined |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
 //! | `listener` | a native program's listener, which listens again by itself |
 //! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
@@ -25,6 +26,7 @@ mod dial;
 mod error;
 mod listener;
 mod messages;
+pub mod relay;
 mod session;
 mod stream;
 

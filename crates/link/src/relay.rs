@@ -1,0 +1,278 @@
+//! Bytes between a TCP connection and a stream, both ways until both ways have ended.
+//!
+//! Nothing is looked at. An idle connection costs a socket and two waiting halves; a busy one additionally what is on its way: a
+//! read that the peer has room for, and one batch towards the socket. Each direction ends on its own (half-close), and an abort on
+//! one side is an abort on the other, never a clean end.
+
+use std::collections::VecDeque;
+use std::future::{poll_fn, ready};
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use pageport_proto::Code;
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::{ReadHalf, Stream, StreamError, WriteHalf};
+
+/// What one read takes at most: a whole DATA frame. A connection that brings little gets little.
+const READ_MAX: usize = 64 * 1024;
+const READ_MIN: usize = 2 * 1024;
+/// Chunks that one write hands to the kernel: small messages that wait together leave together.
+const BATCH: usize = 16;
+/// How long a socket whose bytes are not wanted may still read the end of the answer.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// So many bytes went on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// From the socket into the stream.
+    In(u64),
+    /// From the stream to the socket.
+    Out(u64),
+}
+
+/// Why a relay ends before both directions have.
+enum Broken {
+    Socket,
+    Stream,
+}
+
+/// How the socket's direction ended.
+#[derive(PartialEq, Eq)]
+enum Inward {
+    /// Everything was sent.
+    Finished,
+    /// The stream's other end wants no more of it.
+    Unwanted,
+}
+
+/// Relays until both directions have ended, or one side broke. `read_ahead` was read from the socket before; `gone` is what the
+/// stream's other end is told when the socket broke; `moved` is called for every piece, and must be quick.
+pub async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, gone: Code, moved: impl Fn(Moved)) {
+    let (mut from_peer, mut to_peer) = stream.into_split();
+    let ended = tokio::select! {
+        ended = both(&socket, read_ahead, &mut from_peer, &mut to_peer, &moved) => ended,
+        () = broken(&socket) => Err(Broken::Socket),
+    };
+    match ended {
+        Ok(()) => {}
+        Err(Broken::Socket) => {
+            to_peer.reset(gone);
+            from_peer.stop(gone);
+        }
+        // Dropping the halves tells the other end what it does not know yet.
+        Err(Broken::Stream) => tear(&socket),
+    }
+}
+
+async fn both(
+    socket: &TcpStream,
+    read_ahead: Bytes,
+    from_peer: &mut ReadHalf,
+    to_peer: &mut WriteHalf,
+    moved: &impl Fn(Moved),
+) -> Result<(), Broken> {
+    let mut inward = pin!(inward(socket, read_ahead, to_peer, moved));
+    let mut outward = pin!(outward(socket, from_peer, moved));
+    let ended = tokio::select! {
+        ended = inward.as_mut() => ended?,
+        done = outward.as_mut() => {
+            done?;
+            return inward.await.map(drop);
+        }
+    };
+    if ended == Inward::Finished {
+        return outward.await;
+    }
+    // Read on, so that an end that leaves is noticed, but keep nothing.
+    tokio::select! {
+        done = outward.as_mut() => {
+            done?;
+            // Closing over bytes that were not read would be a reset, and what is on its way there could be lost.
+            let _ = timeout(LINGER, discard(socket)).await;
+            Ok(())
+        }
+        gone = discard(socket) => match gone {
+            Ok(()) => outward.await,
+            Err(_) => Err(Broken::Socket),
+        },
+    }
+}
+
+/// Takes from the socket only what the peer has room for, so that what waits, waits in the sender's own kernel.
+async fn inward(
+    socket: &TcpStream,
+    read_ahead: Bytes,
+    to_peer: &mut WriteHalf,
+    moved: &impl Fn(Moved),
+) -> Result<Inward, Broken> {
+    if !read_ahead.is_empty() {
+        // More than was granted may wait here: at most what was read with a request's head.
+        if let Some(ended) = forward(to_peer, read_ahead, moved).await? {
+            return Ok(ended);
+        }
+    }
+    let mut size = READ_MIN;
+    loop {
+        readable(socket).await.map_err(|_| Broken::Socket)?;
+        let room = match to_peer.room(size).await {
+            Ok(room) => room,
+            Err(error) => return unwanted(error),
+        };
+        // The buffer lives from here to the next line that waits: an idle connection has none.
+        let mut buffer = BytesMut::with_capacity(room);
+        match socket.try_read_buf(&mut buffer) {
+            Ok(0) => {
+                to_peer.finish();
+                return Ok(Inward::Finished);
+            }
+            Ok(length) => {
+                size = if length == size {
+                    (size * 2).min(READ_MAX)
+                } else {
+                    (length * 2).clamp(READ_MIN, READ_MAX)
+                };
+                if let Some(ended) = forward(to_peer, tight(buffer), moved).await? {
+                    return Ok(ended);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Broken::Socket),
+        }
+    }
+}
+
+async fn forward(
+    to_peer: &mut WriteHalf,
+    bytes: Bytes,
+    moved: &impl Fn(Moved),
+) -> Result<Option<Inward>, Broken> {
+    let length = bytes.len() as u64;
+    match to_peer.write_chunk(bytes).await {
+        Ok(()) => {
+            moved(Moved::In(length));
+            Ok(None)
+        }
+        Err(error) => unwanted(error).map(Some),
+    }
+}
+
+/// A few bytes must not keep a large buffer alive for as long as the peer has not received them.
+///
+/// The session copies pieces below 4 KiB anyway.
+fn tight(buffer: BytesMut) -> Bytes {
+    let small = buffer.len() < 4 * 1024;
+    if !small && buffer.len() * 2 < buffer.capacity() {
+        Bytes::copy_from_slice(&buffer)
+    } else {
+        buffer.freeze()
+    }
+}
+
+fn unwanted(error: StreamError) -> Result<Inward, Broken> {
+    match error {
+        StreamError::Stopped(_) => Ok(Inward::Unwanted),
+        _ => Err(Broken::Stream),
+    }
+}
+
+/// Takes from the stream only when the socket has room: what is read counts as consumed, and gives the peer credit.
+async fn outward(socket: &TcpStream, from_peer: &mut ReadHalf, moved: &impl Fn(Moved)) -> Result<(), Broken> {
+    loop {
+        writable(socket).await.map_err(|_| Broken::Socket)?;
+        let (batch, finished) = batch(from_peer).await?;
+        moved(Moved::Out(batch.iter().map(|chunk| chunk.len() as u64).sum()));
+        write(socket, batch).await.map_err(|_| Broken::Socket)?;
+        if finished {
+            // An end that is gone already shows when it is read from.
+            let _ = SockRef::from(socket).shutdown(Shutdown::Write);
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for one chunk, and takes what is there besides. True when nothing comes behind it.
+async fn batch(from_peer: &mut ReadHalf) -> Result<(VecDeque<Bytes>, bool), Broken> {
+    let mut batch = VecDeque::new();
+    let mut next = Some(from_peer.read_chunk().await);
+    while let Some(chunk) = next {
+        match chunk {
+            Ok(Some(chunk)) => batch.push_back(chunk),
+            Ok(None) => return Ok((batch, true)),
+            Err(_) => return Err(Broken::Stream),
+        }
+        if batch.len() == BATCH {
+            break;
+        }
+        next = tokio::select! {
+            biased;
+            chunk = from_peer.read_chunk() => Some(chunk),
+            () = ready(()) => None,
+        };
+    }
+    Ok((batch, false))
+}
+
+async fn write(socket: &TcpStream, mut batch: VecDeque<Bytes>) -> io::Result<()> {
+    while !batch.is_empty() {
+        let mut slices = [IoSlice::new(&[]); BATCH];
+        for (slice, chunk) in slices.iter_mut().zip(&batch) {
+            *slice = IoSlice::new(chunk);
+        }
+        match socket.try_write_vectored(&slices[..batch.len()]) {
+            Ok(written) => advance(&mut batch, written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => writable(socket).await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn advance(batch: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(chunk) = batch.front_mut() {
+        if written < chunk.len() {
+            return chunk.advance(written);
+        }
+        written -= chunk.len();
+        batch.pop_front();
+    }
+}
+
+/// Unlike the socket's own method this takes the place of whoever waited before: a connection task that is over would otherwise be
+/// kept by its waker for as long as the socket stays.
+async fn readable(socket: &TcpStream) -> io::Result<()> {
+    poll_fn(|cx| socket.poll_read_ready(cx)).await
+}
+
+async fn writable(socket: &TcpStream) -> io::Result<()> {
+    poll_fn(|cx| socket.poll_write_ready(cx)).await
+}
+
+/// Reads until everything has been sent.
+async fn discard(socket: &TcpStream) -> io::Result<()> {
+    loop {
+        readable(socket).await?;
+        match socket.try_read(&mut [0; READ_MIN]) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// Resolves when the connection was reset, also while nobody reads from it.
+pub async fn broken(socket: &TcpStream) {
+    // Waiting fails only when the runtime ends.
+    let _ = socket.ready(Interest::ERROR).await;
+}
+
+/// Makes the end of the connection a reset: what was cut short must not look complete.
+pub fn tear(socket: &TcpStream) {
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
