@@ -1,0 +1,41 @@
+//! Connections that were used once and then stand still, until standard input ends.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::echoed;
+use crate::Outcome;
+
+/// How many are made at the same time: fewer than any listener's backlog.
+const AT_ONCE: usize = 64;
+
+pub(crate) async fn run(connections: usize, target: SocketAddr) -> Outcome {
+    let mut open = Vec::with_capacity(connections);
+    while open.len() < connections {
+        let count = AT_ONCE.min(connections - open.len());
+        let tasks: Vec<_> = (0..count).map(|_| tokio::spawn(echoed(target))).collect();
+        for task in tasks {
+            open.push(task.await??);
+        }
+    }
+    println!("{}", json!({ "open": open.len() }));
+    released().await?;
+    println!("{}", json!({ "alive": alive(&open) }));
+    Ok(())
+}
+
+/// Whoever reads the line above closes our input when it has seen enough.
+async fn released() -> Outcome {
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
+    Ok(())
+}
+
+/// How many nobody has closed meanwhile.
+fn alive(open: &[TcpStream]) -> usize {
+    let waits = |stream: &&TcpStream| {
+        stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    open.iter().filter(waits).count()
+}

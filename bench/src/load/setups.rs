@@ -1,0 +1,54 @@
+//! Connections that are made, used for one byte, and closed.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::task::LocalSet;
+
+use super::echoed;
+use crate::Outcome;
+
+/// As many as can be had in so many seconds.
+pub(crate) async fn during(workers: usize, seconds: f64, target: SocketAddr) -> Outcome {
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    repeat(workers, target, move |_| Instant::now() < end).await
+}
+
+/// Exactly so many; the first that fails ends the run.
+pub(crate) async fn exactly(workers: usize, count: u64, target: SocketAddr) -> Outcome {
+    repeat(workers, target, move |begun| begun < count).await
+}
+
+async fn repeat(workers: usize, target: SocketAddr, more: impl Fn(u64) -> bool + 'static) -> Outcome {
+    let more = Rc::new(more);
+    let (begun, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let start = Instant::now();
+    let local = LocalSet::new();
+    let mut handles = Vec::new();
+    for _ in 0..workers {
+        let (more, begun, done) = (Rc::clone(&more), Rc::clone(&begun), Rc::clone(&done));
+        handles.push(local.spawn_local(async move {
+            while more(begun.get()) {
+                begun.set(begun.get() + 1);
+                drop(echoed(target).await?);
+                done.set(done.get() + 1);
+            }
+            Outcome::Ok(())
+        }));
+    }
+    local
+        .run_until(async {
+            for handle in handles {
+                handle.await??;
+            }
+            Outcome::Ok(())
+        })
+        .await?;
+    #[expect(clippy::cast_precision_loss)]
+    let rate = done.get() as f64 / start.elapsed().as_secs_f64();
+    println!("{}", json!({ "done": done.get(), "per_s": rate }));
+    Ok(())
+}
