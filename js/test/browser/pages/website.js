@@ -1,0 +1,53 @@
+// In a page: a web site made of a handler, with an answer for each thing that a visitor may do, and a count of what became of them.
+
+import { Checked, streamOf } from "./blocks.js";
+
+const counts = { requests: 0, aborted: 0, open: 0 };
+/** @type {any} */
+let site;
+
+/** @param {string} gateway its origin @param {object} [init] for `serve` */
+export async function open(gateway, init = {}) {
+  const { serve } = await import(`${gateway}/pageport.js`);
+  site = serve(handle, init);
+  return site.opened;
+}
+
+/** What has become of the visitors. */
+export const seen = () => ({ ...counts });
+
+/** Resolves once so many visitors have left in mid-exchange. @param {number} times */
+export async function aborted(times) {
+  while (counts.aborted < times) await new Promise((resolve) => setTimeout(resolve, 20));
+  return counts.aborted;
+}
+
+/** @param {Request} request @param {{ headers: Headers }} info */
+async function handle(request, info) {
+  counts.requests++;
+  request.signal.addEventListener("abort", () => counts.aborted++);
+  const url = new URL(request.url);
+  const size = Number(url.searchParams.get("bytes") ?? 0);
+  const headers = { "access-control-allow-origin": "*" };
+  switch (url.pathname) {
+    case "/hello":
+      return new Response(`hello ${url.searchParams.get("to")}`, { headers: { ...headers, "content-type": "text/plain" } });
+    case "/head":
+      return Response.json({ method: request.method, url: request.url, headers: [...request.headers] }, { headers });
+    case "/stream":
+      return new Response(streamOf(size), { headers });
+    case "/known":
+      return new Response(streamOf(size), { headers: { ...headers, "content-length": String(size) } });
+    case "/upload":
+      return Response.json(await new Checked().all(request.body), { headers });
+    case "/echo":
+      return new Response(request.body, { headers });
+    case "/too-large":
+      return new Response("too large", { status: 413, headers });
+    case "/cookies":
+      for (const cookie of url.searchParams.getAll("set")) info.headers.append("set-cookie", cookie);
+      return new Response(request.headers.get("cookie") ?? "", { headers });
+    default:
+      return new Response("nothing here", { status: 404, headers });
+  }
+}

@@ -1,0 +1,160 @@
+// Ordinary HTTP clients visit web sites that are tabs of Chromium and of Firefox: small answers, large bodies both ways with flat
+// memory, crowds, visitors and pages that leave in the middle, refusals before the end of a body. Over HTTP/1.1, and over HTTP/2.
+
+import { launchChromium, launchFirefox } from "../browser/driver.js";
+import { startGateway } from "../browser/gateway.js";
+import { browserClient, curlClient, nodeClient, requestsClient } from "../browser/http-clients.js";
+import { growth, resident, tabMeter } from "../browser/memory.js";
+import { startSite } from "../browser/site.js";
+import { openWebsite } from "../browser/web-page.js";
+import { fact, table } from "./facts.mjs";
+
+const MIB = 1 << 20;
+const BIG = Number(process.env.BIG_MIB ?? 1024) * MIB;
+const MEDIUM = 32 * MIB;
+const CROWD = 200;
+/** What a gateway and a tab may grow by while a body of any size passes. */
+const GATEWAY_GROWTH = 64 * MIB;
+const TAB_GROWTH = 200 * MIB;
+
+const failures = [];
+const must = (/** @type {unknown} */ holds, /** @type {string} */ words) => {
+  if (!holds) failures.push(words), console.log(`FAILED ${words}`);
+};
+
+const [gateway, site] = await Promise.all([startGateway({ env: { PAGEPORT_LIMITS__DRAIN: "1s" } }), startSite()]);
+const browsers = [await launchChromium(), await launchFirefox()];
+try {
+  const clients = [await curlClient(), await requestsClient(), nodeClient()];
+  for (const browser of browsers) clients.push(await browserClient(browser, site.other));
+  for (const { name, version } of clients) fact({ client: name, version });
+  for (const browser of browsers) {
+    const website = await openWebsite(browser, gateway, site);
+    fact({ listener: browser.name, version: browser.version, url: website.url });
+    await small(website, clients);
+    await large(website, clients);
+    await crowds(website, clients);
+    await leavers(website, clients);
+    await refusals(website, clients);
+    await website.close();
+    await closing(browser, clients);
+  }
+} finally {
+  await Promise.all(browsers.map((browser) => browser.close()));
+  site.close();
+  await gateway.stop();
+}
+if (failures.length) {
+  console.log(`${failures.length} of what has to be seen was not`);
+  process.exit(1);
+}
+
+async function small(website, clients) {
+  const where = website.browser.name;
+  for (const client of clients) {
+    const seen = await client.get(`${website.url}/hello?to=${client.name}`);
+    must(seen.status === 200 && seen.text === `hello ${client.name}`, `${client.name} gets a small answer of ${where}: ${JSON.stringify(seen)}`);
+    const missing = await client.get(`${website.url}/nowhere`);
+    must(missing.status === 404 && missing.text === "nothing here", `${client.name} gets 404 of ${where}`);
+  }
+  const control = await clients[0].get(`${gateway.url.replace("//localhost", "//never-was-here.localhost")}/hello`);
+  fact({ listener: where, small_answers: clients.length, control: "a name that nobody has", status: control.status });
+  must(control.status === 404, "a name that nobody has is not found");
+}
+
+async function large(website, clients) {
+  const where = website.browser.name;
+  const tab = await tabMeter(website.browser);
+  const meters = { gateway: () => resident(gateway.pid), tab };
+  const rows = [];
+  for (const client of clients) {
+    // Everything through the program that takes any amount, and through the page's own browser; the others in part.
+    const size = client.name === "curl" ? BIG : MEDIUM;
+    for (const path of ["stream", "known"]) {
+      const start = performance.now();
+      const { result, growth: grown } = await growth(meters, () => client.download(`${website.url}/${path}?bytes=${size}`, size));
+      rows.push(row(client, path === "stream" ? "down, chunked" : "down, known length", size, start, grown));
+      must(result.right && result.bytes === size && !result.failed, `${client.name} downloads ${size} of ${where}: ${JSON.stringify(result)}`);
+      // The page that fetches may be in the same browser, and in the same process.
+      if (client.name === "curl") flat(grown, `${size} down from ${where}`);
+    }
+    const start = performance.now();
+    const { result, growth: grown } = await growth(meters, () => client.upload(`${website.url}/upload`, size));
+    rows.push(row(client, "up", size, start, grown));
+    const read = result.text ? JSON.parse(result.text) : {};
+    must(read.bytes === size && read.wrong === -1, `${client.name} uploads ${size} to ${where}: ${JSON.stringify(result)}`);
+    if (client.name === "curl") flat(grown, `${size} up to ${where}`);
+  }
+  table(["listener", "client", "way", "MiB", "seconds", "MiB/s", "gateway +MiB", "tab +MiB"], rows.map((cells) => [where, ...cells]));
+  const wrong = await clients[0].download(`${website.url}/stream?bytes=${MEDIUM - 1}`, MEDIUM);
+  fact({ listener: where, control: "one byte less than expected", noticed: !wrong.right });
+  must(!wrong.right, "a missing byte is noticed");
+}
+
+function row(client, way, size, start, grown) {
+  const seconds = (performance.now() - start) / 1000;
+  const mib = (bytes) => (bytes / MIB).toFixed(0);
+  return [client.name, way, mib(size), seconds.toFixed(1), (size / MIB / seconds).toFixed(0), mib(grown.gateway), mib(grown.tab)];
+}
+
+function flat(grown, what) {
+  must(grown.gateway < GATEWAY_GROWTH, `the gateway stays small: +${grown.gateway} for ${what}`);
+  must(grown.tab < TAB_GROWTH, `the tab stays small: +${grown.tab} for ${what}`);
+}
+
+async function crowds(website, clients) {
+  const where = website.browser.name;
+  for (const client of clients.filter(({ crowd }) => crowd)) {
+    const start = performance.now();
+    const right = await client.crowd(`${website.url}/hello`, CROWD);
+    fact({ listener: where, client: client.name, parallel: CROWD, right, seconds: ((performance.now() - start) / 1000).toFixed(2) });
+    must(right === CROWD, `${client.name} gets ${CROWD} answers at once of ${where}: ${right}`);
+  }
+}
+
+async function leavers(website, clients) {
+  const where = website.browser.name;
+  const before = (await website.seen()).aborted;
+  let left = 0;
+  for (const client of clients) {
+    await client.leave(`${website.url}/stream?bytes=${1024 * MIB}`);
+    const aborted = await soon(website.aborted(before + ++left), `${where} hears that ${client.name} has left`);
+    must(aborted === before + left, `${where} hears that ${client.name} has left`);
+  }
+  const after = await clients[0].get(`${website.url}/hello?to=you`);
+  fact({ listener: where, aborted_downloads: left, heard_by_the_page: (await website.seen()).aborted - before, next: after.status });
+  must(after.status === 200, "the page goes on");
+}
+
+async function refusals(website, clients) {
+  const where = website.browser.name;
+  for (const client of clients) {
+    const seen = await client.upload(`${website.url}/too-large`, MEDIUM);
+    fact({ listener: where, client: client.name, body_mib: MEDIUM / MIB, refused: seen.status, text: seen.text, failed: seen.failed });
+    must(seen.status === 413 && seen.text === "too large", `${client.name} hears of the refusal of ${where}: ${JSON.stringify(seen)}`);
+  }
+}
+
+async function closing(browser, clients) {
+  for (const client of clients) {
+    for (const path of ["stream", "known"]) {
+      const website = await openWebsite(browser, gateway, site);
+      const seen = await soon(
+        client.interrupted(`${website.url}/${path}?bytes=${1024 * MIB}`, () => website.close()),
+        `${client.name} notices that the page was closed`,
+      );
+      fact({ listener: browser.name, client: client.name, answer: path, closed_after: "the first bytes", client_error: seen?.failed });
+      must(seen?.failed && seen.bytes !== 1024 * MIB, `${client.name} sees an error when the page is closed: ${JSON.stringify(seen)}`);
+    }
+  }
+}
+
+/** @template T @param {Promise<T>} what @param {string} words @returns {Promise<T | undefined>} */
+async function soon(what, words) {
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, 15_000)));
+  const first = await Promise.race([what, late]);
+  clearTimeout(timer);
+  if (first === undefined) must(false, `${words} within 15 s`);
+  return first;
+}
