@@ -1,7 +1,7 @@
 //! The file of bindings: appended to and synced before anything is acknowledged, rewritten when most of it is old.
 //!
-//! One thread owns the file, so that nothing asynchronous ever waits for a disk. What ends in the middle of a line was never
-//! acknowledged and is dropped; what is wrong before a good line is damage, and stops the start.
+//! One thread owns the file, so that nothing asynchronous ever waits for a disk. A last line without its end was never acknowledged
+//! and is dropped; any other line that is wrong is damage, and stops the start.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -235,17 +235,22 @@ fn read(path: &Path) -> Result<Vec<Record>, DataError> {
     };
     let damaged = |line| DataError::Damaged { path: path.to_owned(), line };
     let lines = bytes.strip_prefix(HEADER.as_bytes()).ok_or_else(|| damaged(1))?;
-    let parsed: Vec<Option<Record>> = lines.split(|byte| *byte == b'\n').map(Record::parse).collect();
-    let whole = parsed.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-    if let Some(wrong) = parsed[..whole].iter().position(Option::is_none) {
-        return Err(damaged(wrong + 2));
+    // What is behind the last newline was never written whole, unless only that newline is missing.
+    let whole = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let (whole, rest) = lines.split_at(whole);
+    let mut records = Vec::new();
+    for (at, line) in whole.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        records.push(Record::parse(&line[..line.len() - 1]).ok_or_else(|| damaged(at + 2))?);
     }
-    // Behind the last newline there is nothing, unless the end was never written whole.
-    let rest: usize = lines.split(|byte| *byte == b'\n').skip(whole).map(<[u8]>::len).sum();
-    if rest > 0 {
-        tracing::warn!(path = %path.display(), bytes = rest, "the end of the file was not written whole, and is dropped");
+    match Record::parse(rest) {
+        Some(record) => records.push(record),
+        None if rest.is_empty() => {}
+        None => {
+            let bytes = rest.len();
+            tracing::warn!(path = %path.display(), bytes, "the end of the file was not written whole, and is dropped");
+        }
     }
-    Ok(parsed.into_iter().flatten().collect())
+    Ok(records)
 }
 
 fn at(path: &Path, error: io::Error) -> DataError {
