@@ -15,7 +15,9 @@ mod units;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
+pub use credentials::LIFETIME_MAX;
 pub use diagnostic::ConfigError;
 pub use limits::Limits;
 pub use tcp::Tcp;
@@ -62,6 +64,12 @@ pub struct Policy {
     pub issuers: Issuers,
     /// What anything may cost.
     pub limits: Limits,
+}
+
+/// Reads a duration as the configuration has it: `500ms`, `60s`, `5m`, `1h`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    Kind::Time.parse(text).ok().map(Duration::from_millis)
 }
 
 impl Policy {

@@ -2,9 +2,13 @@
 
 pub(crate) mod native;
 
+mod token;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use token::{KeyFlags, MintFlags, TokenCommand};
 
 /// Web pages as first-class network peers.
 ///
@@ -78,6 +82,9 @@ pub(crate) enum Command {
     /// Check or print a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make keys and short-lived tokens for pages and programs
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[derive(Debug, Args)]

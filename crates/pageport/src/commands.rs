@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod expose;
 pub(crate) mod gateway;
 pub(crate) mod man;
+pub(crate) mod token;
 
 use std::io::{self, Write as _};
 

@@ -46,6 +46,12 @@ pub(crate) enum Failure {
     #[error("there is no command {0:?}")]
     #[diagnostic(help("`pageport help` names them"))]
     NoSuchCommand(String),
+    #[error("cannot use {}: {error}", path.display())]
+    #[diagnostic(help("`pageport token key --out FILE` makes a key"))]
+    Key { path: PathBuf, error: io::Error },
+    #[error("{what}: {value:?}")]
+    #[diagnostic(code(ERR_INVALID_ARGUMENT), help("see `pageport token mint --help`"))]
+    Argument { what: &'static str, value: String },
     #[error("stopped before open streams had finished")]
     #[diagnostic(help("`limits.drain` says how long they may take"))]
     CutShort,
@@ -74,6 +80,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Config(_) => ExitCode::from(78),
+            Failure::Argument { .. } => ExitCode::from(2),
             Failure::NoSuchCommand(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }

@@ -6,6 +6,7 @@ mod descriptors;
 mod expose;
 mod failure;
 mod gateway;
+mod keys;
 mod logs;
 mod ready;
 mod signals;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{Cli, Command, ConfigCommand, TokenCommand};
 use failure::Failure;
 
 /// The C library's gives large buffers back to the kernel at once and takes them again for the next read: two thirds of a relay's time.
@@ -44,6 +45,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Man { command } => commands::man::print(command.as_deref()),
         Command::Config(ConfigCommand::Check(file)) => commands::config::check(&file),
         Command::Config(ConfigCommand::Print(file)) => commands::config::print(&file),
+        Command::Token(TokenCommand::Key(flags)) => commands::token::key(&flags),
+        Command::Token(TokenCommand::Mint(flags)) => commands::token::mint(flags),
     }
 }
 

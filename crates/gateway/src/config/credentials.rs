@@ -19,9 +19,10 @@ use crate::front::grants::{Grants, Kinds, Pattern};
 use crate::front::jwt::{Issuer, Issuers};
 use crate::front::origin::Origin;
 
-/// How long tokens of an issuer may last unless it says otherwise, and at most.
+/// How long tokens of an issuer may last unless its section says otherwise.
 const LIFETIME: Duration = Duration::from_secs(3_600);
-const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
+/// How long they may last at most.
+pub const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 
 /// `[[token]]`
 #[derive(Debug, Deserialize)]

@@ -9,4 +9,6 @@ mod expose;
 mod expose_http;
 mod gateway;
 mod manual;
+mod names;
 mod program;
+mod tokens;
