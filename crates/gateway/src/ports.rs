@@ -15,11 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use pageport_proto::Code;
+use pageport_proto::claim::Key;
 use pageport_proto::hello::SessionId;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::bind;
 use crate::config::Tcp;
+use crate::sessions::Entry;
 use crate::shared::Shared;
 
 /// All public ports of a gateway.
@@ -32,39 +35,66 @@ pub(crate) struct Ports {
 
 /// To whom a port is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Owner(SessionId);
-
-impl Owner {
+pub(crate) enum Owner {
     /// A session that has proven nothing: the port goes with it.
-    pub(crate) fn session(id: &SessionId) -> Owner {
-        Owner(id.clone())
-    }
+    Session(SessionId),
+    /// Whoever has the key, in whichever session.
+    Key(Key),
 }
 
 struct Held {
     owner: Owner,
-    /// `None` while somebody listens; then until when it is kept.
-    rests: Option<Instant>,
+    /// Who has it, or had it last: needs no second proof.
+    session: SessionId,
+    state: State,
 }
 
-/// A port that somebody listens at. When it is dropped the port rests.
+enum State {
+    /// Somebody listens.
+    Open(Turn),
+    /// Nobody does, and nobody else may before this.
+    Resting(Instant),
+}
+
+/// One listener's time at a port.
+#[derive(Clone)]
+struct Turn {
+    /// A newer session of the same key wants the port.
+    replaced: CancellationToken,
+    /// The port is closed.
+    over: CancellationToken,
+}
+
+/// A port that somebody listens at. When it is dropped, after its sockets, the port rests.
 pub(crate) struct Place {
     pub(crate) port: u16,
+    turn: Turn,
     shared: Arc<Shared>,
 }
 
 impl Place {
-    /// Opens the port that is wanted, or with 0 the owner's last one, or any.
+    /// Opens the port that is wanted, or with 0 the owner's last one, or any. The same key in another session gives it up.
     ///
     /// # Errors
     /// [`Code::ERR_PORT_UNAVAILABLE`].
-    pub(crate) fn take(
+    pub(crate) async fn take(
         shared: &Arc<Shared>,
+        entry: &Entry,
         owner: &Owner,
         wanted: u16,
     ) -> Result<(Place, Vec<TcpListener>), Code> {
-        let (port, sockets) = shared.ports.open(owner, wanted)?;
-        Ok((Place { port, shared: Arc::clone(shared) }, sockets))
+        if let Some(older) = shared.ports.older(&entry.id, owner, wanted) {
+            older.replaced.cancel();
+            older.over.cancelled().await;
+        }
+        let turn = Turn { replaced: CancellationToken::new(), over: CancellationToken::new() };
+        let (port, sockets) = shared.ports.open(owner, &entry.id, wanted, &turn)?;
+        Ok((Place { port, turn, shared: Arc::clone(shared) }, sockets))
+    }
+
+    /// Resolves when a newer session of the same key wants the port.
+    pub(crate) fn replaced(&self) -> impl Future<Output = ()> + use<> {
+        self.turn.replaced.clone().cancelled_owned()
     }
 }
 
@@ -72,8 +102,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let rests = Instant::now() + self.shared.policy.load().limits.port_rest;
         if let Some(held) = self.shared.ports.lock().get_mut(&self.port) {
-            held.rests = Some(rests);
+            held.state = State::Resting(rests);
         }
+        self.turn.over.cancel();
     }
 }
 
@@ -89,25 +120,57 @@ impl Ports {
 
     /// At how many ports somebody listens.
     pub(crate) fn count(&self) -> usize {
-        self.lock().values().filter(|held| held.rests.is_none()).count()
+        self.lock().values().filter(|held| matches!(held.state, State::Open(_))).count()
     }
 
-    fn open(&self, owner: &Owner, wanted: u16) -> Result<(u16, Vec<TcpListener>), Code> {
+    /// Whether this session had the port last, so that it is still its own.
+    pub(crate) fn has(&self, session: &SessionId, port: u16) -> bool {
+        self.lock().get(&port).is_some_and(|held| held.session == *session)
+    }
+
+    /// The listener of the same key in another session.
+    fn older(&self, session: &SessionId, owner: &Owner, port: u16) -> Option<Turn> {
+        match self.lock().get(&port) {
+            Some(Held { owner: other, session: older, state: State::Open(turn) })
+                if matches!(owner, Owner::Key(_)) && other == owner && older != session =>
+            {
+                Some(turn.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn open(
+        &self,
+        owner: &Owner,
+        session: &SessionId,
+        wanted: u16,
+        turn: &Turn,
+    ) -> Result<(u16, Vec<TcpListener>), Code> {
         let tcp = self.allowed.as_ref().ok_or(Code::ERR_PORT_UNAVAILABLE)?;
         let mut held = self.lock();
         let now = Instant::now();
-        held.retain(|_, held| held.rests.is_none_or(|until| now < until));
+        held.retain(|_, held| !matches!(held.state, State::Resting(until) if until <= now));
+        let own = |held: &Held| held.owner == *owner || held.session == *session;
         let candidates = match wanted {
-            0 => candidates(tcp, &held, owner)?,
+            0 => candidates(tcp, &held, own)?,
             port if tcp.ports.contains(&port) => vec![port],
             _ => Vec::new(),
         };
-        let free =
-            |port: &u16| held.get(port).is_none_or(|held| held.rests.is_some() && held.owner == *owner);
+        let free = |port: &u16| match held.get(port) {
+            None => true,
+            Some(held) => own(held) && matches!(held.state, State::Resting(_)),
+        };
         for port in candidates.into_iter().filter(free) {
             match bind::port(tcp.bind, port) {
                 Ok(sockets) => {
-                    held.insert(port, Held { owner: owner.clone(), rests: None });
+                    let state = State::Open(turn.clone());
+                    // What a key has proven stays with it.
+                    let owner = match held.remove(&port) {
+                        Some(Held { owner: key @ Owner::Key(_), .. }) => key,
+                        _ => owner.clone(),
+                    };
+                    held.insert(port, Held { owner, session: session.clone(), state });
                     return Ok((port, sockets));
                 }
                 // Another program has it.
@@ -124,11 +187,18 @@ impl Ports {
 }
 
 /// What to try for "any": what rests for this owner, then the whole range from a random place on.
-fn candidates(tcp: &Tcp, held: &HashMap<u16, Held>, owner: &Owner) -> Result<Vec<u16>, Code> {
+fn candidates(
+    tcp: &Tcp,
+    held: &HashMap<u16, Held>,
+    is_own: impl Fn(&Held) -> bool,
+) -> Result<Vec<u16>, Code> {
     let mut own: Vec<_> = held
         .iter()
-        .filter(|(_, held)| held.owner == *owner)
-        .filter_map(|(port, held)| Some((held.rests?, *port)))
+        .filter(|(_, held)| is_own(held))
+        .filter_map(|(port, held)| match held.state {
+            State::Resting(until) => Some((until, *port)),
+            State::Open(_) => None,
+        })
         .collect();
     own.sort_unstable();
     let mut random = [0; 4];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pageport_link::Stream;
 use pageport_proto::Code;
+use pageport_proto::claim::Subject;
 use pageport_proto::head::{Kind, Listen, ListeningPort, Reply};
 
 use super::{hold, refuse};
@@ -31,7 +32,11 @@ pub(super) async fn listen(
         Ok(seat) => seat,
         Err(code) => return refuse(shared, stream, code),
     };
-    let (place, sockets) = match Place::take(shared, &owner(entry), wanted) {
+    let taken = match owner(shared, entry, &wish, wanted) {
+        Ok(owner) => Place::take(shared, entry, &owner, wanted).await,
+        Err(code) => Err(code),
+    };
+    let (place, sockets) = match taken {
         Ok(taken) => taken,
         Err(code) => return refuse(shared, stream, code),
     };
@@ -42,14 +47,19 @@ pub(super) async fn listen(
     let accepting = Listener::new(shared, entry, place.port).run(sockets);
     tokio::select! {
         () = accepting => {}
-        () = hold(shared, stream, std::future::pending()) => {}
+        () = hold(shared, stream, place.replaced()) => {}
     }
     tracing::info!(session = %entry.id, port = place.port, kind = ?wish.kind, "no longer listening");
 }
 
-/// To whom the port belongs. This is the one place that decides between a session and a key.
-fn owner(entry: &Entry) -> Owner {
-    Owner::session(&entry.id)
+/// To whom the port belongs: to the key of the claim, or just to this session. What the session has needs no proof.
+fn owner(shared: &Shared, entry: &Entry, wish: &Listen, wanted: u16) -> Result<Owner, Code> {
+    match &wish.claim {
+        Some(claim) if !shared.ports.has(&entry.id, wanted) => {
+            entry.verify(shared, claim, &Subject::Port(wanted)).map(Owner::Key)
+        }
+        _ => Ok(Owner::Session(entry.id.clone())),
+    }
 }
 
 fn listening(shared: &Shared, kind: Kind, port: u16) -> ListeningPort {

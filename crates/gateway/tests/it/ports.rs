@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use bytes::Bytes;
 use pageport_link::{Session, Stream, StreamError};
 use pageport_proto::Code;
-use pageport_proto::head::{Kind, Listen, ListeningPort, Ready, Refusal, Reply, Request, TcpVisit, Visit};
+use pageport_proto::head::{
+    Claim, Kind, Listen, ListeningPort, Ready, Refusal, Reply, Request, TcpVisit, Visit,
+};
 use pageport_proto::session::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::claimant::{Claimant, reset};
 use crate::client::{Client, soon};
 use crate::door::{Door, TOKEN, open, open_dev, token_section};
 use crate::page::{attach, attach_with, listen_with};
@@ -35,7 +38,15 @@ fn open_with_ports(count: u16, limits: &str) -> (Door, u16) {
 }
 
 async fn ask(session: &Session, port: u16) -> (Stream, Result<ListeningPort, String>) {
-    let wish = Listen { port: Some(port), ..Listen::new(Kind::Tcp) };
+    ask_with(session, port, None).await
+}
+
+async fn ask_with(
+    session: &Session,
+    port: u16,
+    claim: Option<Claim>,
+) -> (Stream, Result<ListeningPort, String>) {
+    let wish = Listen { port: Some(port), claim, ..Listen::new(Kind::Tcp) };
     let mut stream = session.open(&Request::Listen(wish)).expect("opens");
     let reply = Reply::parse(&soon(stream.reply()).await.expect("a reply")).expect("a good reply");
     match reply {
@@ -213,6 +224,71 @@ async fn a_port_that_rests_no_longer_is_free_for_all() {
     listener.finish();
     assert_eq!(soon(listener.read_chunk()).await, Ok(None));
     assert_eq!(ask(&second, port).await.1.expect("the port").port, port);
+}
+
+/// What a key is given that asks for this port: the port, or the code of the refusal.
+async fn claim(claimant: &Claimant, session: &Session, port: u16) -> (Stream, Result<u16, String>) {
+    let claim = claimant.claim(session, &format!(":{port}"));
+    let (stream, listening) = ask_with(session, port, Some(claim)).await;
+    (stream, listening.map(|listening| listening.port))
+}
+
+#[tokio::test]
+async fn a_port_is_kept_for_its_key_in_whichever_session() {
+    let (door, port) = open_with_ports(1, "");
+    let (one, other) = (Claimant::new(&door, 1), Claimant::new(&door, 2));
+    let first = attach(&door).await;
+    assert_eq!(claim(&one, &first, 0).await.1, Ok(port));
+    first.close(Code::NO_ERROR, "");
+    soon(first.finished()).await;
+    let stranger = attach(&door).await;
+    assert_eq!(claim(&other, &stranger, port).await.1, Err("ERR_PORT_UNAVAILABLE".into()), "another key");
+    assert_eq!(ask(&stranger, port).await.1, Err("ERR_PORT_UNAVAILABLE".into()), "no key");
+    let second = attach(&door).await;
+    let (mut listener, again) = claim(&one, &second, 0).await;
+    assert_eq!(again, Ok(port), "found again, also as any");
+    assert_eq!(claim(&one, &second, port).await.1, Err("ERR_PORT_UNAVAILABLE".into()), "once only");
+    listener.finish();
+    assert_eq!(soon(listener.read_chunk()).await, Ok(None));
+    assert_eq!(ask(&second, port).await.1.expect("no second proof").port, port);
+    second.close(Code::NO_ERROR, "");
+    soon(second.finished()).await;
+    let third = attach(&door).await;
+    assert_eq!(claim(&one, &third, port).await.1, Ok(port), "and it is the key's still");
+}
+
+#[tokio::test]
+async fn a_newer_session_of_the_same_key_takes_the_port_over() {
+    let (door, port) = open_with_ports(1, "");
+    let (one, other) = (Claimant::new(&door, 1), Claimant::new(&door, 2));
+    let (old, stranger, new) = (attach(&door).await, attach(&door).await, attach(&door).await);
+    let (listener, taken) = claim(&one, &old, port).await;
+    assert_eq!(taken, Ok(port));
+    let mut visitor = connect(door_port(port)).await;
+    let mut stream = admit(&old).await;
+    assert_eq!(claim(&other, &stranger, port).await.1, Err("ERR_PORT_UNAVAILABLE".into()), "another key");
+    let (_listener, taken) = claim(&one, &new, port).await;
+    assert_eq!(taken, Ok(port));
+    assert!(reset(listener).await.contains("ERR_NAME_REPLACED"));
+    let _next = connect(door_port(port)).await;
+    admit(&new).await;
+    visitor.write_all(b"still here").await.expect("is sent");
+    assert_eq!(soon(stream.read_chunk()).await, Ok(Some(Bytes::from_static(b"still here"))));
+    assert_eq!(ask(&old, port).await.1, Err("ERR_PORT_UNAVAILABLE".into()), "what it had proven is void");
+}
+
+#[tokio::test]
+async fn a_claim_is_good_for_its_own_port_once() {
+    let (door, port) = open_with_ports(2, "");
+    let (session, claimant) = (attach(&door).await, Claimant::new(&door, 1));
+    let of_first = claimant.claim(&session, &format!(":{port}"));
+    let wrong = ask_with(&session, port + 1, Some(of_first.clone())).await.1;
+    assert_eq!(wrong, Err("ERR_CLAIM_INVALID".into()), "another port");
+    let of_any = claimant.claim(&session, ":0");
+    let (_listener, taken) = ask_with(&session, 0, Some(of_any.clone())).await;
+    assert!(taken.is_ok());
+    let again = ask_with(&session, 0, Some(of_any)).await.1;
+    assert_eq!(again, Err("ERR_CLAIM_STALE".into()), "the nonce has served");
 }
 
 #[tokio::test]
