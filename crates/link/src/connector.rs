@@ -78,6 +78,11 @@ impl Connector {
         self
     }
 
+    /// The gateway's origin as this program knows it: `http://host[:port]`, as browsers write it. Claims are signed for it.
+    pub(crate) fn origin(&self) -> String {
+        self.gateway.origin()
+    }
+
     /// Starts a session and waits until it is attached for the first time. Afterwards it is kept attached in the background until
     /// it is closed: the first retry comes at once, later ones after a random time of up to 250 ms, doubling to 10 s.
     ///

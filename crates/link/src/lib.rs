@@ -14,6 +14,7 @@
 //! | [`relay`] | a TCP connection and a stream, joined |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
 //! | `listener` | a native program's listener, which listens again by itself |
+//! | `identity` | a key that names and ports belong to |
 //! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
 //! | `budget` | memory of all sessions of a process |
 //! | `error` | what can go wrong |
@@ -24,6 +25,7 @@ mod carrier;
 mod connector;
 mod dial;
 mod error;
+mod identity;
 mod listener;
 mod messages;
 pub mod relay;
@@ -37,6 +39,7 @@ pub use connector::Connector;
 pub use connector::upgrade::accept as websocket_accept;
 pub use dial::{Connection, dial};
 pub use error::{LinkError, OpenError, StreamError};
+pub use identity::Identity;
 pub use listener::{Address, ListenError, Listener, Phase, Status, Visitor};
 pub use messages::{HALVES, Messages};
 pub use pageport_proto::head;

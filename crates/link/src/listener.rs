@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use visitor::Visitor;
 
-use crate::{Connector, LinkError, OpenError, StreamError};
+use crate::{Connector, Identity, LinkError, OpenError, StreamError};
 use keeper::Keeper;
 
 /// Accepts visitors of one name or port. Dropping it ends the listener; visitors that were accepted stay.
@@ -122,7 +122,31 @@ impl Listener {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(connector: Connector, wish: Listen) -> Result<Listener, ListenError> {
-        let (keeper, visitors, status) = Keeper::start(connector, wish).await?;
+        Listener::begin(connector, wish, None).await
+    }
+
+    /// The same with a key, which proves to every new session that name or port are its own. Without a name in the wish, the listener
+    /// gets the random name of the key.
+    ///
+    /// # Errors
+    /// As [`Listener::start`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn start_as(
+        connector: Connector,
+        wish: Listen,
+        identity: Identity,
+    ) -> Result<Listener, ListenError> {
+        Listener::begin(connector, wish, Some(identity)).await
+    }
+
+    async fn begin(
+        connector: Connector,
+        wish: Listen,
+        identity: Option<Identity>,
+    ) -> Result<Listener, ListenError> {
+        let (keeper, visitors, status) = Keeper::start(connector, wish, identity).await?;
         tokio::spawn(keeper.run());
         Ok(Listener { visitors, status })
     }

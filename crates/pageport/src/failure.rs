@@ -38,6 +38,11 @@ pub(crate) enum Failure {
     #[error("cannot write the token to {}: {error}", path.display())]
     #[diagnostic(code(ERR_INTERNAL), help("set XDG_RUNTIME_DIR to a directory that is yours alone"))]
     Token { path: PathBuf, error: io::Error },
+    #[error("cannot use the key in {}: {error}", path.display())]
+    #[diagnostic(help(
+        "names belong to this key; `--key` takes another file, and makes it when there is none"
+    ))]
+    Identity { path: PathBuf, error: io::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]
     Native(NativeFailure),

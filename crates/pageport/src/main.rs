@@ -6,6 +6,7 @@ mod descriptors;
 mod expose;
 mod failure;
 mod gateway;
+mod identity;
 mod keys;
 mod logs;
 mod ready;

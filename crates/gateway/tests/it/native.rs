@@ -2,7 +2,9 @@
 
 use pageport_gateway::{Config, Gateway};
 use pageport_link::head::{Accepted, Headers, Kind, Listen, Refusal, Visit};
-use pageport_link::{Address, Connector, HALVES, ListenError, Listener, Messages, Phase, Visitor, dial};
+use pageport_link::{
+    Address, Connector, HALVES, Identity, ListenError, Listener, Messages, Phase, Visitor, dial,
+};
 use pageport_proto::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
@@ -172,4 +174,48 @@ async fn a_dropped_listener_is_gone_and_its_visitors_stay() {
     let mut text = [0; 10];
     soon(visitor.read_exact(&mut text)).await.expect("is read");
     assert_eq!(&text, b"still here");
+}
+
+#[tokio::test]
+async fn a_key_keeps_name_and_port_through_every_new_session() {
+    let (port, range) = free_ports(2);
+    let mut config = config(&format!("[tcp]\nports = \"{range}\""));
+    let (stop, task, address) = gateway_at(config.clone()).await;
+    config.listen = pageport_gateway::config::Listen::Loopback(address.port());
+    let connector = Connector::new(&format!("http://localhost:{}", address.port())).expect("an address");
+    let connector = connector.dial(address).credential(TOKEN.to_owned());
+    let identity = Identity::random().expect("randomness");
+    let chosen = Listen { name: Some("my-shop".to_owned()), ..Listen::new(Kind::WebSocket) };
+    let mut listeners = Vec::new();
+    for wish in [chosen, Listen::new(Kind::WebSocket), Listen::new(Kind::Tcp)] {
+        let started = Listener::start_as(connector.clone(), wish, identity.clone());
+        listeners.push(soon(started).await.expect("listens"));
+    }
+    let urls = |listeners: &[Listener]| -> Vec<String> {
+        listeners.iter().map(|listener| listener.address().url().to_owned()).collect()
+    };
+    let before = urls(&listeners);
+    assert!(before[0].starts_with("ws://my-shop.localhost:"), "{before:?}");
+    assert!([port, port + 1].iter().any(|port| before[2].ends_with(&format!(":{port}"))), "{before:?}");
+
+    stop.send(()).expect("runs");
+    soon(task).await.expect("ends");
+    let mut status: Vec<_> = listeners.iter().map(Listener::status).collect();
+    for status in &mut status {
+        soon(status.wait_for(|status| matches!(status.phase, Phase::Lost(_)))).await.expect("is told");
+    }
+    let (_stop, _task, _) = gateway_at(config).await;
+    for status in &mut status {
+        soon(status.wait_for(|status| status.phase == Phase::Listening)).await.expect("is told");
+    }
+    assert_eq!(urls(&listeners), before);
+
+    // Somebody newer with the same key ends the older listener for good.
+    let taken = listeners.remove(0);
+    let wish = Listen { name: Some("my-shop".to_owned()), ..Listen::new(Kind::WebSocket) };
+    let _newer = soon(Listener::start_as(connector, wish, identity)).await.expect("takes it over");
+    let mut status = taken.status();
+    let ended =
+        soon(status.wait_for(|status| matches!(status.phase, Phase::Ended(_)))).await.expect("is told");
+    assert_eq!(ended.phase, Phase::Ended(Code::ERR_NAME_REPLACED));
 }

@@ -36,6 +36,15 @@ impl Gateway {
             path: format!("{}/link", uri.path().trim_end_matches('/')),
         })
     }
+
+    /// Scheme, host and port as browsers write them (RFC 6454 §6.2).
+    pub(super) fn origin(&self) -> String {
+        let host = self.authority.to_ascii_lowercase();
+        match host.strip_suffix(":80") {
+            Some(host) => format!("http://{host}"),
+            None => format!("http://{host}"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, watch};
 use super::{Address, ListenError, Phase, Status, Visitor};
 use crate::connector::backoff::Backoff;
 use crate::connector::is_final;
-use crate::{Connector, Session, Stream};
+use crate::{Connector, Identity, Session, Stream};
 
 pub(super) struct Keeper {
     connector: Connector,
     wish: Listen,
+    identity: Option<Identity>,
     visitors: mpsc::Sender<Visitor>,
     status: watch::Sender<Status>,
     held: Held,
@@ -29,12 +30,13 @@ impl Keeper {
     pub(super) async fn start(
         connector: Connector,
         wish: Listen,
+        identity: Option<Identity>,
     ) -> Result<(Keeper, mpsc::Receiver<Visitor>, watch::Receiver<Status>), ListenError> {
-        let (held, address) = listen(&connector, &wish).await?;
+        let (held, address) = listen(&connector, &wish, identity.as_ref()).await?;
         // One that is handed over: the others wait in the session, where windows pay for them.
         let (visitors, received) = mpsc::channel(1);
         let (status, told) = watch::channel(Status { address, phase: Phase::Listening });
-        Ok((Keeper { connector, wish, visitors, status, held }, received, told))
+        Ok((Keeper { connector, wish, identity, visitors, status, held }, received, told))
     }
 
     /// Runs until nobody wants visitors any more, or the listener has ended for good.
@@ -86,7 +88,7 @@ impl Keeper {
                     self.status.send_modify(|status| status.phase = Phase::Listening);
                 }
             }
-            pending().await
+            pending::<()>().await;
         };
         tokio::select! {
             () = deliver => None,
@@ -103,8 +105,11 @@ impl Keeper {
             Address::Name(_) => None,
         };
         let again = Listen { port: last, ..self.wish.clone() };
-        let listening = match listen(&self.connector, &again).await {
-            Err(ListenError::Refused(_)) if again != self.wish => listen(&self.connector, &self.wish).await,
+        let identity = self.identity.as_ref();
+        let listening = match listen(&self.connector, &again, identity).await {
+            Err(ListenError::Refused(_)) if again != self.wish => {
+                listen(&self.connector, &self.wish, identity).await
+            }
             result => result,
         };
         let (held, address) = listening?;
@@ -118,9 +123,17 @@ impl Keeper {
     }
 }
 
-async fn listen(connector: &Connector, wish: &Listen) -> Result<(Held, Address), ListenError> {
+async fn listen(
+    connector: &Connector,
+    wish: &Listen,
+    identity: Option<&Identity>,
+) -> Result<(Held, Address), ListenError> {
     let session = connector.clone().connect().await?;
-    let mut stream = session.open(&Request::Listen(wish.clone()))?;
+    let signed = match identity {
+        Some(identity) => identity.sign(wish, &connector.origin(), &session),
+        None => wish.clone(),
+    };
+    let mut stream = session.open(&Request::Listen(signed))?;
     let reply = stream.reply().await?;
     let address = match (wish.kind, wish.port) {
         (Kind::Tcp, _) | (_, Some(_)) => Reply::<ListeningPort>::parse(&reply).map(|reply| match reply {
@@ -174,6 +187,7 @@ fn is_hopeless(error: &ListenError) -> bool {
                 | Code::ERR_NAME_RESERVED
                 | Code::ERR_NAME_TAKEN
                 | Code::ERR_CLAIM_REQUIRED
+                | Code::ERR_CLAIM_INVALID
                 | Code::ERR_HEAD_INVALID
                 | Code::ERR_UNSUPPORTED
         ),

@@ -1,5 +1,7 @@
 //! What may be said to `expose` and `connect`.
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Args};
 
 use crate::expose::{HostHeader, Target};
@@ -26,6 +28,10 @@ pub(crate) struct ExposeFlags {
     /// The name that is wanted; a random one, without this
     #[arg(long, value_name = "NAME", conflicts_with = "tcp")]
     pub(crate) name: Option<String>,
+    /// The file with the key that name or port belong to; it is made when there is none
+    /// [default: $XDG_STATE_HOME/pageport/identity.key with --name or --port, otherwise a key for this run]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
     /// What the service sees as Host: `target`, `visitor`, or a host of your own
     #[arg(long, value_name = "HOST", default_value = "target", conflicts_with_all = ["websocket", "tcp", "port"])]
     pub(crate) host_header: HostHeader,
@@ -59,6 +65,7 @@ pub(crate) struct ConnectFlags {
 pub(crate) const EXPOSE_EXAMPLES: &str = "\
 Examples:
   pageport expose 3000                     a website or API at http://localhost:3000
+  pageport expose 3000 --name shop         the same at a name that nobody else gets: it belongs to your key
   pageport expose 22 --tcp                 an SSH server at a public port; then: ssh -p PORT HOST
   pageport expose 5432 --tcp --port 7105   a database at the port that you say, if it is free
   pageport expose 22 --websocket           an SSH server by name; then:

@@ -10,8 +10,8 @@ use crate::expose::http::Proxy;
 use crate::expose::report::{Entry, Report};
 use crate::expose::{Target, tcp, websocket};
 use crate::failure::{Failure, NativeFailure};
-use crate::gateway;
 use crate::signals::Stop;
+use crate::{gateway, identity};
 
 /// What every visitor's task needs.
 struct Service {
@@ -31,6 +31,10 @@ enum Way {
 pub(crate) async fn run(flags: ExposeFlags) -> Result<(), Failure> {
     let mut stop = Stop::listen().map_err(Failure::Runtime)?;
     let connector = gateway::connector(&flags.gateway)?;
+    let identity = match (&flags.key, &flags.name, flags.port) {
+        (None, None, None) => identity::random()?,
+        (file, ..) => identity::open(file.as_deref())?,
+    };
     let report = if flags.json { Report::Json } else { Report::Text };
     let wish = wish(&flags);
     let way = match wish.kind {
@@ -40,7 +44,7 @@ pub(crate) async fn run(flags: ExposeFlags) -> Result<(), Failure> {
     };
     let service = Arc::new(Service { target: flags.target, way, report });
     let mut listener = tokio::select! {
-        listener = Listener::start(connector, wish) => listener.map_err(|error| Failure::Native(NativeFailure::listen(&error)))?,
+        listener = Listener::start_as(connector, wish, identity) => listener.map_err(|error| Failure::Native(NativeFailure::listen(&error)))?,
         () = stop.next() => return Ok(()),
     };
     report.listening(&listener.address(), &service.target, false);

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
 use rustix::process::Signal;
@@ -172,6 +173,38 @@ fn people_read_the_address_on_stdout_and_a_line_for_each_connection_on_stderr() 
     assert!(line.contains("5 B in, 5 B out"), "{line}");
     exposed.dev.signal(Signal::KILL);
     expose.logged("away: the connection to the gateway is lost");
+}
+
+#[test]
+fn a_chosen_name_belongs_to_the_users_key() {
+    let mut exposed = Exposed::new(answering(), &["--name", "shop"]);
+    let port = exposed.gateway.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    assert_eq!(exposed.url(), format!("http://shop.localhost:{port}/"));
+    let key = exposed.place.path().join("pageport/identity.key");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let arguments = ["expose", "80", "--name", "shop", "--gateway", &exposed.gateway, "--json"];
+    let stranger = exposed.place.run(&[&arguments[..], &["--key", "another.key"]].concat());
+    assert_eq!(stranger.code, Some(1));
+    assert!(
+        stranger.stderr.contains("(ERR_NAME_TAKEN)") && stranger.stderr.contains("hint: choose"),
+        "{stranger:?}"
+    );
+
+    let mut newer = exposed.place.start(&arguments);
+    assert_eq!(newer.ready()["url"], exposed.listening["url"], "the same key takes it over");
+    let ended = exposed.expose.ready();
+    assert_eq!((&ended["event"], &ended["code"]), (&"ended".into(), &"ERR_NAME_REPLACED".into()));
+    let end = exposed.expose.end();
+    assert_eq!(end.code, Some(1));
+    assert!(end.stderr.contains("error: the listener has ended (ERR_NAME_REPLACED)"), "{end:?}");
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let run = exposed.place.run(&arguments);
+    assert!(
+        run.stderr.contains("cannot use the key in") && run.stderr.contains("others can read"),
+        "{run:?}"
+    );
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl Place {
     /// The program with these arguments and nothing of the environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pageport"));
-        command.args(arguments).current_dir(&self.0).env_clear().env("XDG_RUNTIME_DIR", &self.0);
+        command.args(arguments).current_dir(&self.0).env_clear();
+        command.env("XDG_RUNTIME_DIR", &self.0).env("XDG_STATE_HOME", &self.0);
         command
     }
 
