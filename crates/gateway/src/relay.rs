@@ -18,7 +18,9 @@ pub(crate) async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, me
         Moved::In(bytes) => metrics.bytes_in.increment(bytes),
         Moved::Out(bytes) => metrics.bytes_out.increment(bytes),
     };
-    relay::run(socket, read_ahead, stream, Code::ERR_VISITOR_GONE, count).await;
+    if let Err(broken) = relay::run(socket, read_ahead, stream, Code::ERR_VISITOR_GONE, count).await {
+        tracing::debug!(%broken, "a visitor was cut short");
+    }
 }
 
 /// Counts an open visitor.

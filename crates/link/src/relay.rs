@@ -37,9 +37,14 @@ pub enum Moved {
     Out(u64),
 }
 
-/// Why a relay ends before both directions have.
-enum Broken {
+/// Why a relay ended before both directions had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The TCP connection broke.
+    #[error("the connection broke")]
     Socket,
+    /// The stream's other end did, or the session ended.
+    #[error("the other end broke off")]
     Stream,
 }
 
@@ -54,8 +59,30 @@ enum Inward {
 
 /// Relays until both directions have ended, or one side broke. `read_ahead` was read from the socket before; `gone` is what the
 /// stream's other end is told when the socket broke; `moved` is called for every piece, and must be quick.
-pub async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, gone: Code, moved: impl Fn(Moved)) {
-    let (mut from_peer, mut to_peer) = stream.into_split();
+///
+/// # Errors
+/// Which side broke. The other one knows it by then.
+pub async fn run(
+    socket: TcpStream,
+    read_ahead: Bytes,
+    stream: Stream,
+    gone: Code,
+    moved: impl Fn(Moved),
+) -> Result<(), Broken> {
+    run_split(socket, read_ahead, stream.into_split(), gone, moved).await
+}
+
+/// The same for the halves of a stream.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_split(
+    socket: TcpStream,
+    read_ahead: Bytes,
+    (mut from_peer, mut to_peer): (ReadHalf, WriteHalf),
+    gone: Code,
+    moved: impl Fn(Moved),
+) -> Result<(), Broken> {
     let ended = tokio::select! {
         ended = both(&socket, read_ahead, &mut from_peer, &mut to_peer, &moved) => ended,
         () = broken(&socket) => Err(Broken::Socket),
@@ -69,6 +96,7 @@ pub async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, gone: Cod
         // Dropping the halves tells the other end what it does not know yet.
         Err(Broken::Stream) => tear(&socket),
     }
+    ended
 }
 
 async fn both(

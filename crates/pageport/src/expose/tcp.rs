@@ -1,25 +1,47 @@
 //! A public port: each connection becomes one to the service.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
-use pageport_link::Visitor;
+use bytes::Bytes;
+use pageport_link::relay::{self, Broken, Moved};
+use pageport_link::{ReadHalf, Visitor, WriteHalf};
+use pageport_proto::Code;
+use tokio::net::TcpStream;
 
-use super::pipe::{self, Traffic};
+use super::pipe::Traffic;
 use super::{Target, unreachable};
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(visitor: Visitor, target: &Target, traffic: &Traffic) -> io::Result<()> {
-    let mut service = match target.connect().await {
+    let service = match target.connect().await {
         Ok(service) => service,
         Err(error) => {
             visitor.refuse(unreachable());
             return Err(error);
         }
     };
-    let piped = pipe::both(visitor.admit()?.into_split(), service.split(), traffic).await;
-    if piped.is_err() {
-        // What was cut short must not look complete to the service either.
-        service.set_zero_linger()?;
-    }
-    piped
+    relay(service, Bytes::new(), visitor.admit()?.into_split(), traffic).await
+}
+
+/// Joins the service and its visitor. What is cut short on one side does not look complete on the other.
+pub(super) async fn relay(
+    service: TcpStream,
+    read_ahead: Bytes,
+    visitor: (ReadHalf, WriteHalf),
+    traffic: &Traffic,
+) -> io::Result<()> {
+    let count = |moved| {
+        let (counter, bytes) = match moved {
+            Moved::In(bytes) => (&traffic.sent, bytes),
+            Moved::Out(bytes) => (&traffic.received, bytes),
+        };
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    };
+    relay::run_split(service, read_ahead, visitor, Code::ERR_ABORTED, count).await.map_err(|broken| {
+        match broken {
+            Broken::Socket => io::Error::other("the service broke off"),
+            Broken::Stream => io::Error::other("the visitor broke off"),
+        }
+    })
 }

@@ -14,12 +14,12 @@ use hyper_util::rt::TokioIo;
 use pageport_link::head::{Accepted, Headers, HttpVisit, Refusal, Reply};
 use pageport_link::{ReadHalf, WriteHalf, websocket_accept};
 use pageport_proto::Code;
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::request::Framing;
 use super::{Outcome, Proxy, Upload, answer, refused, unreachable};
-use crate::expose::pipe::{self, Traffic};
+use crate::expose::pipe::Traffic;
+use crate::expose::tcp;
 
 impl Proxy {
     pub(super) async fn upgrade(
@@ -81,12 +81,5 @@ async fn passed_through(
     let parts = upgraded.downcast::<TokioIo<TcpStream>>();
     let parts = parts.map_err(|_| io::Error::other("not a bare connection"))?;
     write.respond(&Reply::Ok(Accepted { status: 101, headers }))?;
-    let mut service = parts.io.into_inner();
-    let (from_service, to_service) = service.split();
-    let from_service = io::Cursor::new(parts.read_buf).chain(from_service);
-    let piped = pipe::both((read, write), (from_service, to_service), traffic).await;
-    if piped.is_err() {
-        service.set_zero_linger()?;
-    }
-    piped
+    tcp::relay(parts.io.into_inner(), parts.read_buf, (read, write), traffic).await
 }
