@@ -87,7 +87,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       const now = performance.now();
       const { carrier } = this.core;
       this.#isAsleep = what === "sleep";
-      if (what === "leave") this.close();
+      if (what === "leave") this.#leave();
       else if (this.#isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
       this.#retryAt = 0;
       probe(this.core, now);
@@ -117,6 +117,14 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   close() {
     if (this.core.ended < 0) end(this.core, 0, true);
     this.poke();
+  }
+
+  /** Some browsers have closed the carrier before the page hears that it goes. */
+  #leave() {
+    const { session, secret, ended } = this.core;
+    const body = JSON.stringify({ session, secret });
+    if (session && ended < 0) fetch(this.gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
+    this.close();
   }
 
   /**

@@ -98,13 +98,20 @@ test("a carrier that does not answer is replaced after five seconds", async () =
   assert.equal(one.readyState, "open");
 });
 
-test("pagehide ends the session, unless the page is kept", async () => {
+test("pagehide ends the session, unless the page is kept; a request says so too, as the carrier may be gone", async (t) => {
+  const asked = t.mock.method(globalThis, "fetch", async () => new Response());
   const network = new Network();
   const one = await begin(network);
+  const { session, secret } = one.core;
   fire("pagehide", { persisted: false });
   assert.equal(one.readyState, "closed");
   await one.closed;
   await until(() => network.count(wire.CLOSE) === 1);
+  const { calls } = asked.mock;
+  assert.equal(calls.length, 1);
+  const [url, { method, keepalive, mode, body }] = /** @type {any} */ (calls[0].arguments);
+  assert.deepEqual([url, method, keepalive, mode], [`${one.gateway}/link/close`, "POST", true, "no-cors"]);
+  assert.deepEqual(JSON.parse(body), { session, secret });
 });
 
 for (const [sleep, wake, fields] of [["freeze", "resume", {}], ["pagehide", "pageshow", { persisted: true }]]) {

@@ -10,8 +10,10 @@ import { startRelay } from "./relay.js";
 import { startSite } from "./site.js";
 
 const LAUNCH = { chromium: launchThrottledChromium, firefox: async () => (await launchFirefox()).raw };
-/** Short, so that what ends with it can be waited for. No scenario leaves a session without a carrier for longer. */
-const LEASE_S = 5;
+/** Far longer than it may take to tell a visitor that the page has gone. */
+const LEASE_S = 60;
+/** A page that goes says so; on the way are one request and the end of the visitor's connection. */
+const TOLD_MS = 2_000;
 const UNHARMED = { wrong: 0, closed: "no" };
 
 let gateway;
@@ -54,12 +56,10 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
 
     test("that is left for another page is kept with its session, or the visitor is told", async (t) => {
       const { steady, visitor } = await visited(t, browser, gateway.url);
-      await awayAndBack(steady.page, site, () =>
-        visitor.until(() => visitor.closed, name === "firefox" ? (LEASE_S + 5) * 1000 : 1_000),
-      );
+      await awayAndBack(steady.page, site, () => visitor.until(() => visitor.closed, TOLD_MS));
       const { diary, kept } = await steady.state();
       if (name === "firefox") {
-        // It keeps no page that has an open WebSocket, and closes that before the page can say a word: the lease decides.
+        // It keeps no page that has an open WebSocket, and closes that before the page can say a word: a request does.
         assert.deepEqual([kept, diary], ["false", []]);
         assert.ok(visitor.closed, "the visitor was left hanging");
       } else {
@@ -70,6 +70,12 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
         const { sent, echoed, wrong, closed } = await visitor.settle();
         assert.deepEqual({ echoed, wrong, closed }, { echoed: sent, ...UNHARMED });
       }
+    });
+
+    test("that is closed ends with its visitors, at once", async (t) => {
+      const { steady, visitor } = await visited(t, browser, gateway.url);
+      await steady.page.close();
+      assert.ok(await visitor.until(() => visitor.closed, TOLD_MS), "the visitor was left hanging");
     });
 
     // Firefox has no way to ask for it.
