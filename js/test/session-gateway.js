@@ -83,8 +83,9 @@ export class GatewayCore extends Core {
     }
     this.n = hello.n;
     this.peer = hello.limits;
+    this.nonce = Buffer.alloc(16, hello.n).toString("base64url");
     const secret = this.attaches || hello.session ? undefined : SECRET;
-    const welcome = { version: 1, session: SESSION, secret, nonce: NONCE, lease: this.lease, limits: this.limits, features: [] };
+    const welcome = { version: 1, session: SESSION, secret, nonce: this.nonce, lease: this.lease, limits: this.limits, features: [] };
     candidate.out.push([wire.WELCOME, new TextEncoder().encode(JSON.stringify(welcome))]);
   }
 
