@@ -9,3 +9,4 @@ export { PageportError } from "./errors.js";
 export { WebSocketListener } from "./listener.js";
 export { serve } from "./serve.js";
 export { session } from "./session.js";
+export { TCPServerSocket } from "./tcp-server.js";

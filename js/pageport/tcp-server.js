@@ -1,0 +1,56 @@
+/**
+ * `TCPServerSocket`: a page that takes TCP connections, in the shape of WICG Direct Sockets.
+ *
+ * Differences: the address is a hint, since the operator chooses it; `localAddress` and `localPort` of `opened` are public; no
+ * permission is asked for; and a `signal` closes it too, also before it has opened. Loads what takes connections when there is
+ * a server. Must never be found at another port than it once said.
+ */
+
+import { Listening } from "./listening.js";
+
+/**
+ * @typedef {object} TCPServerSocketOptions
+ * @property {number} [localPort] a port of the gateway's range; absent: any
+ * @property {number} [backlog] how many connections may wait until somebody reads them from `readable`, 256 by default
+ * @property {boolean} [ipv6Only] ignored
+ * @property {string} [gateway]
+ * @property {AbortSignal} [signal] closes the server
+ * @property {CryptoKeyPair} [key] Ed25519, where the runtime keeps none by itself (Node)
+ */
+/** @typedef {{ readable: ReadableStream<import("./tcp-visit.js").AcceptedTCPSocket>, localAddress: string, localPort: number }} TCPServerSocketOpenInfo */
+
+export class TCPServerSocket {
+  /** Resolves once clients can connect. @type {Promise<TCPServerSocketOpenInfo>} */
+  opened;
+  /** Resolves once it is closed; rejects when it is lost. A lost session is not the end: it listens again at the same port. @type {Promise<void>} */
+  closed;
+
+  /** @param {string} localAddress @param {TCPServerSocketOptions} [options] */
+  constructor(localAddress, options = {}) {
+    const { localPort, backlog, gateway, signal, key } = options;
+    if (localPort === 0 || backlog === 0) throw new TypeError("zero");
+    const load = () => import("./tcp-visit.js");
+    load().catch(() => {});
+    /** @type {import("./tcp-visit.js").Backlog} */
+    let waiting;
+    const listening = new Listening(
+      { port: localPort, gateway, signal, key },
+      {
+        kind: "tcp",
+        load: async () => (waiting ??= new (await load()).Backlog(listening, backlog)),
+        opened: (place) => waiting.open(place),
+        visit: (stream, { peer }) => waiting.add(stream, peer),
+      },
+    );
+    this.opened = listening.opened;
+    this.closed = listening.closed;
+  }
+
+  /** Takes no more connections; those that were read stay. Rejects before it has opened, and while `readable` is locked. */
+  async close() {
+    const { readable } = (await Promise.race([this.opened, null])) ?? {};
+    if (!readable || readable.locked) throw new DOMException("not open, or locked", "InvalidStateError");
+    readable.cancel();
+    return this.closed;
+  }
+}

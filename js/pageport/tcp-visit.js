@@ -1,0 +1,134 @@
+/**
+ * TCP connections of visitors: the line in which they wait, and the sockets that they become.
+ *
+ * Must never accept a connection before somebody takes it: what nobody reads stays with the visitor.
+ */
+
+import { reply } from "./core.js";
+import { PageportError } from "./errors.js";
+import { ITERATOR_QUEUE } from "./limits.js";
+import { hasEnded } from "./receive.js";
+import { isDone } from "./send.js";
+import { publish } from "./streams.js";
+
+/** @typedef {import("./stream.js").Stream} Stream */
+
+/**
+ * @typedef {object} TCPSocketOpenInfo
+ * @property {ReadableStream<Uint8Array<ArrayBuffer>>} readable ends when the visitor ends its direction
+ * @property {WritableStream<BufferSource>} writable close() ends this direction, and no other
+ * @property {string} remoteAddress opaque: the same for connections from one address while the gateway runs
+ * @property {number} remotePort always 0
+ * @property {string} localAddress that of the server
+ * @property {number} localPort likewise
+ */
+
+/** Connections that wait until somebody reads them from `readable`, oldest first. */
+export class Backlog {
+  #listening;
+  #most;
+  /** By stream: the opaque id of the visitor. @type {Map<Stream, string>} */
+  #waiting = new Map();
+  /** Where the next one goes, once somebody wants it. @type {((socket: AcceptedTCPSocket) => void) | undefined} */
+  #take;
+  /** @type {import("./tcp-server.js").TCPServerSocketOpenInfo | undefined} */
+  #info;
+
+  /** @param {import("./listening.js").Listening} listening @param {number} [most] */
+  constructor(listening, most = ITERATOR_QUEUE) {
+    this.#listening = listening;
+    this.#most = most;
+  }
+
+  /** @param {import("./listening.js").Place} place */
+  open({ host = "", port = 0 }) {
+    this.#info ??= { readable: this.#newReadable(), localAddress: host, localPort: port };
+    // A new session, and the port that it had is somebody else's.
+    if (this.#info.localPort !== port) this.#listening.lost(new PageportError("ERR_PORT_UNAVAILABLE"), true);
+    return this.#info;
+  }
+
+  /** @param {Stream} stream @param {string} peer */
+  add(stream, peer) {
+    if (this.#waiting.size >= this.#most) return this.#listening.session.refuse(stream, "ERR_LISTENER_BUSY");
+    this.#waiting.set(stream, peer);
+    stream.notify = () => Math.max(stream.failed, stream.reset) < 0 || this.#waiting.delete(stream);
+    this.#next();
+  }
+
+  #next() {
+    const { session } = this.#listening;
+    const [next] = this.#waiting;
+    if (!next || !this.#take || !this.#info) return;
+    const [stream, remoteAddress] = next;
+    const { localAddress, localPort } = this.#info;
+    this.#waiting.delete(stream);
+    reply(session.core, stream, { ok: true });
+    session.poke();
+    this.#take(new AcceptedTCPSocket(session, stream, { remoteAddress, remotePort: 0, localAddress, localPort }));
+  }
+
+  /** @returns {ReadableStream<AcceptedTCPSocket>} */
+  #newReadable() {
+    const { session, closed } = this.#listening;
+    return new ReadableStream(
+      {
+        start: (controller) => {
+          const end = (/** @type {unknown} */ error) => {
+            for (const [stream] of this.#waiting) session.refuse(stream, "ERR_REJECTED");
+            this.#waiting.clear();
+            error ? controller.error(error) : controller.close();
+          };
+          // Nothing is left to be closed where that began with cancel().
+          closed.then(end, end).catch(() => {});
+        },
+        pull: (controller) =>
+          new Promise((resolve) => {
+            this.#take = (socket) => {
+              this.#take = undefined;
+              controller.enqueue(socket);
+              resolve();
+            };
+            this.#next();
+          }),
+        cancel: () => this.#listening.close(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
+
+/** A connection, in the shape of `TCPSocket` in WICG Direct Sockets. */
+export class AcceptedTCPSocket {
+  /** @type {Promise<TCPSocketOpenInfo>} */
+  opened;
+  /** Resolves once both directions have ended and all that was written has arrived; rejects when one of them was reset. @type {Promise<void>} */
+  closed;
+  #streams;
+
+  /** @param {import("./session.js").Session} session @param {Stream} stream @param {Omit<TCPSocketOpenInfo, "readable" | "writable">} info */
+  constructor(session, stream, info) {
+    const { readable, writable } = (this.#streams = publish(session, stream));
+    this.opened = Promise.resolve({ readable, writable, ...info });
+    const { notify } = stream;
+    this.closed = new Promise((resolve, reject) => {
+      stream.notify = () => {
+        notify?.();
+        const code = Math.max(stream.reset, stream.stopped < 0 ? stream.failed : -1);
+        if (code >= 0) reject(new PageportError(code));
+        else if (isDone(stream) && hasEnded(stream)) resolve();
+      };
+    });
+    // Whoever does not ask does not care.
+    this.closed.catch(() => {});
+  }
+
+  /** Ends both directions; what was written still arrives. Rejects while one of the streams is locked. */
+  async close() {
+    const { readable, writable } = this.#streams;
+    if (readable.locked || writable.locked) throw new DOMException("locked", "InvalidStateError");
+    // Either may have ended before.
+    await Promise.allSettled([readable.cancel(), writable.close()]);
+    return this.closed;
+  }
+}
