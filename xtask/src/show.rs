@@ -15,6 +15,7 @@ mod probe;
 mod readme;
 mod report;
 mod tools;
+mod v10;
 
 use crate::failure::{Failure, Outcome};
 use report::Report;
@@ -39,6 +40,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L8", title: "fuzzing finds nothing, and both codecs agree", run: l8::run },
     Proof { id: "L9", title: "every page is accessible in four states", run: l9::run },
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
+    Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -48,6 +48,22 @@ export async function enter(page, words) {
   await page.raw.keyboard.press("Enter");
 }
 
+/** Puts something into a field, in place of what stands in it. @param {Page} page @param {string} selector @param {string} words */
+export async function fill(page, selector, words) {
+  await page.raw.bringToFront();
+  const field = await page.raw.$(selector);
+  await field.evaluate((element) => element.select());
+  await page.raw.keyboard.press("Backspace");
+  await field.type(words);
+}
+
+/** Picks files in a file picker. @param {Page} page @param {string} selector of the input @param {string[]} paths */
+export async function pick(page, selector, paths) {
+  const input = await page.raw.$(selector);
+  // Playwright and Puppeteer call it by different names.
+  await (input.setInputFiles ? input.setInputFiles(paths) : input.uploadFile(...paths));
+}
+
 /** A page whose errors end up in `errors`, at a path of the gateway. @param {Browser} browser @param {string} url */
 export async function open(browser, url) {
   const page = await browser.newPage();

@@ -13,10 +13,15 @@ struct Package {
 
 const PACKAGES: &[Package] = &[
     Package { name: "chromium", present: || Path::new("/usr/bin/chromium").exists() },
+    Package { name: "curl", present: || child::succeeds("curl", &["--version"]) },
     Package { name: "firefox-esr", present: || Path::new("/usr/bin/firefox-esr").exists() },
     // libFuzzer is C++ and is compiled from its crate.
     Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
     Package { name: "git", present: || child::succeeds("git", &["--version"]) },
+    Package {
+        name: "netcat-openbsd",
+        present: || child::succeeds("sh", &["-c", "command -v nc >/dev/null"]),
+    },
     Package { name: "python3", present: || child::succeeds(python::system(), &["--version"]) },
     Package {
         name: "python3-venv",

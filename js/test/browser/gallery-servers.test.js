@@ -1,0 +1,74 @@
+// The gallery's servers of HTTP and TCP, as people and ordinary programs use them, in both browsers; and to the eye.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launchChromium, launchFirefox } from "./driver.js";
+import { judge, launchView, VIEWS } from "./gallery-audit.js";
+import { driveLines, driveWebhook, driveWebsite } from "./gallery-drive.js";
+import { tourServers } from "./gallery-servers.js";
+import { leaving, open, tabTo, until } from "./gallery-steps.js";
+import { startGateway } from "./gateway.js";
+
+let gateway;
+before(async () => {
+  gateway = await startGateway();
+});
+after(() => gateway?.stop());
+
+for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox: launchFirefox })) {
+  describe(`gallery's servers in ${name}`, () => {
+    let browser;
+    before(async () => {
+      browser = await launch();
+    });
+    after(() => browser?.close());
+
+    test("picked files are downloaded whole and in parts, through cuts, and no broken download looks complete", async () => {
+      assert.equal((await driveWebsite(browser, gateway)).cuts, 2);
+    });
+
+    test("requests are answered at once and by hand, and what they say is only text", async () => {
+      assert.equal((await driveWebhook(browser, gateway)).by_hand, 418);
+    });
+
+    test("nc is echoed, passed on and answered by hand, and either half of it ends by itself", async () => {
+      assert.equal((await driveLines(browser, gateway)).half_closed, "both ways");
+    });
+
+    test("files are put in, and requests answered, by keyboard alone", async () => {
+      const site = await open(browser, `${gateway.url}/website/`);
+      await until(site.page, "#state", /^Serving$/);
+      const unseen = await tabTo(site.page, "#sample");
+      await site.page.raw.keyboard.press("Enter");
+      await until(site.page, "#files-summary", /^6 files/);
+      const catcher = await open(browser, `${gateway.url}/webhook/`);
+      await until(catcher.page, "#state", /^Listening$/);
+      for (const stop of ["#at-once", `[data-answer="body"]`]) unseen.push(...(await tabTo(catcher.page, stop)));
+      assert.deepEqual(unseen, []);
+    });
+  });
+}
+
+describe("gallery's servers to the eye", () => {
+  for (const view of VIEWS) {
+    test(`no page has a fault in ${view.scheme} at ${view.width} px`, async () => {
+      const browser = await launchView(view);
+      try {
+        const faults = [];
+        const states = [];
+        const { requests, errors } = await tourServers(browser, gateway, async (state, page) => {
+          const { violations, faint, overflow, passes } = await judge(page);
+          states.push(state);
+          assert.ok(passes > 8, `${state}: only ${passes} rules had something to look at`);
+          if (violations.length || faint.length || overflow) faults.push({ state, violations, faint, overflow });
+        });
+        assert.equal(states.length, 10);
+        assert.deepEqual(faults, []);
+        assert.deepEqual(leaving(requests, gateway), []);
+        assert.deepEqual(errors.filter((words) => !/closed by whoever serves/.test(words)), []);
+      } finally {
+        await browser.close();
+      }
+    });
+  }
+});
