@@ -5,7 +5,7 @@ import { HostPage } from "./page.js";
 import { MOST_GUESTS, Room } from "./room.js";
 
 const room = new Room();
-const page = new HostPage(room, session());
+const page = new HostPage(room, session);
 let guests = 0;
 
 function listen() {

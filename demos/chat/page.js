@@ -16,7 +16,7 @@ export class HostPage {
   #table = new ConnectionTable($("connections"), $("connections-summary"));
   #network;
 
-  /** @param {import("./room.js").Room} room @param {ReturnType<typeof import("/pageport.js").session>} session */
+  /** @param {import("./room.js").Room} room @param {typeof import("/pageport.js").session} session */
   constructor(room, session) {
     this.#room = room;
     this.#network = new NetworkPanel($("network"), session, { lanes: ["entries"], announce: this.#announce });
@@ -33,6 +33,7 @@ export class HostPage {
 
   /** @param {string} url of the listener, by name */
   listening(url) {
+    this.#network.watch();
     const [name] = new URL(url).hostname.split(".");
     // Behind the #, so that it stays out of logs and referrers.
     const invite = new URL(`visit/#${name}`, location.href).href;

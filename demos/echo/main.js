@@ -3,7 +3,7 @@
 import { session, WebSocketListener } from "/pageport.js";
 import { EchoPage } from "./page.js";
 
-const page = new EchoPage(session());
+const page = new EchoPage(session);
 let listener;
 
 function listen() {

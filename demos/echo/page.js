@@ -22,7 +22,7 @@ export class EchoPage {
   /** @type {Visitor | undefined} */
   #visitor;
 
-  /** @param {ReturnType<typeof import("/pageport.js").session>} session */
+  /** @param {typeof import("/pageport.js").session} session */
   constructor(session) {
     this.#network = new NetworkPanel($("network"), session, {
       lanes: ["sent", "echoed"],
@@ -42,6 +42,7 @@ export class EchoPage {
   }
 
   listening(url, pathUrl) {
+    this.#network.watch();
     this.#urls = { name: url, path: pathUrl };
     $("url").textContent = url;
     $("path-url").textContent = pathUrl;

@@ -4,7 +4,7 @@ import { session, TCPServerSocket } from "/pageport.js";
 import { LineConnection } from "./connection.js";
 import { LinesPage } from "./page.js";
 
-const page = new LinesPage(session());
+const page = new LinesPage(session);
 /** @type {Set<LineConnection>} */
 const everybody = new Set();
 

@@ -22,7 +22,7 @@ export class LinesPage {
   /** By their numbers. @type {Map<number, LineConnection>} */
   #clients = new Map();
 
-  /** @param {ReturnType<typeof import("/pageport.js").session>} session */
+  /** @param {typeof import("/pageport.js").session} session */
   constructor(session) {
     this.#network = new NetworkPanel($("network"), session, { lanes: ["received", "sent"], announce: this.#announce });
     $("again").addEventListener("click", () => this.onlisten());
@@ -40,6 +40,7 @@ export class LinesPage {
   }
 
   listening(host, port) {
+    this.#network.watch();
     $("nc").textContent = `nc ${host} ${port}`;
     $("pipe").textContent = `printf 'one\\ntwo\\n' | nc -N ${host} ${port}`;
     $("python").textContent = python(host, port);

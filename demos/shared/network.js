@@ -8,6 +8,7 @@ const HOLD_MS = 5000;
 const EVENTS = 50;
 
 export class NetworkPanel {
+  #newest;
   #session;
   #announce;
   #waiting;
@@ -20,12 +21,12 @@ export class NetworkPanel {
 
   /**
    * @param {HTMLElement} root
-   * @param {ReturnType<typeof import("/pageport.js").session>} session
+   * @param {typeof import("/pageport.js").session} session the one of this page, or a new one after its end
    * @param {{ lanes: string[], announce: (text: string) => void, waiting?: () => string }} options `waiting` says what
    *   is under way at the moment of a loss
    */
   constructor(root, session, { lanes, announce, waiting = () => "" }) {
-    this.#session = session;
+    this.#newest = session;
     this.#announce = announce;
     this.#waiting = waiting;
     this.#state = root.querySelector("#network-state");
@@ -36,7 +37,16 @@ export class NetworkPanel {
       this.#holdUntil = performance.now() + HOLD_MS;
       this.#cut("Cut, again and again for 5 seconds.");
     });
-    session.addEventListener("carrierchange", () => this.#changed());
+    this.watch();
+  }
+
+  /** To be called when the page has begun again. */
+  watch() {
+    const session = this.#newest();
+    if (session === this.#session) return;
+    this.#session = session;
+    this.#lostAt = 0;
+    session.addEventListener("carrierchange", () => session === this.#session && this.#changed());
     this.#changed();
   }
 
@@ -50,7 +60,7 @@ export class NetworkPanel {
 
   #changed() {
     const { carrier } = this.#session;
-    if (Boolean(carrier) === this.#attached) return;
+    if (Boolean(carrier) === this.#attached && this.#session.readyState !== "closed") return;
     this.#attached = Boolean(carrier);
     const now = performance.now();
     this.timeline.carrier(carrier ? "attached" : "suspended");
@@ -60,6 +70,9 @@ export class NetworkPanel {
       this.#event(`attached over ${carrier}${away}`);
       if (away) this.#announce(`Attached again${away}.`);
       if (now < this.#holdUntil) this.#cut("Cut again.");
+    } else if (this.#session.readyState === "closed") {
+      this.#say("bad", "The session has ended");
+      this.#event("the session has ended");
     } else {
       this.#lostAt = now;
       this.#say("waiting", "Suspended, coming back");

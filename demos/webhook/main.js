@@ -5,7 +5,7 @@ import { serve, session } from "/pageport.js";
 import { Exchange } from "./exchange.js";
 import { CatcherPage } from "./page.js";
 
-const page = new CatcherPage(session());
+const page = new CatcherPage(session);
 
 function listen() {
   const server = serve(async (request, info) => {

@@ -28,7 +28,7 @@ export class CatcherPage {
   #network;
   #came = 0;
 
-  /** @param {ReturnType<typeof import("/pageport.js").session>} session */
+  /** @param {typeof import("/pageport.js").session} session */
   constructor(session) {
     this.#network = new NetworkPanel($("network"), session, {
       lanes: ["requests"],
@@ -46,6 +46,7 @@ export class CatcherPage {
   }
 
   listening(url) {
+    this.#network.watch();
     const hook = new URL("hook", url).href;
     $("url").textContent = url;
     $("curl").textContent = `curl -i -H 'content-type: application/json' -d '{"hello": "tab"}' ${hook}`;

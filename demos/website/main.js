@@ -7,7 +7,7 @@ import { SitePage } from "./page.js";
 import { Site } from "./site.js";
 
 const site = new Site();
-const page = new SitePage(site, session());
+const page = new SitePage(site, session);
 
 function listen() {
   const server = serve((request, info) => {

@@ -24,7 +24,7 @@ export class SitePage {
   #downloads = new Downloads($("downloads"));
   #network;
 
-  /** @param {import("./site.js").Site} site @param {ReturnType<typeof import("/pageport.js").session>} session */
+  /** @param {import("./site.js").Site} site @param {typeof import("/pageport.js").session} session */
   constructor(site, session) {
     this.#site = site;
     this.#network = new NetworkPanel($("network"), session, {
@@ -46,6 +46,7 @@ export class SitePage {
   }
 
   listening(url) {
+    this.#network.watch();
     this.#url = url;
     $("url").textContent = $("open").href = url;
     $("curl").textContent = `curl -i ${url}`;
