@@ -10,6 +10,7 @@ mod machine;
 mod moment;
 mod print;
 mod raw;
+mod secure;
 mod tcp;
 mod units;
 
@@ -26,6 +27,7 @@ pub use units::Kind;
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
 use crate::front::origin::{AllowedOrigins, Origin};
+use crate::tls::Tls;
 use diagnostic::Source;
 use raw::{At, Located, Raw};
 
@@ -64,6 +66,8 @@ pub struct Policy {
     pub issuers: Issuers,
     /// What anything may cost.
     pub limits: Limits,
+    /// The certificate of the front door; `None`: it speaks without TLS.
+    pub tls: Option<Tls>,
 }
 
 /// Reads a duration as the configuration has it: `500ms`, `60s`, `5m`, `1h`.

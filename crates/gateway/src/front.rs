@@ -1,8 +1,10 @@
-//! The front door: HTTP/1.1 from anybody. It decides who may pass and answers what is the gateway's own; it never reads a frame.
+//! The front door: HTTP/1.1 and HTTP/2 from anybody, with TLS or without. It decides who may pass and answers what is the gateway's own; it never reads a frame.
 //!
 //! | module | what |
 //! |---|---|
-//! | `accept`, `connection`, `strict_head` | sockets, limits, hyper |
+//! | `accept`, `connection`, `transport` | sockets, TLS, which HTTP it is |
+//! | `strict_head` | what hyper leaves open about HTTP/1.1 |
+//! | `http2`, `h2_windows`, `h2_frames`, `frame_guard` | limits of HTTP/2, and what hyper leaves open about it |
 //! | `route` | from a request to whoever answers it |
 //! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
@@ -19,10 +21,14 @@ pub(crate) mod body;
 pub(crate) mod connection;
 pub mod credential;
 mod error_page;
+mod frame_guard;
 pub mod grants;
+mod h2_frames;
+pub(crate) mod h2_windows;
 pub mod handshake;
 pub mod headers;
 pub mod host;
+mod http2;
 pub mod jwt;
 pub(crate) mod link;
 mod link_close;
@@ -31,4 +37,5 @@ pub(crate) mod respond;
 pub mod response_headers;
 mod route;
 mod strict_head;
+pub(crate) mod transport;
 mod well_known;

@@ -14,7 +14,7 @@ use crate::address::PublicAddress;
 use crate::admin::Admin;
 use crate::bind::{self, BindError};
 use crate::config::{Config, Policy};
-use crate::front::{accept, connection};
+use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
@@ -23,6 +23,7 @@ use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
+use crate::tls::{MadeCertificate, MakeError};
 use crate::usage::Usages;
 
 /// When a page should come again after GOAWAY, in seconds: spread, so that a restarted gateway is not run over.
@@ -65,6 +66,9 @@ pub enum GatewayError {
     /// The system gives no randomness.
     #[error("no randomness: {0}")]
     Random(#[from] getrandom::Error),
+    /// No certificate can be made for these names.
+    #[error(transparent)]
+    Certificate(#[from] MakeError),
 }
 
 impl GatewayError {
@@ -75,6 +79,7 @@ impl GatewayError {
             GatewayError::Bind(error) => error.code(),
             GatewayError::Data(error) => error.code(),
             GatewayError::Random(_) => Code::ERR_INTERNAL,
+            GatewayError::Certificate(_) => Code::ERR_TLS_INVALID,
         }
     }
 }
@@ -92,7 +97,8 @@ impl Gateway {
         let port = addresses.first().map_or(0, SocketAddr::port);
         let admin = bind::admin(config.admin, port)?;
         let admin_address = local(&admin)?;
-        let public = config.public.map_or((false, port), |public| (public.secure, public.port));
+        let secure = config.policy.tls.is_some();
+        let public = config.public.map_or((secure, port), |public| (public.secure, public.port));
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
         let shared = Arc::new(Shared {
             address,
@@ -108,7 +114,10 @@ impl Gateway {
             usages: Usages::default(),
             peers,
             metrics: Metrics::new(),
+            certificate: MadeCertificate::default(),
+            h2_windows: Windows::default(),
         });
+        shared.tls_config(&shared.policy.load())?;
         Ok(Bound { shared, front, admin, addresses, admin_address })
     }
 }
@@ -160,10 +169,13 @@ impl Bound {
 }
 
 impl Handle {
-    /// Replaces origins, tokens and limits at once. What is open stays open; new connections and sessions see the new ones.
+    /// Replaces origins, tokens, limits and certificate at once. What is open stays open; new connections and sessions see the new ones.
     pub fn reload(&self, policy: Policy) {
         if policy.limits.memory != self.shared.policy.load().limits.memory {
             tracing::warn!("limits.memory changes with the next start only");
+        }
+        if policy.tls.is_some() != self.shared.policy.load().tls.is_some() {
+            tracing::warn!("the gateway's own URLs change between http and https with the next start only");
         }
         self.shared.policy.store(Arc::new(policy));
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | what an operator may say, checked once |
 //! | [`front`] | the front door: HTTP, who may pass, what is the gateway's own |
+//! | [`tls`] | certificates |
 //! | [`Gateway`] | sockets, life and end |
 //! | `sessions`, `listeners`, `requests` | pages: attaching, listening, what they ask for |
 //! | `names` | whose names are: claims, keys, and the file of them |
@@ -31,6 +32,7 @@ mod relay;
 mod requests;
 mod sessions;
 mod shared;
+pub mod tls;
 mod usage;
 mod visitor;
 

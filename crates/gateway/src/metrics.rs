@@ -11,6 +11,12 @@ pub(crate) struct Metrics {
     pub(crate) connections: Counter,
     /// Connections turned away because there are too many.
     pub(crate) connections_refused: Counter,
+    /// Connections that speak HTTP/2.
+    pub(crate) h2_connections: Counter,
+    /// WebSockets, of visitors and pages, that are a stream of an HTTP/2 connection.
+    pub(crate) h2_websockets: Counter,
+    /// TLS handshakes that failed or took too long.
+    pub(crate) tls_failed: Counter,
     /// Sessions that were begun.
     pub(crate) sessions: Counter,
     /// Carriers that were attached to a session, the first one included.
@@ -46,6 +52,9 @@ impl Metrics {
         Metrics {
             connections: counter("pageport_connections_total"),
             connections_refused: counter("pageport_connections_refused_total"),
+            h2_connections: counter("pageport_http2_connections_total"),
+            h2_websockets: counter("pageport_http2_websockets_total"),
+            tls_failed: counter("pageport_tls_failures_total"),
             sessions: counter("pageport_sessions_total"),
             attaches: counter("pageport_attaches_total"),
             visitors: counter("pageport_visitors_total"),
@@ -98,6 +107,9 @@ impl Metrics {
 fn describe() {
     describe_counter!("pageport_connections_total", "Connections taken by the front door.");
     describe_counter!("pageport_connections_refused_total", "Connections over the limit.");
+    describe_counter!("pageport_http2_connections_total", "Connections that speak HTTP/2.");
+    describe_counter!("pageport_http2_websockets_total", "WebSockets over HTTP/2, of visitors and pages.");
+    describe_counter!("pageport_tls_failures_total", "TLS handshakes that failed or took too long.");
     describe_counter!("pageport_sessions_total", "Sessions that were begun.");
     describe_counter!("pageport_sessions_ended_total", "Sessions that ended, by code.");
     describe_counter!("pageport_attaches_total", "Carriers that were attached to a session.");

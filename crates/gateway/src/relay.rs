@@ -2,17 +2,16 @@
 
 use bytes::Bytes;
 use metrics::Gauge;
-use pageport_link::Stream;
 use pageport_link::relay::{self, Moved};
+use pageport_link::{Socket, Stream};
 use pageport_proto::Code;
-use tokio::net::TcpStream;
 
 use crate::metrics::Metrics;
 
 pub(crate) use pageport_link::relay::{broken, tear};
 
 /// Relays until both directions have ended, or one side broke.
-pub(crate) async fn run(socket: TcpStream, read_ahead: Bytes, stream: Stream, metrics: &Metrics) {
+pub(crate) async fn run(socket: impl Into<Socket>, read_ahead: Bytes, stream: Stream, metrics: &Metrics) {
     let _open = Open::new(&metrics.visitors_open);
     let count = |moved| match moved {
         Moved::In(bytes) => metrics.bytes_in.increment(bytes),

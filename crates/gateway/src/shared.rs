@@ -1,10 +1,14 @@
 //! What all parts of one gateway share. A list of parts, each with its own rules; nothing is decided here.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use pageport_link::{Budget, SessionState};
+use rustls::ServerConfig;
 
 use crate::address::PublicAddress;
 use crate::config::Policy;
+use crate::front::h2_windows::Windows;
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::{Metrics, Snapshot};
@@ -12,6 +16,7 @@ use crate::names::Names;
 use crate::peers::Peers;
 use crate::ports::Ports;
 use crate::sessions::Sessions;
+use crate::tls::{MadeCertificate, MakeError, Tls};
 use crate::usage::Usages;
 
 pub(crate) struct Shared {
@@ -31,9 +36,20 @@ pub(crate) struct Shared {
     pub(crate) usages: Usages,
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
+    pub(crate) certificate: MadeCertificate,
+    pub(crate) h2_windows: Windows,
 }
 
 impl Shared {
+    /// What a new connection is shown; `None` without TLS.
+    pub(crate) fn tls_config(&self, policy: &Policy) -> Result<Option<Arc<ServerConfig>>, MakeError> {
+        match &policy.tls {
+            None => Ok(None),
+            Some(Tls::Files(files)) => Ok(Some(files.config())),
+            Some(Tls::Made { names }) => self.certificate.config(&self.address.base, names).map(Some),
+        }
+    }
+
     /// What metrics read off now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {

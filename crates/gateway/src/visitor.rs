@@ -14,7 +14,7 @@ mod websocket;
 
 use std::sync::Arc;
 
-use ::http::{Request, Response, StatusCode};
+use ::http::{Method, Request, Response, StatusCode};
 use pageport_link::{OpenError, SessionState};
 use pageport_proto::Code;
 use pageport_proto::head::{self, HttpVisit};
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Refusal> {
     let found = connection.shared.listeners.find(&name).ok_or(Code::ERR_LISTENER_UNKNOWN)?;
     found.entry.visit().map_err(retry_soon)?;
-    if Wanted::of(request.headers()) == Wanted::WebSocket {
+    if Wanted::of(request) == Wanted::WebSocket {
         websocket::serve(connection, request, &name, &found, way).await
     } else if found.http && way == Way::OwnOrigin {
         http::serve(connection, request, body, &name, &found.entry).await
@@ -78,7 +78,9 @@ fn visit(
     let slash = if target.starts_with('/') { "" } else { "/" };
     Ok(HttpVisit {
         listener: name.to_string(),
-        method: request.method().to_string(),
+        // A WebSocket's handshake is a GET to its page, also when it came as CONNECT over HTTP/2.
+        method: if *request.method() == Method::CONNECT { Method::GET } else { request.method().clone() }
+            .to_string(),
         url: format!("{url}{slash}{target}"),
         headers: for_page(request.headers(), length, way == Way::Path)?,
         peer: connection.shared.peers.id(name, connection.peer.ip()),

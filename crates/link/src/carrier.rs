@@ -5,6 +5,7 @@
 mod bytes;
 mod drive;
 mod pace;
+mod shared_tcp;
 mod socket;
 mod websocket;
 
@@ -20,6 +21,7 @@ use pageport_proto::session::Message;
 
 pub use bytes::BytesCarrier;
 pub use drive::Carried;
+pub use shared_tcp::SharedTcp;
 pub use socket::{Io, Socket};
 pub use websocket::WebSocketCarrier;
 
@@ -76,7 +78,8 @@ pub(crate) enum Input {
 impl Carrier {
     /// The gateway's end of a WebSocket, after the HTTP upgrade. `read_ahead` is what was read behind the request.
     ///
-    /// Hand over a bare [`tokio::net::TcpStream`] where there is one: only then the carrier can keep the kernel from hoarding.
+    /// Hand over a bare [`tokio::net::TcpStream`], or [`Socket::over`] one, where there is one: only then the carrier can keep the
+    /// kernel from hoarding.
     #[must_use]
     pub fn websocket_server(socket: impl Into<Socket>, read_ahead: Bytes) -> Carrier {
         Carrier::WebSocket(WebSocketCarrier::server(Wire::new(socket.into(), read_ahead)))

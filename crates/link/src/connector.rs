@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 mod gateway;
+pub(crate) mod tls;
 pub(crate) mod upgrade;
 
 use std::net::SocketAddr;
@@ -13,11 +14,12 @@ use pageport_proto::session::Settings;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::carrier::{Carrier, CarrierKind, Socket};
+use crate::carrier::{Carrier, CarrierKind, SharedTcp, Socket};
 use crate::session::Shared;
 use crate::{LinkError, Session};
 use backoff::Backoff;
 use gateway::Gateway;
+use tls::Trust;
 use upgrade::Upgrade;
 
 /// How long one attempt may take until the gateway has answered the upgrade.
@@ -32,20 +34,22 @@ pub struct Connector {
     credential: Option<String>,
     carriers: Vec<CarrierKind>,
     dial: Option<SocketAddr>,
+    trust: Trust,
     settings: Settings,
 }
 
 impl Connector {
-    /// For a gateway at `http://host[:port][/path]`; `ws://` means the same.
+    /// For a gateway at `http(s)://host[:port][/path]`; `ws(s)://` means the same.
     ///
     /// # Errors
-    /// [`LinkError::Address`], [`LinkError::Tls`].
+    /// [`LinkError::Address`].
     pub fn new(gateway: &str) -> Result<Connector, LinkError> {
         Ok(Connector {
             gateway: Gateway::parse(gateway)?,
             credential: None,
             carriers: vec![CarrierKind::Bytes, CarrierKind::WebSocket],
             dial: None,
+            trust: Trust::default(),
             settings: Settings::new(pageport_proto::Role::Page),
         })
     }
@@ -69,6 +73,16 @@ impl Connector {
     pub fn dial(mut self, address: SocketAddr) -> Connector {
         self.dial = Some(address);
         self
+    }
+
+    /// Trusts these certificates (PEM) as well as those that the system trusts: an operator's own authority, or a gateway's
+    /// self-made certificate.
+    ///
+    /// # Errors
+    /// [`LinkError::Certificate`] when there is none in it.
+    pub fn trust(mut self, pem: &[u8]) -> Result<Connector, LinkError> {
+        self.trust.add(pem)?;
+        Ok(self)
     }
 
     /// Limits and timings of the session, in place of the defaults.
@@ -164,15 +178,23 @@ impl Connector {
         result
     }
 
-    async fn upgraded(&self, kind: CarrierKind) -> Result<Carrier, LinkError> {
+    async fn upgraded(&mut self, kind: CarrierKind) -> Result<Carrier, LinkError> {
         let mut stream = match self.dial {
             Some(address) => TcpStream::connect(address).await?,
             None => TcpStream::connect((self.gateway.host.as_str(), self.gateway.port)).await?,
         };
         stream.set_nodelay(true)?;
         let upgrade = Upgrade::new(kind)?;
-        let read_ahead = upgrade.run(&mut stream, &self.gateway, self.credential.as_deref()).await?;
-        let socket = Socket::from(stream);
+        let credential = self.credential.as_deref();
+        let (socket, read_ahead) = if self.gateway.secure {
+            let tcp = SharedTcp::from(stream);
+            let mut tls = self.trust.connect(&self.gateway.host, tcp.clone()).await?;
+            let read_ahead = upgrade.run(&mut tls, &self.gateway, credential).await?;
+            (Socket::over(tls, tcp), read_ahead)
+        } else {
+            let read_ahead = upgrade.run(&mut stream, &self.gateway, credential).await?;
+            (Socket::from(stream), read_ahead)
+        };
         Ok(match kind {
             CarrierKind::Bytes => Carrier::bytes(socket, read_ahead),
             CarrierKind::WebSocket => Carrier::websocket_client(socket, read_ahead),

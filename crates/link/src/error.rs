@@ -8,11 +8,11 @@ use pageport_proto::{Code, session};
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The address of the gateway cannot be used.
-    #[error("{0:?} is not the http:// or ws:// address of a gateway")]
+    #[error("{0:?} is not the http(s):// or ws(s):// address of a gateway")]
     Address(String),
-    /// The address asks for TLS, which this version does not speak.
-    #[error("{0:?} asks for TLS, which is not supported yet")]
-    Tls(String),
+    /// A certificate that should be trusted cannot be read.
+    #[error("no certificate to trust: {0}")]
+    Certificate(String),
     /// The connection could not be made, or broke.
     #[error("the gateway cannot be reached: {0}")]
     Io(#[from] io::Error),
@@ -42,7 +42,7 @@ impl LinkError {
         match self {
             LinkError::Code(code) | LinkError::Refused { code: Some(code), .. } => *code,
             LinkError::Timeout => Code::ERR_ATTACH_TIMEOUT,
-            LinkError::Address(_) | LinkError::Tls(_) => Code::ERR_INVALID_ARGUMENT,
+            LinkError::Address(_) | LinkError::Certificate(_) => Code::ERR_INVALID_ARGUMENT,
             LinkError::Io(_) | LinkError::Refused { .. } | LinkError::Answer(_) => {
                 Code::ERR_GATEWAY_UNREACHABLE
             }

@@ -34,7 +34,7 @@ mod stream;
 
 pub use arrival::{Arrival, receive_hello};
 pub use budget::{Budget, Level};
-pub use carrier::{BytesCarrier, Carried, Carrier, CarrierKind, Io, Socket, WebSocketCarrier};
+pub use carrier::{BytesCarrier, Carried, Carrier, CarrierKind, Io, SharedTcp, Socket, WebSocketCarrier};
 pub use connector::Connector;
 pub use connector::upgrade::accept as websocket_accept;
 pub use dial::{Connection, dial};

@@ -1,8 +1,11 @@
-//! Bytes between a TCP connection and a stream, both ways until both ways have ended.
+//! Bytes between a connection and a stream, both ways until both ways have ended. Here without TLS, where the kernel is the only
+//! buffer; `layered` has the rest.
 //!
 //! Nothing is looked at. An idle connection costs a socket and two waiting halves; a busy one additionally what is on its way: a
 //! read that the peer has room for, and one batch towards the socket. Each direction ends on its own (half-close), and an abort on
 //! one side is an abort on the other, never a clean end.
+
+mod layered;
 
 use std::collections::VecDeque;
 use std::future::{poll_fn, ready};
@@ -18,7 +21,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::{ReadHalf, Stream, StreamError, WriteHalf};
+use crate::{ReadHalf, Socket, Stream, StreamError, WriteHalf};
+use layered::Layered;
 
 /// What one read takes at most: a whole DATA frame. A connection that brings little gets little.
 const READ_MAX: usize = 64 * 1024;
@@ -63,7 +67,7 @@ enum Inward {
 /// # Errors
 /// Which side broke. The other one knows it by then.
 pub async fn run(
-    socket: TcpStream,
+    socket: impl Into<Socket>,
     read_ahead: Bytes,
     stream: Stream,
     gone: Code,
@@ -77,15 +81,31 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn run_split(
-    socket: TcpStream,
+    socket: impl Into<Socket>,
     read_ahead: Bytes,
     (mut from_peer, mut to_peer): (ReadHalf, WriteHalf),
     gone: Code,
     moved: impl Fn(Moved),
 ) -> Result<(), Broken> {
-    let ended = tokio::select! {
-        ended = both(&socket, read_ahead, &mut from_peer, &mut to_peer, &moved) => ended,
-        () = broken(&socket) => Err(Broken::Socket),
+    let (from, to) = (&mut from_peer, &mut to_peer);
+    let ended = match socket.into() {
+        Socket::Tcp(socket) => {
+            let ended = tokio::select! {
+                ended = both(&socket, read_ahead, from, to, &moved) => ended,
+                () = broken(&socket) => Err(Broken::Socket),
+            };
+            ended.inspect_err(|broken| broken.tear(&socket))
+        }
+        Socket::Over { io, tcp } => {
+            let layered = Layered::new(io);
+            let ended = tokio::select! {
+                ended = layered.both(read_ahead, from, to, &moved) => ended,
+                () = broken(&tcp) => Err(Broken::Socket),
+            };
+            // Neither `close_notify` nor FIN: both would say that this was all.
+            ended.inspect_err(|broken| broken.tear(&tcp))
+        }
+        Socket::Other(io) => Layered::doubtful(io).both(read_ahead, from, to, &moved).await,
     };
     match ended {
         Ok(()) => {}
@@ -94,9 +114,18 @@ pub async fn run_split(
             from_peer.stop(gone);
         }
         // Dropping the halves tells the other end what it does not know yet.
-        Err(Broken::Stream) => tear(&socket),
+        Err(Broken::Stream) => {}
     }
     ended
+}
+
+impl Broken {
+    /// What the stream's other end cut short must not look complete.
+    fn tear(&self, socket: &TcpStream) {
+        if matches!(self, Broken::Stream) {
+            tear(socket);
+        }
+    }
 }
 
 async fn both(

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, tcp};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, secure, tcp};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, ConfigError> {
@@ -24,6 +24,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             tokens: credentials::tokens(&raw.token, &base, source)?,
             issuers: credentials::issuers(&raw.issuer, &base, source)?,
             limits: limits(raw, source)?,
+            tls: secure::tls(raw, source)?,
         },
         base,
     })

@@ -1,28 +1,47 @@
 //! What is wrong with a configuration, and where: file, line and column, or the variable or flag.
 
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use pageport_proto::Code;
 
 use super::raw::At;
 
-/// A configuration that cannot be used: `ERR_CONFIG_INVALID`. Nothing was changed by it.
+/// A configuration that cannot be used: `ERR_CONFIG_INVALID`, or `ERR_TLS_INVALID` for what `[tls]` names. Nothing was changed by it.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error(transparent)]
 #[diagnostic(transparent)]
 pub struct ConfigError(Box<Inner>);
 
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-#[diagnostic(code(ERR_CONFIG_INVALID))]
 struct Inner {
+    code: Code,
     message: String,
-    #[help]
     hint: Option<String>,
-    #[source_code]
     text: Option<NamedSource<Arc<str>>>,
-    #[label]
     at: Option<SourceSpan>,
+}
+
+impl Diagnostic for Inner {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(self.code))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.text.as_ref().map(|text| text as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let at = self.at?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, at))))
+    }
 }
 
 impl ConfigError {
@@ -30,6 +49,7 @@ impl ConfigError {
     pub(crate) fn unreadable(file: &str, error: &std::io::Error) -> ConfigError {
         let hint = "give another with --config".to_owned();
         ConfigError(Box::new(Inner {
+            code: Code::ERR_CONFIG_INVALID,
             message: format!("cannot read {file}: {error}"),
             hint: Some(hint),
             text: None,
@@ -65,7 +85,19 @@ impl Source {
             At::Environment(name) => (format!("{name}: {message}"), None, None),
             At::Flag(name) => (format!("{name}: {message}"), None, None),
         };
-        ConfigError(Box::new(Inner { message, hint, text, at }))
+        ConfigError(Box::new(Inner { code: Code::ERR_CONFIG_INVALID, message, hint, text, at }))
+    }
+
+    /// The same for a certificate or key that cannot be used.
+    pub(crate) fn tls_error(&self, at: &At, message: String, hint: String) -> ConfigError {
+        let mut error = self.error(at, message, Some(hint));
+        error.0.code = Code::ERR_TLS_INVALID;
+        error
+    }
+
+    /// Where the file is.
+    pub(crate) fn directory(&self) -> &Path {
+        Path::new(&self.name).parent().unwrap_or(Path::new(""))
     }
 
     /// What serde and the TOML parser have to say, in the words of a configuration.

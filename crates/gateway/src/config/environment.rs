@@ -24,6 +24,8 @@ pub(crate) fn overlay(
             "BASE" => raw.base = Some(located(value)),
             "DATA" => raw.data = Some(located(value)),
             "URL" => raw.url = Some(located(value)),
+            "TLS__CERT" => raw.tls.get_or_insert_default().cert = Some(located(value)),
+            "TLS__KEY" => raw.tls.get_or_insert_default().key = Some(located(value)),
             "LINK__ORIGINS" => raw.link.origins = list(&value).map(located).collect(),
             "TCP__BIND" => raw.tcp.get_or_insert_default().bind = Some(located(value)),
             "TCP__PORTS" => raw.tcp.get_or_insert_default().ports = Some(located(value)),
@@ -42,7 +44,8 @@ fn limit(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> R
         None => {
             let limits: Vec<_> = TABLE.iter().map(|limit| limit.name.to_ascii_uppercase()).collect();
             let hint = format!(
-                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, and {PREFIX}LIMITS__ followed by one of {}",
+                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, {PREFIX}TLS__CERT, _KEY, and {PREFIX}LIMITS__ \
+                 followed by one of {}",
                 limits.join(", ")
             );
             return Err(source.error(&value.at, "no such key", Some(hint)));

@@ -72,6 +72,16 @@ limits! {
     linger: Time = 30_000, 0..=600_000,
         "How long the rest of a request's body that nobody wants is read and thrown away: a sender that reads no answer \
          before it has sent everything would see a broken connection instead. A tenth of it when nothing comes.";
+    tls_timeout: Time = 5_000, 100..=120_000,
+        "For a TLS handshake: two round trips, also over a slow path.";
+    h2_streams: Count = 100, 1..=1_000,
+        "Requests and WebSockets at once over one HTTP/2 connection: what RFC 9113 asks for at least.";
+    h2_window: Size = 64 * KIB, 64 * KIB..=16 * MIB,
+        "What a client may send on one of them before it is taken: times `h2_streams` for a connection, as long as there is room.";
+    h2_receive: Size = 128 * MIB, 0..=65_536 * MIB,
+        "For those windows over all connections: each new one is granted at most a sixteenth of what is left, and 64 KiB at least.";
+    h2_idle: Time = 180_000, 1_000..=86_400_000,
+        "How long an HTTP/2 connection without a request stays: browsers keep theirs for as long as they may.";
     hello_timeout: Time = 10_000, 100..=120_000,
         "From a carrier's opening to its HELLO: nothing unauthenticated stays longer.";
     connections: Count = 10_000, 1..=1_000_000,

@@ -1,9 +1,12 @@
 //! The effective configuration as a file, with the reason of every limit. Reading it back gives the same configuration.
 
+use std::path::Path;
+
 use super::credentials;
 use super::limits::TABLE;
 use super::{Admin, Config, Listen};
 use crate::front::origin::AllowedOrigins;
+use crate::tls::Tls;
 
 pub(crate) fn print(config: &Config) -> String {
     let mut out = String::new();
@@ -36,6 +39,19 @@ pub(crate) fn print(config: &Config) -> String {
     match &config.data {
         Some(data) => line(text, &format!("data = {}", toml::Value::from(data.display().to_string()))),
         None => line(text, "# data = \"/var/lib/pageport\""),
+    }
+    line(
+        text,
+        "\n# Without a certificate the front door speaks plain HTTP: for loopback, or behind something that ends TLS.",
+    );
+    match &config.policy.tls {
+        Some(Tls::Files(files)) => {
+            line(text, "[tls]");
+            line(text, &format!("cert = {}", path(&files.cert)));
+            line(text, &format!("key = {}", path(&files.key)));
+        }
+        Some(Tls::Made { .. }) => line(text, "[tls]\ndev = true"),
+        None => line(text, "# [tls]\n# cert = \"/etc/pageport/cert.pem\"\n# key = \"/etc/pageport/key.pem\""),
     }
     line(text, "\n[link]");
     line(
@@ -74,6 +90,11 @@ fn origins(origins: &AllowedOrigins) -> String {
             list.join(", ")
         }
     }
+}
+
+/// In TOML's own quotes.
+fn path(path: &Path) -> String {
+    toml::Value::from(path.display().to_string()).to_string()
 }
 
 fn line(text: &mut String, line: &str) {

@@ -36,6 +36,7 @@ pub(crate) struct Raw {
     pub(crate) base: Option<Located<String>>,
     pub(crate) url: Option<Located<String>>,
     pub(crate) data: Option<Located<String>>,
+    pub(crate) tls: Option<RawTls>,
     #[serde(default)]
     pub(crate) link: RawLink,
     pub(crate) tcp: Option<RawTcp>,
@@ -45,6 +46,15 @@ pub(crate) struct Raw {
     pub(crate) issuer: Vec<RawIssuer>,
     #[serde(default)]
     pub(crate) limits: RawLimits,
+}
+
+/// `[tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTls {
+    pub(crate) cert: Option<Located<String>>,
+    pub(crate) key: Option<Located<String>>,
+    pub(crate) dev: Option<Located<bool>>,
 }
 
 /// `[link]`

@@ -1,4 +1,5 @@
-//! The server's half of a WebSocket handshake (RFC 6455 §4.2). Only HTTP: no frame is ever read here.
+//! The server's half of a WebSocket handshake, over HTTP/1.1 (RFC 6455 §4.2) and HTTP/2 (RFC 8441). Only HTTP: no frame is ever read
+//! here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +7,8 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, Method, Request, Version};
+use hyper::ext::Protocol;
 use pageport_proto::Code;
 
 /// RFC 6455 §1.3
@@ -15,8 +17,8 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// A handshake that may be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
-    /// The value of `Sec-WebSocket-Accept`.
-    pub accept: String,
+    /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2, which has neither key nor accept (RFC 8441 §5).
+    pub accept: Option<String>,
     /// The subprotocols on offer, in the client's order.
     pub protocols: Vec<String>,
 }
@@ -55,9 +57,17 @@ impl HandshakeError {
 }
 
 impl Wanted {
-    /// Reads `Upgrade`; of several protocols the first one that is spoken here counts (RFC 9110 §7.8).
+    /// Reads `Upgrade`; of several protocols the first one that is spoken here counts (RFC 9110 §7.8). Over HTTP/2 it is `:protocol`
+    /// (RFC 8441 §4), and frames without RFC 6455 are not spoken.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Wanted {
+    pub fn of<B>(request: &Request<B>) -> Wanted {
+        let headers = request.headers();
+        if *request.method() == Method::CONNECT {
+            return match request.extensions().get::<Protocol>() {
+                Some(protocol) if protocol.as_str() == "websocket" => Wanted::WebSocket,
+                _ => Wanted::Unknown,
+            };
+        }
         if !headers.contains_key(UPGRADE) {
             return Wanted::Http;
         }
@@ -75,7 +85,7 @@ impl Handshake {
     /// Checks a request that wants a WebSocket.
     ///
     /// # Errors
-    /// What breaks RFC 6455 §4.2.1.
+    /// What breaks RFC 6455 §4.2.1, or RFC 8441 §5.
     pub fn of(method: &Method, version: Version, headers: &HeaderMap) -> Result<Handshake, HandshakeError> {
         let invalid = |why| Err(HandshakeError::Invalid(why));
         upgradable(method, version, headers)?;
@@ -84,27 +94,29 @@ impl Handshake {
             Some(_) => return Err(HandshakeError::Version),
             None => return invalid("exactly one Sec-WebSocket-Version"),
         }
-        let Some(key) = single(headers, &SEC_WEBSOCKET_KEY) else {
-            return invalid("exactly one Sec-WebSocket-Key");
-        };
-        if !STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16) {
-            return invalid("a Sec-WebSocket-Key of 16 bytes in base64");
-        }
+        let accept = if version == Version::HTTP_2 { None } else { Some(accept(headers)?) };
         let protocols: Vec<String> = list(headers, &SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
         let listed = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().all(|value| value.to_str().is_ok());
         let distinct = protocols.iter().enumerate().all(|(at, name)| !protocols[..at].contains(name));
         if !listed || !distinct || !protocols.iter().all(|name| is_token(name)) {
             return invalid("distinct tokens in Sec-WebSocket-Protocol");
         }
-        Ok(Handshake { accept: accept(key), protocols })
+        Ok(Handshake { accept, protocols })
     }
 }
 
-/// What every upgrade must be: GET in HTTP/1.1, without a body, with `Connection: upgrade`.
+/// What every upgrade must be: GET in HTTP/1.1 with `Connection: upgrade`, or CONNECT in HTTP/2; without a body.
 ///
 /// # Errors
 /// What is missing.
 pub fn upgradable(method: &Method, version: Version, headers: &HeaderMap) -> Result<(), HandshakeError> {
+    if version == Version::HTTP_2 {
+        return match *method {
+            Method::CONNECT if !headers.contains_key(CONTENT_LENGTH) => Ok(()),
+            Method::CONNECT => Err(HandshakeError::Invalid("no body")),
+            _ => Err(HandshakeError::Invalid("CONNECT with :protocol")),
+        };
+    }
     if *method != Method::GET {
         return Err(HandshakeError::Invalid("GET"));
     }
@@ -140,11 +152,17 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
     }
 }
 
-fn accept(key: &[u8]) -> String {
+fn accept(headers: &HeaderMap) -> Result<String, HandshakeError> {
+    let Some(key) = single(headers, &SEC_WEBSOCKET_KEY) else {
+        return Err(HandshakeError::Invalid("exactly one Sec-WebSocket-Key"));
+    };
+    if !STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16) {
+        return Err(HandshakeError::Invalid("a Sec-WebSocket-Key of 16 bytes in base64"));
+    }
     let mut hash = sha1_smol::Sha1::new();
     hash.update(key);
     hash.update(GUID);
-    STANDARD.encode(hash.digest().bytes())
+    Ok(STANDARD.encode(hash.digest().bytes()))
 }
 
 /// RFC 9110 §5.6.2

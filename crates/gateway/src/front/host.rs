@@ -1,8 +1,9 @@
-//! Whose request this is: exactly one Host (RFC 9112 §3.2), and only those that this gateway serves. Checked before anything else,
+//! Whose request this is: exactly one Host (RFC 9112 §3.2) or authority (RFC 9113 §8.3.1), and only those that this gateway serves. Checked before anything else,
 //! so that a page of a foreign domain that points at this address (DNS rebinding) gets nothing.
 
 use http::header::HOST;
-use http::{HeaderMap, Uri};
+use http::uri::Authority;
+use http::{HeaderMap, Uri, Version};
 use pageport_proto::Code;
 use pageport_proto::name::Name;
 
@@ -16,12 +17,13 @@ pub enum Site {
 }
 
 impl Site {
-    /// Reads Host, and the target when it is in absolute form.
+    /// Reads Host, and the target when it is in absolute form. Over HTTP/2 the target has the authority, and Host may be absent; when
+    /// both are there they must be equal.
     ///
     /// # Errors
     /// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host; [`Code::ERR_HOST_UNKNOWN`] for a foreign one.
-    pub fn of(uri: &Uri, headers: &HeaderMap, base: &str) -> Result<Site, Code> {
-        let value = authority(uri, headers)?;
+    pub fn of(version: Version, uri: &Uri, headers: &HeaderMap, base: &str) -> Result<Site, Code> {
+        let value = authority(version, uri, headers)?;
         let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?.to_ascii_lowercase();
         Site::of_host(&host, base).ok_or(Code::ERR_HOST_UNKNOWN)
     }
@@ -40,8 +42,8 @@ impl Site {
 ///
 /// # Errors
 /// [`Code::ERR_HOST_INVALID`]
-pub fn own_origin(uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<Box<str>, Code> {
-    let value = authority(uri, headers)?;
+pub fn own_origin(version: Version, uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<Box<str>, Code> {
+    let value = authority(version, uri, headers)?;
     let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?;
     let port = value[host.len()..].trim_start_matches(':').parse::<u16>().ok();
     let (scheme, default) = if secure { ("https", 443) } else { ("http", 80) };
@@ -49,15 +51,18 @@ pub fn own_origin(uri: &Uri, headers: &HeaderMap, secure: bool) -> Result<Box<st
     Ok(format!("{scheme}://{}{port}", host.to_ascii_lowercase()).into())
 }
 
-fn authority<'a>(uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, Code> {
+fn authority<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Code> {
     let mut values = headers.get_all(HOST).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(Code::ERR_HOST_INVALID) };
-    let value = value.to_str().map_err(|_| Code::ERR_HOST_INVALID)?;
-    let differs = |target: &str| !target.eq_ignore_ascii_case(value);
-    if uri.authority().is_some_and(|target| differs(target.as_str())) {
-        return Err(Code::ERR_HOST_INVALID);
+    let target = uri.authority().map(Authority::as_str);
+    match (values.next(), values.next(), target) {
+        (None, None, Some(target)) if version == Version::HTTP_2 => Ok(target),
+        (Some(value), None, target) => {
+            let value = value.to_str().map_err(|_| Code::ERR_HOST_INVALID)?;
+            let same = target.is_none_or(|target| target.eq_ignore_ascii_case(value));
+            if same { Ok(value) } else { Err(Code::ERR_HOST_INVALID) }
+        }
+        _ => Err(Code::ERR_HOST_INVALID),
     }
-    Ok(value)
 }
 
 /// The host of a `host [":" port]` (RFC 9110 §7.2), or `None` when that is not what it is.

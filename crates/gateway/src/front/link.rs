@@ -29,14 +29,15 @@ pub(crate) fn serve(
     if connection.shared.lifetime.is_draining() {
         return Err(retry_soon(Code::ERR_GOING_AWAY));
     }
-    if *request.method() != Method::GET {
+    if !matches!(*request.method(), Method::GET | Method::CONNECT) {
         let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
         return Err(refusal.header(ALLOW, HeaderValue::from_static("GET")));
     }
-    let wanted = Wanted::of(request.headers());
+    let wanted = Wanted::of(request);
     let native = wanted == Wanted::Pageport;
     let applicant = Applicant::of(request.headers(), native, &connection.shared)?;
-    let origin = own_origin(request.uri(), request.headers(), connection.shared.address.secure)?;
+    let origin =
+        own_origin(request.version(), request.uri(), request.headers(), connection.shared.address.secure)?;
     let response = match wanted {
         Wanted::WebSocket => websocket(request)?,
         Wanted::Pageport => bytes(request)?,
@@ -75,14 +76,27 @@ pub(crate) fn upgrade_required(protocols: &'static str) -> Refusal {
     refusal.header(CONNECTION, HeaderValue::from_static("upgrade"))
 }
 
-/// 101 for a WebSocket.
+/// 101 for a WebSocket, or 200 over HTTP/2, where nothing is left to accept (RFC 8441 §5).
 ///
 /// # Errors
 /// Only when `protocol` cannot be in a header, which a checked one can.
-pub(crate) fn switch_to_websocket(accept: &str, protocol: Option<&str>) -> Result<Response<Body>, Refusal> {
-    let mut response = switch("websocket");
+pub(crate) fn switch_to_websocket(
+    accept: &Option<String>,
+    protocol: Option<&str>,
+) -> Result<Response<Body>, Refusal> {
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| Refusal::from(Code::ERR_INTERNAL));
-    response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, value(accept)?);
+    let mut response = match accept {
+        Some(accept) => {
+            let mut response = switch("websocket");
+            response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, value(accept)?);
+            response
+        }
+        None => {
+            let mut response = Response::new(Body::default());
+            common_headers(response.headers_mut());
+            response
+        }
+    };
     if let Some(protocol) = protocol {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value(protocol)?);
     }

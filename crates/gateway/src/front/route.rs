@@ -10,15 +10,19 @@ use pageport_proto::name::Name;
 
 use super::body::{Body, RequestBody};
 use super::connection::Connection;
+use super::handshake::Wanted;
 use super::host::Site;
 use super::respond::{Refusal, common_headers};
-use super::{assets, headers, link, link_close, well_known};
+use super::{assets, headers, http2, link, link_close, well_known};
 use crate::shared::Shared;
 use crate::visitor::{self, Way};
 
 /// Answers one request.
 pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
     let (mut request, mut body) = RequestBody::of(request);
+    if request.version() >= Version::HTTP_2 {
+        http2::join_cookies(request.headers_mut());
+    }
     let mut response = match dispatch(connection, &mut request, &mut body).await {
         Ok(response) => response,
         Err(refusal) => {
@@ -28,6 +32,9 @@ pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incomin
         }
     };
     if request.version() >= Version::HTTP_2 {
+        if *request.method() == Method::CONNECT && response.status().is_success() {
+            connection.shared.metrics.h2_websockets.increment(1);
+        }
         // There connections are not a response's business (RFC 9113 §8.2.2).
         response.headers_mut().remove(CONNECTION);
         response.headers_mut().remove(UPGRADE);
@@ -45,8 +52,12 @@ async fn dispatch(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
-    let site = Site::of(request.uri(), request.headers(), &shared.address.base)?;
+    let site = Site::of(request.version(), request.uri(), request.headers(), &shared.address.base)?;
     headers::check_size(request, &shared.policy.load().limits)?;
+    if *request.method() == Method::CONNECT && Wanted::of(request) != Wanted::WebSocket {
+        // This is no proxy, and over HTTP/2 only WebSockets are spoken by CONNECT.
+        return Err(Code::ERR_METHOD_NOT_ALLOWED.into());
+    }
     let path = request.uri().path();
     match site {
         Site::Listener(name) => visitor::serve(connection, request, body, name, Way::OwnOrigin).await,

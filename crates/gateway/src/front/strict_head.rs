@@ -10,14 +10,16 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use pageport_proto::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::respond::{PAGEPORT_ERROR, Refusal};
+use super::transport::Transport;
 
 /// A connection whose request heads are looked at before hyper sees them.
 #[derive(Debug)]
 pub(crate) struct StrictHead {
-    inner: TcpStream,
+    inner: Transport,
+    /// What was read already to tell HTTP/1.1 from HTTP/2.
+    ahead: Bytes,
     scan: Scan,
     /// What is sent in place of hyper's own answer, and so what is left of it.
     answer: Option<Bytes>,
@@ -48,11 +50,11 @@ struct Scan {
 }
 
 impl StrictHead {
-    pub(crate) fn new(inner: TcpStream) -> StrictHead {
-        StrictHead { inner, scan: Scan::default(), answer: None }
+    pub(crate) fn new(inner: Transport, ahead: Bytes) -> StrictHead {
+        StrictHead { inner, ahead, scan: Scan::default(), answer: None }
     }
 
-    pub(crate) fn into_inner(self) -> TcpStream {
+    pub(crate) fn into_inner(self) -> Transport {
         self.inner
     }
 
@@ -126,7 +128,12 @@ impl AsyncRead for StrictHead {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if self.ahead.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        } else {
+            let part = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(part));
+        }
         self.scan.bytes(&mut buf.filled_mut()[before..]);
         Poll::Ready(Ok(()))
     }

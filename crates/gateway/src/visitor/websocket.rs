@@ -40,7 +40,9 @@ pub(super) async fn serve(
     let stream = found.entry.session.open(&head).map_err(open_refusal)?;
     let (mut held, accepted) = answer(shared, stream, way).await?;
     if accepted.status != 101 {
-        if found.websocket {
+        // Over HTTP/2 any success would complete the handshake (RFC 8441 §4).
+        let would_accept = handshake.accept.is_none() && (200..300).contains(&accepted.status);
+        if found.websocket || would_accept {
             return Err(held.refuse(Code::ERR_BAD_REPLY));
         }
         return ordinary(shared, held, &accepted, request, way);

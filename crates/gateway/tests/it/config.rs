@@ -29,7 +29,8 @@ fn every_mistake_is_named_with_line_and_column() {
         ("lisen = []", 1, 1, "unknown key `lisen`"),
         ("base = \"a.b\"\n[limits]\nleese = \"1s\"", 3, 1, "unknown key `leese`"),
         ("[link]\norigin = []", 2, 1, "unknown key `origin`"),
-        ("[tls]\ncert = \"x\"", 1, 2, "unknown key `tls`"),
+        ("[tls]\ncert = \"x\"", 2, 8, "half of a certificate"),
+        ("[tls]\nchain = \"x\"", 2, 1, "unknown key `chain`"),
         ("base =\nadmin = \"127.0.0.1:1\"", 1, 7, ""),
         ("base = 3", 1, 8, "invalid type"),
         ("listen = []", 1, 1, "`listen` is empty"),
@@ -121,7 +122,7 @@ fn what_is_printed_reads_back_the_same() {
          [tcp]\nbind = \"::\"\nports = \"20000-20999\"\nhost = \"192.0.2.1\"\n[limits]\n{changed}\
          [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n"
     );
-    for text in ["", full.as_str()] {
+    for text in ["", "[tls]\ndev = true\n", full.as_str()] {
         let config = parse(text).expect(text);
         let printed = config.print();
         assert_eq!(parse(&printed).expect(&printed), config, "{printed}");

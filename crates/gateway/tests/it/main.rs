@@ -25,5 +25,7 @@ mod page;
 mod ports;
 mod refusal;
 mod response_headers;
+mod secure;
+mod tls;
 mod visitor;
 mod wire;

@@ -56,7 +56,8 @@ pub(crate) async fn serve(door: &Door) -> Page {
     named_for(attach(door).await, Kind::Http).await
 }
 
-async fn named(session: Session) -> Page {
+/// Gives a session a name.
+pub(crate) async fn named(session: Session) -> Page {
     named_for(session, Kind::WebSocket).await
 }
 

@@ -11,25 +11,47 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::pace::Pace;
+use super::shared_tcp::SharedTcp;
 
 /// Anything that can lie below a carrier.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
-/// A bare TCP connection, whose options the carrier sets; or something else, boxed.
+/// A TCP connection, whose options the carrier sets; or something else, boxed.
 pub enum Socket {
     /// Gets `TCP_NODELAY` and, as its rate shows, `TCP_NOTSENT_LOWAT`.
     Tcp(TcpStream),
+    /// What goes through `io` ends up in `tcp`, which gets the same.
+    Over {
+        /// What moves the bytes: TLS.
+        io: Box<dyn Io>,
+        /// The connection below it.
+        tcp: SharedTcp,
+    },
     /// Is left as it is.
     Other(Box<dyn Io>),
 }
 
 impl Socket {
-    /// For anything but a bare TCP connection.
+    /// For TLS, or something like it, over this connection.
+    #[must_use]
+    pub fn over(io: impl Io, tcp: SharedTcp) -> Socket {
+        Socket::Over { io: Box::new(io), tcp }
+    }
+
+    /// For what is not a TCP connection of its own.
     #[must_use]
     pub fn boxed(io: impl Io) -> Socket {
         Socket::Other(Box::new(io))
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Socket::Tcp(stream) => Some(stream),
+            Socket::Over { tcp, .. } => Some(tcp),
+            Socket::Other(_) => None,
+        }
     }
 }
 
@@ -43,6 +65,7 @@ impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Socket::Tcp(_) => "Tcp",
+            Socket::Over { .. } => "Over",
             Socket::Other(_) => "Other",
         })
     }
@@ -61,7 +84,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(socket: Socket, ahead: Bytes) -> Wire {
-        if let Socket::Tcp(stream) = &socket
+        if let Some(stream) = socket.tcp()
             && let Err(error) = stream.set_nodelay(true)
         {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -107,7 +130,7 @@ impl Wire {
     }
 
     fn apply_pace(&self) {
-        if let Socket::Tcp(stream) = &self.socket
+        if let Some(stream) = self.socket.tcp()
             && let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(self.pace.unsent_limit())
         {
             tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
@@ -122,7 +145,7 @@ impl AsyncRead for Wire {
         let result = if this.ahead.is_empty() {
             match &mut this.socket {
                 Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-                Socket::Other(io) => Pin::new(io).poll_read(cx, buf),
+                Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_read(cx, buf),
             }
         } else {
             let part = this.ahead.len().min(buf.remaining());
@@ -142,7 +165,7 @@ impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Socket::Other(io) => Pin::new(io).poll_write(cx, buf),
+            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_write(cx, buf),
         };
         self.wrote(result)
     }
@@ -154,7 +177,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let result = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Socket::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         };
         self.wrote(result)
     }
@@ -162,21 +185,21 @@ impl AsyncWrite for Wire {
     fn is_write_vectored(&self) -> bool {
         match &self.socket {
             Socket::Tcp(stream) => stream.is_write_vectored(),
-            Socket::Other(io) => io.is_write_vectored(),
+            Socket::Over { io, .. } | Socket::Other(io) => io.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Socket::Other(io) => Pin::new(io).poll_flush(cx),
+            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Socket::Other(io) => Pin::new(io).poll_shutdown(cx),
+            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 }

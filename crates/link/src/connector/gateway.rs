@@ -10,6 +10,8 @@ pub(super) struct Gateway {
     /// A name, or an address without brackets.
     pub(super) host: String,
     pub(super) port: u16,
+    /// Whether it is spoken to through TLS.
+    pub(super) secure: bool,
     /// As it stands in the Host field.
     pub(super) authority: String,
     /// The path of `/link`.
@@ -20,18 +22,19 @@ impl Gateway {
     pub(super) fn parse(text: &str) -> Result<Gateway, LinkError> {
         let invalid = || LinkError::Address(text.to_owned());
         let uri: Uri = text.parse().map_err(|_| invalid())?;
-        match uri.scheme_str() {
-            Some("http" | "ws") => {}
-            Some("https" | "wss") => return Err(LinkError::Tls(text.to_owned())),
+        let secure = match uri.scheme_str() {
+            Some("http" | "ws") => false,
+            Some("https" | "wss") => true,
             _ => return Err(invalid()),
-        }
+        };
         let authority = uri.authority().ok_or_else(invalid)?;
         if authority.as_str().contains('@') || uri.query().is_some() {
             return Err(invalid());
         }
         Ok(Gateway {
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            secure,
             authority: authority.to_string(),
             path: format!("{}/link", uri.path().trim_end_matches('/')),
         })
@@ -51,11 +54,12 @@ impl Gateway {
 mod tests {
     use super::*;
 
-    fn check(text: &str, want: Option<(&str, u16, &str, &str)>) {
+    fn check(text: &str, want: Option<(&str, u16, bool, &str, &str)>) {
         let got = Gateway::parse(text).ok();
-        let want = want.map(|(host, port, authority, path)| Gateway {
+        let want = want.map(|(host, port, secure, authority, path)| Gateway {
             host: host.to_owned(),
             port,
+            secure,
             authority: authority.to_owned(),
             path: path.to_owned(),
         });
@@ -64,10 +68,11 @@ mod tests {
 
     #[test]
     fn addresses_of_gateways_are_taken_apart_or_refused() {
-        check("http://localhost:7070", Some(("localhost", 7070, "localhost:7070", "/link")));
-        check("ws://gw.example/", Some(("gw.example", 80, "gw.example", "/link")));
-        check("http://[::1]:7070/base/", Some(("::1", 7070, "[::1]:7070", "/base/link")));
-        check("https://gw.example", None);
+        check("http://localhost:7070", Some(("localhost", 7070, false, "localhost:7070", "/link")));
+        check("ws://gw.example/", Some(("gw.example", 80, false, "gw.example", "/link")));
+        check("http://[::1]:7070/base/", Some(("::1", 7070, false, "[::1]:7070", "/base/link")));
+        check("https://gw.example", Some(("gw.example", 443, true, "gw.example", "/link")));
+        check("wss://gw.example:8443/", Some(("gw.example", 8443, true, "gw.example:8443", "/link")));
         check("http://user@gw.example", None);
         check("http://gw.example/?token=1", None);
         check("gw.example", None);

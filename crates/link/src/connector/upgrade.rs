@@ -8,8 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use pageport_proto::Code;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::gateway::Gateway;
 use crate::LinkError;
@@ -50,11 +49,12 @@ impl Upgrade {
     /// Asks for the upgrade and waits for the answer. What was read behind it.
     pub(super) async fn run(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
         gateway: &Gateway,
         credential: Option<&str>,
     ) -> Result<Bytes, LinkError> {
         stream.write_all(self.request(gateway, credential)?.as_bytes()).await?;
+        stream.flush().await?;
         let mut read = BytesMut::with_capacity(1024);
         loop {
             if stream.read_buf(&mut read).await? == 0 {

@@ -1,0 +1,77 @@
+//! A certificate of the gateway's own making: for the base domain, its listeners and loopback. It is short-lived and P-256, as browsers
+//! want it of one that they are told by its hash (WebTransport's `serverCertificateHashes`: at most 14 days), and made anew in time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use time::OffsetDateTime;
+
+use super::server_config;
+use crate::front::credential::sha256;
+
+/// How long it may be used, and how long it is: clocks of visitors differ.
+const USED: Duration = Duration::from_secs(10 * 86_400);
+const VALID: Duration = Duration::from_secs(13 * 86_400);
+const EARLIER: Duration = Duration::from_secs(12 * 3_600);
+
+/// The newest one, made when it is first wanted.
+#[derive(Default)]
+pub(crate) struct MadeCertificate(Mutex<Option<Made>>);
+
+struct Made {
+    at: OffsetDateTime,
+    names: Vec<String>,
+    config: Arc<ServerConfig>,
+}
+
+/// Why none can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot make a certificate: {0}")]
+pub struct MakeError(Box<dyn std::error::Error + Send + Sync>);
+
+impl MadeCertificate {
+    /// The current one, or a new one when that is too old or for other names.
+    ///
+    /// # Errors
+    /// When a name cannot be in a certificate.
+    pub(crate) fn config(&self, base: &str, names: &[String]) -> Result<Arc<ServerConfig>, MakeError> {
+        let now = OffsetDateTime::now_utc();
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*made {
+            Some(made) if made.names == names && (made.at..made.at + USED).contains(&now) => {
+                Ok(Arc::clone(&made.config))
+            }
+            _ => {
+                let config = make(base, names, now)?;
+                *made = Some(Made { at: now, names: names.to_vec(), config: Arc::clone(&config) });
+                Ok(config)
+            }
+        }
+    }
+}
+
+fn make(base: &str, names: &[String], now: OffsetDateTime) -> Result<Arc<ServerConfig>, MakeError> {
+    let mut all = vec![base.to_owned(), format!("*.{base}")];
+    all.extend(["localhost", "*.localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    all.extend_from_slice(names);
+    all.sort_unstable();
+    all.dedup();
+    let wrong = |error: rcgen::Error| MakeError(error.into());
+    let mut params = CertificateParams::new(all).map_err(wrong)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Pageport development");
+    params.not_before = now - EARLIER;
+    params.not_after = now + VALID;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(wrong)?;
+    let certificate = params.self_signed(&key).map_err(wrong)?;
+    let hash = sha256(certificate.der()).map(|byte| format!("{byte:02x}")).concat();
+    tracing::info!(sha256 = hash, "certificate made; browsers have to be told to trust it");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| MakeError(error.into()))?;
+    server_config(vec![certificate.der().clone()], key).map_err(|error| MakeError(error.into()))
+}
