@@ -10,6 +10,7 @@ mod handshake;
 mod headers;
 mod host;
 mod http;
+mod http2;
 mod http_bodies;
 mod http_hostile;
 mod issued;

@@ -208,16 +208,7 @@ impl RawCarrier {
     pub(crate) async fn try_send(&mut self, frame: &Frame) -> bool {
         let mut payload = bytes::BytesMut::new();
         frame.encode(&mut payload);
-        let mut bytes = Vec::new();
-        if self.websocket {
-            // A binary message with a mask of zeros (RFC 6455 §5.2).
-            let length = u16::try_from(payload.len()).expect("a small frame").to_be_bytes();
-            bytes.extend([0x82, 0xfe, length[0], length[1], 0, 0, 0, 0]);
-            if payload.len() < 126 {
-                bytes = vec![0x82, 0x80 | length[1], 0, 0, 0, 0];
-            }
-        }
-        bytes.extend_from_slice(&payload);
+        let bytes = if self.websocket { websocket_message(&payload) } else { payload.to_vec() };
         soon(self.client.socket.write_all(&bytes)).await.is_ok()
     }
 
@@ -272,6 +263,24 @@ impl RawCarrier {
     pub(crate) async fn ends(&mut self) -> bool {
         self.client.ends().await
     }
+}
+
+/// A binary message with a mask of zeros (RFC 6455 §5.2).
+pub(crate) fn websocket_message(payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).expect("a small message").to_be_bytes();
+    let mut message = vec![0x82, 0xfe, length[0], length[1], 0, 0, 0, 0];
+    if payload.len() < 126 {
+        message = vec![0x82, 0x80 | length[1], 0, 0, 0, 0];
+    }
+    message.extend_from_slice(payload);
+    message
+}
+
+/// HELLO for a new session, as bytes.
+pub(crate) fn hello_frame() -> Vec<u8> {
+    let mut bytes = bytes::BytesMut::new();
+    Frame::Hello(hello().to_payload().into()).encode(&mut bytes);
+    bytes.to_vec()
 }
 
 fn frame_of(bytes: &mut bytes::Bytes) -> Option<Frame> {
