@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::LinkError;
 use crate::carrier::Io;
+use crate::connector::tls::Trust;
 use crate::connector::upgrade::{self, Answer, HEAD};
 use crate::messages::{HALVES, Messages};
 
@@ -31,7 +32,7 @@ pub enum Connection {
     WebSocket(Messages<Box<dyn Io>>),
 }
 
-/// Connects to a listener: `tcp://host:port`, or `ws://…` as pages are given it. Names under `.localhost` are this machine
+/// Connects to a listener: `tcp://host:port`, or `ws(s)://…` as pages are given it. Names under `.localhost` are this machine
 /// (RFC 6761 §6.3), whatever its resolver says.
 ///
 /// # Errors
@@ -54,6 +55,11 @@ async fn connect(url: &str) -> Result<Connection, LinkError> {
             let stream = tcp(authority.host(), authority.port_u16().unwrap_or(80)).await?;
             websocket(stream, &uri).await
         }
+        Some("wss") => {
+            let stream = tcp(authority.host(), authority.port_u16().unwrap_or(443)).await?;
+            let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+            websocket(Trust::default().connect(host, stream.into()).await?, &uri).await
+        }
         _ => Err(invalid()),
     }
 }
@@ -72,7 +78,7 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn websocket(mut stream: TcpStream, uri: &Uri) -> Result<Connection, LinkError> {
+async fn websocket<S: Io>(mut stream: S, uri: &Uri) -> Result<Connection, LinkError> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|error| LinkError::Io(io::Error::other(error)))?;
     let key = STANDARD.encode(nonce);
@@ -83,6 +89,7 @@ async fn websocket(mut stream: TcpStream, uri: &Uri) -> Result<Connection, LinkE
          sec-websocket-version: 13\r\nsec-websocket-key: {key}\r\nsec-websocket-protocol: {HALVES}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
     let (answer, read_ahead) = answer(&mut stream).await?;
     if answer.status != 101 {
         return Err(LinkError::Refused { status: answer.status, code: answer.code });

@@ -51,7 +51,8 @@ pub(crate) enum Command {
     /// Run a gateway as configured
     #[command(long_about = "Run a gateway as configured.\n\n\
         Without a configuration it listens on loopback and lets nobody attach. Environment variables override the file: \
-        PAGEPORT_LISTEN, PAGEPORT_LIMITS__LEASE=60s. SIGHUP reads the file again; one that is wrong changes nothing. \
+        PAGEPORT_LISTEN, PAGEPORT_LIMITS__LEASE=60s. It reads the file again on SIGHUP and when the file, or the certificate that \
+        it names, changes; what is wrong changes nothing. \
         SIGTERM and SIGINT let open streams finish for `limits.drain`; a second one ends at once.")]
     Gateway(GatewayFlags),
     /// Give a service of this machine a public address
@@ -95,6 +96,9 @@ pub(crate) struct DevFlags {
     /// Where metrics and health are [default: the port after the first, or a free one]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
+    /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
+    #[arg(long)]
+    pub(crate) tls: bool,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ mod logs;
 mod ready;
 mod signals;
 mod token;
+mod watch;
 
 use std::process::ExitCode;
 

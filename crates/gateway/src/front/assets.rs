@@ -17,6 +17,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use super::body::Body;
 use super::handshake::list;
 use super::respond::{Refusal, common_headers};
+use crate::address::PublicAddress;
 
 /// The module, as it is in the repository.
 #[derive(RustEmbed)]
@@ -69,11 +70,11 @@ pub(crate) fn module(path: &str, request: &HeaderMap) -> Result<Response<Body>, 
     Ok(response)
 }
 
-/// A file of the gallery; a directory is its `index.html`. `base` is where listeners are, which its pages speak to.
+/// A file of the gallery; a directory is its `index.html`. `address` is where listeners are, which its pages speak to.
 ///
 /// # Errors
 /// [`Code::ERR_NOT_FOUND`].
-pub(crate) fn gallery(request: &Request<()>, base: &str) -> Result<Response<Body>, Refusal> {
+pub(crate) fn gallery(request: &Request<()>, address: &PublicAddress) -> Result<Response<Body>, Refusal> {
     let name = request.uri().path().trim_start_matches('/');
     let directory = name.is_empty() || name.ends_with('/');
     let name = if directory { format!("{name}index.html") } else { name.to_owned() };
@@ -85,7 +86,7 @@ pub(crate) fn gallery(request: &Request<()>, base: &str) -> Result<Response<Body
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     if kind.starts_with("text/html") {
-        page_headers(headers, &gallery_policy(base))?;
+        page_headers(headers, &gallery_policy(address))?;
         if uses_module {
             preload(headers);
         }
@@ -178,10 +179,11 @@ fn eager_files() -> Vec<String> {
 
 /// Scripts and styles are files, never inline, and no text becomes markup. Pages of the gallery speak to listeners, which have
 /// origins of their own.
-fn gallery_policy(base: &str) -> String {
+fn gallery_policy(address: &PublicAddress) -> String {
+    let (base, ws) = (&address.base, if address.secure { "wss" } else { "ws" });
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'self'; \
-         connect-src 'self' ws://{base}:* ws://*.{base}:* ws://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
+         connect-src 'self' {ws}://{base}:* {ws}://*.{base}:* {ws}://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }

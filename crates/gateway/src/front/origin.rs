@@ -17,7 +17,7 @@ pub struct Origin {
 /// The origins that a gateway lets attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigins {
-    /// `dev`: `http` on exactly `localhost`, `127.0.0.1` and `[::1]`, at any port, since development servers have their own.
+    /// `dev`: `http` and `https` on exactly `localhost`, `127.0.0.1` and `[::1]`, at any port, since development servers have their own.
     Loopback,
     /// Exactly these.
     Listed(HashSet<Origin>),
@@ -85,7 +85,7 @@ impl AllowedOrigins {
         }
         match self {
             AllowedOrigins::Loopback => {
-                origin.text.starts_with("http://")
+                (origin.text.starts_with("http://") || origin.text.starts_with("https://"))
                     && matches!(origin.host(), "localhost" | "127.0.0.1" | "[::1]")
             }
             AllowedOrigins::Listed(list) => list.contains(origin),

@@ -89,7 +89,7 @@ fn file(shared: &Shared, request: &Request<()>) -> Result<Response<Body>, Refusa
         path if path == "/pageport.js" || path.starts_with("/pageport/") => {
             assets::module(path, request.headers())
         }
-        _ if shared.dev => assets::gallery(request, &shared.address.base),
+        _ if shared.dev => assets::gallery(request, &shared.address),
         "/" => assets::landing(),
         _ => Err(Code::ERR_NOT_FOUND.into()),
     }

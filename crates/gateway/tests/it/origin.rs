@@ -58,13 +58,18 @@ async fn without_configuration_no_origin_may_attach() {
 #[tokio::test]
 async fn dev_takes_exactly_the_three_loopback_hosts() {
     let door = door::open_dev();
-    for origin in ["http://localhost", "http://localhost:7070", "http://127.0.0.1:5173", "http://[::1]:8080"]
-    {
+    for origin in [
+        "http://localhost",
+        "http://localhost:7070",
+        "http://127.0.0.1:5173",
+        "http://[::1]:8080",
+        "https://localhost",
+    ] {
         assert_eq!(attach(&door, &format!("Origin: {origin}\r\n")).await.0, 101, "{origin}");
     }
     for origin in [
         "null",
-        "https://localhost",
+        "https://x.localhost",
         "http://x.localhost:7070",
         "http://localhost.evil.com",
         "http://127.0.0.2",

@@ -6,6 +6,7 @@ use pageport_gateway::Gateway;
 use pageport_gateway::config::Config;
 use pageport_gateway::front::credential::{Token, sha256};
 use pageport_gateway::front::grants::Grants;
+use pageport_gateway::tls::Tls;
 
 use super::environment;
 use crate::cli::DevFlags;
@@ -19,6 +20,9 @@ use crate::token::{self, TokenFile};
 pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::Runtime)?;
     let mut config = Config::dev(flags.listen.as_deref(), flags.admin.as_deref(), environment())?;
+    if flags.tls {
+        config.policy.tls = Some(Tls::Made { names: Vec::new() });
+    }
     let token = token::random().map_err(Failure::Runtime)?;
     config.policy.tokens.0.push(Arc::new(Token {
         name: "dev".into(),

@@ -1,8 +1,9 @@
-//! `pageport gateway`: a gateway as configured, which reads its configuration again on SIGHUP.
+//! `pageport gateway`: a gateway as configured, which reads its configuration again on SIGHUP, or when its files change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pageport_gateway::config::Config;
+use pageport_gateway::tls::Tls;
 use pageport_gateway::{Gateway, Handle};
 
 use super::environment;
@@ -11,6 +12,7 @@ use crate::descriptors;
 use crate::failure::{Failure, render};
 use crate::ready;
 use crate::signals::{self, Stop};
+use crate::watch::Watch;
 
 /// Runs until it is asked to stop.
 pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
@@ -36,15 +38,20 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     if drained { Ok(()) } else { Err(Failure::CutShort) }
 }
 
-/// Replaces what can be replaced at every SIGHUP. A file that is wrong changes nothing.
+/// Replaces what can be replaced at every SIGHUP, and whenever the configuration or its certificate change. What is wrong changes nothing.
 fn reload(
     handle: Handle,
     file: Option<PathBuf>,
     running: Config,
 ) -> Result<impl Future<Output = ()>, Failure> {
     let mut hangup = signals::hangup().map_err(Failure::Runtime)?;
+    let mut watch = Watch::new(files(file.as_deref(), &running));
     Ok(async move {
-        while hangup.recv().await.is_some() {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                () = watch.changed() => {}
+            }
             match Config::load(file.as_deref(), environment()) {
                 Ok(config) => {
                     let fixed = Config { policy: running.policy.clone(), ..config.clone() };
@@ -53,6 +60,7 @@ fn reload(
                             "listen, admin, base, url, data and tcp change with the next start only"
                         );
                     }
+                    watch = Watch::new(files(file.as_deref(), &config));
                     handle.reload(config.policy);
                     tracing::info!("configuration read again");
                 }
@@ -62,4 +70,10 @@ fn reload(
             }
         }
     })
+}
+
+/// What a configuration consists of.
+fn files(file: Option<&Path>, config: &Config) -> Vec<PathBuf> {
+    let certificate = config.policy.tls.iter().flat_map(Tls::files);
+    file.map(Path::to_owned).into_iter().chain(certificate).collect()
 }

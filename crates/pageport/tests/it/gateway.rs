@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use base64::Engine as _;
 use pageport_link::{Connector, Session, Stream};
 use pageport_proto::head::{Accepted, Headers, Kind, Listening, Reply, Request};
 use rustix::process::Signal;
@@ -34,6 +35,56 @@ fn a_hangup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
     assert!(get(&link, ATTACH).contains("ERR_UPGRADE_REQUIRED"), "and still");
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.end().code, Some(0));
+}
+
+#[test]
+fn changed_files_are_read_again_without_being_asked() {
+    let place = Place::new();
+    let secure = format!("{FILE}[tls]\ncert = \"c.pem\"\nkey = \"c.key\"\n");
+    certificate(&place, "c");
+    place.write("p.toml", &secure);
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    assert!(gateway.ready()["link"].as_str().unwrap().starts_with("wss://localhost:"));
+
+    certificate(&place, "c");
+    gateway.logged("configuration read again");
+    place.write("c.key", "nothing");
+    let line = gateway.logged("the old configuration stays");
+    assert!(line.contains("ERR_TLS_INVALID"), "{line}");
+    gateway.logged("--> p.toml:5:7");
+    certificate(&place, "c");
+    gateway.logged("configuration read again");
+    place.write("p.toml", &format!("{secure}[limits]\nheaders = 20\n"));
+    gateway.logged("configuration read again");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_a_wrong_configuration() {
+    let place = Place::new();
+    place.write("p.toml", "[tls]\ncert = \"c.pem\"\nkey = \"c.key\"\n");
+    for run in
+        [place.run(&["gateway", "--config", "p.toml"]), place.run(&["config", "check", "--config", "p.toml"])]
+    {
+        assert_eq!(run.code, Some(78), "{run:?}");
+        assert!(
+            run.stderr.contains("cannot read c.pem") && run.stderr.contains("(ERR_TLS_INVALID)"),
+            "{run:?}"
+        );
+        assert!(run.stderr.contains("--> p.toml:2:8"), "{run:?}");
+    }
+}
+
+/// A self-made certificate for `localhost` and its key, in PEM.
+fn certificate(place: &Place, name: &str) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let pem = |kind: &str, der: &[u8]| {
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+    };
+    place.write(&format!("{name}.pem"), &pem("CERTIFICATE", made.cert.der()));
+    place.write(&format!("{name}.key"), &pem("PRIVATE KEY", &made.signing_key.serialize_der()));
 }
 
 #[test]
