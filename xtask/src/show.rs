@@ -15,7 +15,9 @@ mod probe;
 mod readme;
 mod report;
 mod tools;
+mod v1;
 mod v10;
+mod v5;
 
 use crate::failure::{Failure, Outcome};
 use report::Report;
@@ -40,6 +42,8 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L8", title: "fuzzing finds nothing, and both codecs agree", run: l8::run },
     Proof { id: "L9", title: "every page is accessible in four states", run: l9::run },
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
+    Proof { id: "V1", title: "tabs in both browsers are web sites for ordinary HTTP clients", run: v1::run },
+    Proof { id: "V5", title: "listeners below one base cannot harm each other where browsers separate them", run: v5::run },
     Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
 ];
 

@@ -2,6 +2,10 @@
 // process, and never guess a port.
 
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /**
@@ -22,14 +26,16 @@ const STOP_WITHIN_MS = 10_000;
 const LOG_BYTES = 65_536;
 
 /**
- * @param {{ args?: string[], env?: Record<string, string> }} [options] `args` come after `dev --json`
+ * @param {{ args?: string[], env?: Record<string, string>, config?: string }} [options] `args` come after `dev --json`; with a
+ *   `config`, which is the text of one, it is `pageport gateway` instead
  * @returns {Promise<Gateway>}
  */
-export async function startGateway({ args = [], env = {} } = {}) {
+export async function startGateway({ args = [], env = {}, config } = {}) {
   const bin = process.env.PAGEPORT_BIN;
   if (!bin) throw new Error("PAGEPORT_BIN is not set: run this through `cargo xtask test --only browser`");
   const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-  const child = spawn(bin, ["dev", "--json", ...listen, ...args], {
+  const how = config ? ["gateway", "--config", await written(config)] : ["dev", ...listen];
+  const child = spawn(bin, [...how, "--json", ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -63,6 +69,15 @@ export async function startGateway({ args = [], env = {} } = {}) {
       return how;
     },
   };
+}
+
+/** A file with this text, which goes with the process. @param {string} config */
+async function written(config) {
+  const dir = await mkdtemp(join(tmpdir(), "pageport-config-"));
+  process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, "pageport.toml");
+  await writeFile(file, config);
+  return file;
 }
 
 /** The ready line; the rest of stdout is drained so that the gateway never blocks on it. */

@@ -24,6 +24,8 @@ export async function openWebsite(browser, gateway, site, init = {}) {
     url: url.replace(/\/$/, ""),
     /** @returns {Promise<{ requests: number, aborted: number }>} */
     seen: () => call("seen"),
+    /** @returns {Promise<{ method: string, path: string, cookie: string }[]>} */
+    visitors: () => call("visitors"),
     /** @param {number} times @returns {Promise<number>} */
     aborted: (times) => call("aborted", times),
     close: () => page.close(),

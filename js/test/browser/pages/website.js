@@ -2,7 +2,9 @@
 
 import { Checked, streamOf } from "./blocks.js";
 
-const counts = { requests: 0, aborted: 0, open: 0 };
+const counts = { requests: 0, aborted: 0 };
+/** Who came with which cookies. @type {{ method: string, path: string, cookie: string }[]} */
+const visits = [];
 /** @type {any} */
 let site;
 
@@ -16,17 +18,26 @@ export async function open(gateway, init = {}) {
 /** What has become of the visitors. */
 export const seen = () => ({ ...counts });
 
+/** Who came here since it was asked last. */
+export const visitors = () => visits.splice(0);
+
 /** Resolves once so many visitors have left in mid-exchange. @param {number} times */
 export async function aborted(times) {
   while (counts.aborted < times) await new Promise((resolve) => setTimeout(resolve, 20));
   return counts.aborted;
 }
 
-/** @param {Request} request @param {{ headers: Headers }} info */
+/** @param {Request} request @param {any} info */
 async function handle(request, info) {
   counts.requests++;
   request.signal.addEventListener("abort", () => counts.aborted++);
   const url = new URL(request.url);
+  const isSocket = request.headers.get("upgrade") === "websocket";
+  visits.push({ method: isSocket ? "WebSocket" : request.method, path: url.pathname, cookie: request.headers.get("cookie") ?? "" });
+  if (isSocket) {
+    for (const cookie of url.searchParams.getAll("set")) info.headers.append("set-cookie", cookie);
+    return info.upgradeWebSocket().response;
+  }
   const size = Number(url.searchParams.get("bytes") ?? 0);
   const headers = { "access-control-allow-origin": "*" };
   switch (url.pathname) {
@@ -44,9 +55,9 @@ async function handle(request, info) {
       return new Response(request.body, { headers });
     case "/too-large":
       return new Response("too large", { status: 413, headers });
-    case "/cookies":
+    case "/page":
       for (const cookie of url.searchParams.getAll("set")) info.headers.append("set-cookie", cookie);
-      return new Response(request.headers.get("cookie") ?? "", { headers });
+      return new Response("<!doctype html><title>Page</title><link rel=icon href='data:,'>", { headers: { "content-type": "text/html" } });
     default:
       return new Response("nothing here", { status: 404, headers });
   }
