@@ -13,10 +13,10 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 /** In each of these every page is judged. */
 export const VIEWS = ["light", "dark"].flatMap((scheme) => [360, 1280].map((width) => ({ scheme, width })));
 
-/** @param {{ scheme: string, width: number }} view */
-export function launchView({ scheme, width }) {
+/** @param {{ scheme: string, width: number }} view @param {import("playwright-core").BrowserContextOptions} [more] */
+export function launchView({ scheme, width }, more = {}) {
   const viewport = { width, height: width < 600 ? 780 : 900 };
-  return launchChromium({ context: { colorScheme: /** @type {"light" | "dark"} */ (scheme), viewport } });
+  return launchChromium({ context: { colorScheme: /** @type {"light" | "dark"} */ (scheme), viewport, ...more } });
 }
 
 /**
