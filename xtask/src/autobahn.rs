@@ -24,15 +24,21 @@ pub(crate) enum Scope {
 
 /// Runs cases and controls. Their facts go through; the script decides.
 pub(crate) fn run(scope: Scope) -> Outcome {
+    let scope = match scope {
+        Scope::Sample => "sample",
+        Scope::All => "all",
+    };
+    run_script("browser/autobahn.js", &[scope])
+}
+
+/// Runs a script of `js/test` that runs cases.
+pub(crate) fn run_script(script: &str, args: &[&str]) -> Outcome {
     let suite = Suite::get()?;
     let binary = suites::release_binary()?;
     child::run(
         child::command("node")
-            .arg(paths::js().join("test/browser/autobahn.js"))
-            .arg(match scope {
-                Scope::Sample => "sample",
-                Scope::All => "all",
-            })
+            .arg(paths::js().join("test").join(script))
+            .args(args)
             .env("PAGEPORT_BIN", binary)
             .env("PAGEPORT_AUTOBAHN_PYTHON", suite.python)
             .env("PAGEPORT_AUTOBAHN_SUITE", suite.dir),

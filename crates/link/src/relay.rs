@@ -141,7 +141,10 @@ async fn both(
         ended = inward.as_mut() => ended?,
         done = outward.as_mut() => {
             done?;
-            return inward.await.map(drop);
+            if inward.await? == Inward::Unwanted {
+                let _ = timeout(LINGER, discard(socket)).await;
+            }
+            return Ok(());
         }
     };
     if ended == Inward::Finished {

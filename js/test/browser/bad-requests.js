@@ -62,7 +62,7 @@ export const requests = [
   origin("https://evil.example"),
   origin("null"),
   origin(""),
-  origin("https://localhost"),
+  origin("https://x.localhost"),
   origin("http://localhost.evil.example"),
   origin("http://page.localhost:1234"),
   origin("http://localhost:1234/"),

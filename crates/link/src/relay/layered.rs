@@ -58,7 +58,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Layered<S> {
             ended = inward.as_mut() => ended?,
             done = outward.as_mut() => {
                 done?;
-                return inward.await.map(drop);
+                if inward.await? == Inward::Unwanted {
+                    let _ = timeout(LINGER, self.discard()).await;
+                }
+                return Ok(());
             }
         };
         if ended == Inward::Finished {
