@@ -32,6 +32,7 @@ mod relay;
 mod requests;
 mod sessions;
 mod shared;
+pub mod suffix;
 pub mod tls;
 mod usage;
 mod visitor;

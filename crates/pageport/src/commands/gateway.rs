@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pageport_gateway::config::Config;
 use pageport_gateway::tls::Tls;
-use pageport_gateway::{Gateway, Handle};
+use pageport_gateway::{Gateway, Handle, suffix};
 
 use super::environment;
 use crate::cli::GatewayFlags;
@@ -21,6 +21,12 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     let config = Config::load(file.as_deref(), environment())?;
     descriptors::warn_if_few(config.policy.limits.connections, descriptors::raise());
     let gateway = Gateway::bind(config.clone())?;
+    if !suffix::separates(&config.base) {
+        tracing::warn!(
+            base = &*config.base,
+            "not in the Public Suffix List: its listeners are one site to browsers, and may set cookies for each other"
+        );
+    }
     if config.data.is_none() {
         tracing::warn!(
             "names are kept in memory: after a restart whoever comes first has them (`data` keeps them)"

@@ -67,10 +67,11 @@ fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_stops_the_start_and_memory_is_said() {
+fn what_an_operator_should_know_is_said_at_the_start_and_a_wrong_directory_stops_it() {
     let place = Place::new();
-    place.write("p.toml", FILE);
+    place.write("p.toml", &format!("base = \"gw.example\"\n{FILE}"));
     let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    assert!(gateway.logged("Public Suffix List").contains("gw.example"));
     assert!(gateway.logged("names are kept in memory").contains("`data` keeps them"));
     gateway.signal(Signal::TERM);
     gateway.end();

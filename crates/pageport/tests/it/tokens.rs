@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pageport_link::Connector;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -59,8 +61,7 @@ fn keys_are_those_of_openssl_and_nobody_else_may_read_them() {
         .current_dir(place.path())
         .output()
         .unwrap();
-    use base64::Engine as _;
-    let public = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&openssl.stdout[12..]);
+    let public = URL_SAFE_NO_PAD.encode(&openssl.stdout[12..]);
     assert_eq!(made["key"], public.as_str(), "OpenSSL reads the same key");
 
     let mint = |name: &str, more: &[&str]| {
