@@ -15,6 +15,7 @@ import {
   PONG,
   prefix,
   readInt,
+  RESET,
   RESUME,
   resume,
   websocket,
@@ -49,7 +50,7 @@ export class HandPage {
    * @param {World} world
    * @param {Kind} kind
    * @param {Carrier} carrier
-   * @param {{ session: string, secret: string, n: number }} identity
+   * @param {{ session: string, secret: string, n: number, nonce?: string }} identity
    */
   constructor(world, kind, carrier, identity) {
     this.world = world;
@@ -64,8 +65,8 @@ export class HandPage {
     carrier.send(hello(helloJson({ n })));
     const welcome = await carrier.next([WELCOME, CLOSE, DETACH]);
     if (welcome?.type !== WELCOME) throw new Error(`no WELCOME but ${said(welcome)}`);
-    const { session, secret } = JSON.parse(welcome.payload.toString());
-    return new HandPage(world, kind, carrier, { session, secret, n });
+    const { session, secret, nonce } = JSON.parse(welcome.payload.toString());
+    return new HandPage(world, kind, carrier, { session, secret, n, nonce });
   }
 
   /** A new session, attached. @param {World} world @param {Kind} kind @param {number} [n] */
@@ -88,6 +89,23 @@ export class HandPage {
     const reply = await this.carrier.until(() => this.json(1));
     if (!reply?.ok) throw new Error(`no listener but ${JSON.stringify(reply)}`);
     return reply.name;
+  }
+
+  /** Opens a stream with this head: the reply, or the name of the code that it was reset with. @param {number} stream @param {object} head */
+  async ask(stream, head) {
+    this.send(data(stream, 0, prefix(head)));
+    return this.carrier.until(() => this.json(stream) ?? this.reset(stream));
+  }
+
+  /** The name of the code that a stream was reset with. @param {number} stream */
+  reset(stream) {
+    return this.resets().find(([id]) => id === stream)?.[1];
+  }
+
+  /** Every stream that was reset, and the name of the code. @returns {[stream: number, code: string][]} */
+  resets() {
+    const resets = this.carrier.frames.filter(({ type }) => type === RESET);
+    return resets.map(({ ints: [stream, code] }) => [stream, CODES.get(code) ?? `${code}`]);
   }
 
   /** The bytes of a stream that have come so far. @param {number} stream */

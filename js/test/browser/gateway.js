@@ -19,6 +19,7 @@ import { createInterface } from "node:readline";
  * @property {() => string} log what it has written to stderr so far (the last 64 KiB)
  * @property {Promise<{ code: number | null, signal: string | null }>} exited
  * @property {() => Promise<{ code: number | null, signal: string | null }>} stop SIGTERM, and SIGKILL 10 s later
+ * @property {() => Promise<{ code: number | null, signal: string | null }>} kill SIGKILL at once
  */
 
 const READY_WITHIN_MS = 15_000;
@@ -67,6 +68,10 @@ export async function startGateway({ args = [], env = {}, config } = {}) {
       const how = await exited;
       clearTimeout(timer);
       return how;
+    },
+    kill() {
+      kill();
+      return exited;
     },
   };
 }

@@ -1,7 +1,7 @@
 // A gateway with names that last, issuers and tokens, on a port that it keeps over restarts; and tabs that listen by name.
 
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
@@ -26,8 +26,7 @@ export class Rig {
   /** Starts it, where it was before. */
   async begin() {
     const { data, origins } = this.options;
-    const config = join(this.place, "pageport.toml");
-    const text = `
+    const config = `
 listen = ["127.0.0.1:${this.port}"]
 admin = "127.0.0.1:0"
 ${data ? `data = ${JSON.stringify(join(this.place, "data"))}` : ""}
@@ -47,7 +46,6 @@ kinds = ["websocket"]
 names = ["app-*"]
 listeners = 1
 `;
-    writeFileSync(config, text);
     this.gateway = await startGateway({ config });
     this.port = this.gateway.port;
     this.url = this.gateway.url;
