@@ -20,6 +20,7 @@ mod v10;
 mod v5;
 mod v2;
 mod v6;
+mod v4;
 
 use crate::failure::{Failure, Outcome};
 use report::Report;
@@ -46,6 +47,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
     Proof { id: "V1", title: "tabs in both browsers are web sites for ordinary HTTP clients", run: v1::run },
     Proof { id: "V5", title: "listeners below one base cannot harm each other where browsers separate them", run: v5::run },
+    Proof { id: "V4", title: "names belong to keys, through reloads, thefts and a killed gateway", run: v4::run },
     Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
     Proof { id: "V2", title: "WebSockets over HTTP/2 from Chromium and Node, and Autobahn through them", run: v2::run },
     Proof { id: "V6", title: "smuggling vectors are refused or harmless, and attackers slow nobody else", run: v6::run },
