@@ -3,9 +3,8 @@
 //! Whoever has the key has the names; it never leaves this process, signatures do.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use pageport_proto::claim::{Key, PrivateKey, Seed, Slot, Statement, Subject, der
 use pageport_proto::head::{Kind, Listen};
 use pageport_proto::name::Name;
 
-use crate::Session;
+use crate::{Session, key_file};
 
 /// Proves to gateways that a name or port is its own.
 #[derive(Clone)]
@@ -32,15 +31,14 @@ impl Identity {
         Identity::new(&Seed::new(draw()?)).ok_or_else(|| io::Error::other("no random name for this key"))
     }
 
-    /// The key in a file; a new one is made when there is no such file, for its user alone.
+    /// The key in a file, see [`key_file`]; a new one is made when there is no such file.
     ///
     /// # Errors
-    /// The file cannot be read or made, others can read it, or there is something else in it.
+    /// The file cannot be read or made, others may read it, or there is something else in it.
     pub fn open(path: &Path) -> io::Result<Identity> {
-        let seed = match OpenOptions::new().read(true).open(path) {
-            Ok(file) => read(file)?,
+        let seed = match key_file::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
-            Err(error) => return Err(error),
+            read => read?,
         };
         Identity::new(&seed).ok_or_else(|| io::Error::other("no random name for this key"))
     }
@@ -93,65 +91,42 @@ fn draw<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn read(file: fs::File) -> io::Result<Seed> {
-    if file.metadata()?.mode() & 0o077 != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can read this key"));
-    }
-    let mut text = String::new();
-    file.take(128).read_to_string(&mut text)?;
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not a key");
-    let digits: Option<Vec<u8>> = text.trim().bytes().map(hex).collect();
-    let digits = digits.filter(|digits| digits.len() == 64).ok_or_else(wrong)?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    Ok(Seed::new(bytes.try_into().map_err(|_| wrong())?))
-}
-
 /// Whole or not at all: two programs that start together must not have half a key, or two.
 fn create(path: &Path) -> io::Result<Seed> {
-    let bytes: [u8; 32] = draw()?;
-    let text = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
     let own = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own)?;
-    let linked = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::hard_link(&own, path));
+    key_file::write(&own, &Seed::new(draw()?))?;
+    let linked = fs::hard_link(&own, path);
     fs::remove_file(&own)?;
     match linked {
-        Ok(()) => Ok(Seed::new(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read(OpenOptions::new().read(true).open(path)?)
-        }
-        Err(error) => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => key_file::read(path),
     }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     #[test]
     fn a_key_is_made_once_kept_and_its_users_alone() {
         let directory = std::env::temp_dir().join(format!("pageport-identity-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
-        let path = directory.join("a.key");
+        let path = directory.join("a.pem");
         let made = Identity::open(&path).unwrap();
         assert_eq!(Identity::open(&path).unwrap().public(), made.public());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing else is left");
-        assert!(!format!("{made:?}").contains(fs::read_to_string(&path).unwrap().trim()));
-
+        assert!(!format!("{made:?}").contains("PRIVATE"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(Identity::open(&path).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert!(Identity::open(&path).unwrap_err().to_string().contains("others may read it"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        for text in ["", "abc", &"g".repeat(64), &"0".repeat(66)] {
+        for text in ["", "abc", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
             fs::write(&path, text).unwrap();
-            assert_eq!(Identity::open(&path).unwrap_err().kind(), io::ErrorKind::InvalidData, "{text}");
+            assert!(
+                Identity::open(&path).unwrap_err().to_string().contains("not an Ed25519 private key"),
+                "{text}"
+            );
         }
         fs::remove_dir_all(&directory).unwrap();
     }

@@ -14,7 +14,7 @@
 //! | [`relay`] | a TCP connection and a stream, joined |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
 //! | `listener` | a native program's listener, which listens again by itself |
-//! | `identity` | a key that names and ports belong to |
+//! | `identity`, [`key_file`] | a key that names and ports belong to |
 //! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
 //! | `budget` | memory of all sessions of a process |
 //! | `error` | what can go wrong |
@@ -26,6 +26,7 @@ mod connector;
 mod dial;
 mod error;
 mod identity;
+pub mod key_file;
 mod listener;
 mod messages;
 pub mod relay;

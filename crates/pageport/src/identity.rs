@@ -24,7 +24,7 @@ pub(crate) fn random() -> Result<Identity, Failure> {
     Identity::random().map_err(Failure::Runtime)
 }
 
-/// `$XDG_STATE_HOME/pageport/identity.key`, by default below `~/.local/state` (XDG Base Directory Specification).
+/// `$XDG_STATE_HOME/pageport/identity.pem`, by default below `~/.local/state` (XDG Base Directory Specification).
 fn own() -> io::Result<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME")
@@ -32,5 +32,5 @@ fn own() -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "neither XDG_STATE_HOME nor HOME is set"))?;
     let directory = state.join("pageport");
     DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-    Ok(directory.join("identity.key"))
+    Ok(directory.join("identity.pem"))
 }

@@ -7,7 +7,6 @@ mod expose;
 mod failure;
 mod gateway;
 mod identity;
-mod keys;
 mod logs;
 mod ready;
 mod signals;
@@ -53,8 +52,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
     let result = runtime.block_on(command);
     // A read of stdin that nobody waits for any more cannot be called off.
     runtime.shutdown_background();

@@ -29,7 +29,7 @@ pub(crate) struct ExposeFlags {
     #[arg(long, value_name = "NAME", conflicts_with = "tcp")]
     pub(crate) name: Option<String>,
     /// The file with the key that name or port belong to; it is made when there is none
-    /// [default: $XDG_STATE_HOME/pageport/identity.key with --name or --port, otherwise a key for this run]
+    /// [default: $XDG_STATE_HOME/pageport/identity.pem with --name or --port, otherwise a key for this run]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// What the service sees as Host: `target`, `visitor`, or a host of your own

@@ -8,12 +8,12 @@ use pageport_gateway::config::{self, LIFETIME_MAX};
 use pageport_gateway::front::grants::{Asked, Grants};
 use pageport_gateway::front::jwt::{self, Audience, Claims};
 use pageport_gateway::front::origin::Origin;
+use pageport_link::key_file;
 use pageport_proto::claim::{PrivateKey, Seed};
 use serde_json::json;
 
 use crate::cli::{KeyFlags, MintFlags};
 use crate::failure::Failure;
-use crate::keys;
 
 /// Makes a key pair.
 pub(crate) fn key(flags: &KeyFlags) -> Result<(), Failure> {
@@ -21,7 +21,7 @@ pub(crate) fn key(flags: &KeyFlags) -> Result<(), Failure> {
     getrandom::fill(&mut seed).map_err(|error| Failure::Runtime(io::Error::other(error)))?;
     let seed = Seed::new(seed);
     let file = &flags.out;
-    keys::write(file, &seed).map_err(|error| Failure::Key { path: file.clone(), error })?;
+    key_file::write(file, &seed).map_err(|error| Failure::Key { path: file.clone(), error })?;
     let key = PrivateKey::new(&seed).public();
     if flags.json {
         let line = json!({ "issuer": flags.issuer, "key": key, "file": file.display().to_string() });
@@ -37,7 +37,7 @@ pub(crate) fn key(flags: &KeyFlags) -> Result<(), Failure> {
 
 /// Issues a token.
 pub(crate) fn mint(flags: MintFlags) -> Result<(), Failure> {
-    let seed = keys::read(&flags.key).map_err(|error| Failure::Key { path: flags.key.clone(), error })?;
+    let seed = key_file::read(&flags.key).map_err(|error| Failure::Key { path: flags.key.clone(), error })?;
     let wrong = |what: &'static str, value: &str| Failure::Argument { what, value: value.to_owned() };
     let lifetime = config::parse_duration(&flags.lifetime).filter(|lifetime| *lifetime <= LIFETIME_MAX);
     let lifetime = lifetime.ok_or_else(|| wrong("--lifetime is at most 24h", &flags.lifetime))?;

@@ -180,11 +180,11 @@ fn a_chosen_name_belongs_to_the_users_key() {
     let mut exposed = Exposed::new(answering(), &["--name", "shop"]);
     let port = exposed.gateway.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
     assert_eq!(exposed.url(), format!("http://shop.localhost:{port}/"));
-    let key = exposed.place.path().join("pageport/identity.key");
+    let key = exposed.place.path().join("pageport/identity.pem");
     assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
 
     let arguments = ["expose", "80", "--name", "shop", "--gateway", &exposed.gateway, "--json"];
-    let stranger = exposed.place.run(&[&arguments[..], &["--key", "another.key"]].concat());
+    let stranger = exposed.place.run(&[&arguments[..], &["--key", "another.pem"]].concat());
     assert_eq!(stranger.code, Some(1));
     assert!(
         stranger.stderr.contains("(ERR_NAME_TAKEN)") && stranger.stderr.contains("hint: choose"),
@@ -202,7 +202,7 @@ fn a_chosen_name_belongs_to_the_users_key() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let run = exposed.place.run(&arguments);
     assert!(
-        run.stderr.contains("cannot use the key in") && run.stderr.contains("others can read"),
+        run.stderr.contains("cannot use the key in") && run.stderr.contains("others may read"),
         "{run:?}"
     );
 }

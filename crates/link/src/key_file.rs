@@ -19,7 +19,10 @@ const BEFORE: [u8; 16] =
 const LONGEST: u64 = 4_096;
 
 /// Writes a new file, readable by its owner alone.
-pub(crate) fn write(path: &Path, seed: &Seed) -> io::Result<()> {
+///
+/// # Errors
+/// There is such a file already, or it cannot be written.
+pub fn write(path: &Path, seed: &Seed) -> io::Result<()> {
     let mut der = BEFORE.to_vec();
     der.extend_from_slice(seed.as_bytes());
     let text = format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(der));
@@ -29,7 +32,10 @@ pub(crate) fn write(path: &Path, seed: &Seed) -> io::Result<()> {
 }
 
 /// Reads such a file.
-pub(crate) fn read(path: &Path) -> io::Result<Seed> {
+///
+/// # Errors
+/// There is none, others may read it, or there is something else in it.
+pub fn read(path: &Path) -> io::Result<Seed> {
     let file = File::open(path)?;
     if file.metadata()?.mode() & 0o077 != 0 {
         return Err(io::Error::other("others may read it: chmod 600"));
