@@ -21,6 +21,7 @@ mod v5;
 mod v2;
 mod v6;
 mod v4;
+mod v8;
 
 use crate::failure::{Failure, Outcome};
 use report::Report;
@@ -51,6 +52,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
     Proof { id: "V2", title: "WebSockets over HTTP/2 from Chromium and Node, and Autobahn through them", run: v2::run },
     Proof { id: "V6", title: "smuggling vectors are refused or harmless, and attackers slow nobody else", run: v6::run },
+    Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
