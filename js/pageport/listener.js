@@ -4,25 +4,12 @@
  * Must never accept a visitor that nobody could serve, nor lose one that it accepted.
  */
 
-import { INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
-import { reply } from "./core.js";
-import { fail } from "./errors.js";
 import { ITERATOR_QUEUE } from "./limits.js";
 import { CLOSED, Listening } from "./listening.js";
-import { publish } from "./streams.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
 
-/** @typedef {import("./ws-socket.js").ListenerSocket} ListenerSocket */
-/** A visitor's request. @typedef {{ url: string, method: string, headers: Headers, origin: string | null, peer: string }} VisitorRequest */
-/** @typedef {{ socket: ListenerSocket, request: VisitorRequest }} Connection */
-/**
- * @typedef {import("./listening.js").Init & SocketOptions} ListenerInit
- * @typedef {object} SocketOptions
- * @property {string} [protocol] a subprotocol that this listener speaks
- * @property {string[]} [protocols] or several
- * @property {number} [maxMessage] the largest message of a visitor, in bytes
- * @property {number} [maxFragments] the most frames that it may consist of
- */
+/** @typedef {import("./ws-visit.js").Connection} Connection */
+/** @typedef {import("./listening.js").Init & import("./ws-visit.js").SocketOptions} ListenerInit */
 
 /**
  * Events: `listening`; `connecting`, with `request`, `accept({ protocol })` and `reject(status, reason)`, accepted when nobody does
@@ -35,23 +22,22 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
   pathUrl = "";
   /** Its port, when it has one to itself. @type {number | undefined} */
   port;
-  #init;
   /** @type {Connection[] | undefined} */
   #queue;
   #wake = () => {};
   #listening;
-  /** Loaded when somebody listens, not before. @type {typeof import("./ws-socket.js").ListenerSocket} */
-  #Socket = /** @type {any} */ (undefined);
 
   /** @param {number | ListenerInit} [port] @param {string} [protocol] */
   constructor(port, protocol) {
     super();
-    const init = (this.#init = typeof port === "object" ? port : { port, protocol });
-    const load = () => import("./ws-socket.js");
+    const init = typeof port === "object" ? port : { port, protocol };
+    const load = () => import("./ws-visit.js");
     load().catch(() => {});
+    /** @type {typeof import("./ws-visit.js").meet} */
+    let meet;
     this.#listening = new Listening(init, {
       kind: "websocket",
-      load: async () => (this.#Socket = (await load()).ListenerSocket),
+      load: async () => ({ meet } = await load()),
       opened: ({ url, path_url = "", port }) => {
         this.url = url;
         this.pathUrl = path_url;
@@ -60,7 +46,18 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
       },
       failed: (error) => this.#emit("error", { error }),
       closed: () => this.#emit("close"),
-      visit: (stream, visit) => this.#visit(stream, visit),
+      visit: (stream, visit) =>
+        meet(
+          this.#listening.session,
+          stream,
+          visit,
+          init,
+          (connecting) => (this.#queue && this.#queue.length >= ITERATOR_QUEUE ? connecting.reject(503) : this.#emit("connecting", connecting)),
+          (connection) => {
+            this.#queue?.push(connection);
+            this.#emit("connection", connection);
+          },
+        ),
     });
   }
 
@@ -90,39 +87,6 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
     }
   }
 
-  /** @type {import("./listening.js").Role["visit"]} */
-  #visit(stream, { url, method, headers: list, peer }) {
-    const { session } = this.#listening;
-    const { core } = session;
-    const { protocol, protocols = [protocol], maxMessage, maxFragments } = this.#init;
-    const headers = new Headers(list);
-    const request = { url, method, headers, origin: headers.get("origin"), peer };
-    const offered = (headers.get("sec-websocket-protocol") ?? "").split(/ *, */);
-    let isAnswered = false;
-    /** Whether there is still somebody to answer. */
-    const answer = () => {
-      if (isAnswered) fail(INVALID_STATE);
-      isAnswered = true;
-      session.poke();
-      return stream.reset < 0;
-    };
-    const accept = ({ protocol = offered.find((offer) => offer && protocols.includes(offer)) ?? "" } = {}) => {
-      if (protocol && !offered.includes(protocol)) fail(INVALID_ARGUMENT);
-      if (answer()) {
-        reply(core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
-        const socket = new this.#Socket(/** @type {any} */ (publish(session, stream)), { url, protocol, maxMessage, maxFragments });
-        this.#queue?.push({ socket, request });
-        this.#emit("connection", { socket, request });
-      }
-    };
-    const reject = (status = 403, reason = "") => {
-      if (!(status >= 400 && status < 600)) fail(INVALID_ARGUMENT);
-      if (answer()) session.refuse(stream, "ERR_REJECTED", { status: status | 0, message: [...`${reason}`].slice(0, 512).join("") });
-    };
-    if (this.#queue && this.#queue.length >= ITERATOR_QUEUE) reject(503);
-    else if (this.#emit("connecting", { request, accept, reject }) && !isAnswered) accept();
-  }
-
   /** @param {string} type @param {object} [fields] */
   #emit(type, fields) {
     this.#wake();
@@ -133,7 +97,7 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
 defineHandlers(WebSocketListener, "listening", "connecting", "connection", "error", "close");
 defineConstants(WebSocketListener, "OPENING", "LISTENING", "CLOSED");
 
-/** @typedef {Event & { request: VisitorRequest, accept: (options?: { protocol?: string }) => void, reject: (status?: number, reason?: string) => void }} ConnectingEvent */
+/** @typedef {Event & import("./ws-visit.js").Connecting} ConnectingEvent */
 /** @typedef {Event & Connection} ConnectionEvent */
 /**
  * What defineHandlers and defineConstants add.
