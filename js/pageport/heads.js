@@ -1,11 +1,11 @@
 /**
- * WELCOME, heads and replies (spec/protocol.md §5, §7): from JSON to what can be relied on.
+ * WELCOME and replies (spec/protocol.md §5, §7): from JSON to what can be relied on.
  *
  * Must never let a key of the protocol pass that was not checked.
  */
 
-import { HEAD_INVALID, HELLO_INVALID, UNSUPPORTED, VERSION } from "./codes.js";
-import { fail } from "./errors.js";
+import { HEAD_INVALID, HELLO_INVALID, VERSION } from "./codes.js";
+import { fail, PageportError } from "./errors.js";
 import { check, list, maybe, parse } from "./json.js";
 
 /** @typedef {import("./json.js").Json} Json */
@@ -22,18 +22,11 @@ import { check, list, maybe, parse } from "./json.js";
  * @property {string[]} features
  */
 
-/** A visitor who waits; a TCP connection has no `method`, `url` and `headers`. @typedef {{ kind: "websocket" | "http" | "tcp", listener: string, method: string, url: string, headers: [string, string][], peer: string }} Visit */
 /** Why not. @typedef {{ error: string, message: string, status?: number, retry_after?: number }} Refusal */
 
 /** Sixteen bytes in base64url. */
 const ID = /^[\w-]{21}[AQgw]$/;
-const ANY = /^/;
-
-/** Lower-case tokens, and values that are bytes of a field value. */
-export const HEADERS = list(
-  (field) => Array.isArray(field) && field.length === 2 && field.every((part) => part === `${part}`) && /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(field[0]) && /^(?![\t ])[\t -~\x80-\xff]*(?<![\t ])$/.test(field[1]),
-  128,
-);
+export const ANY = /^/;
 
 /** @param {Uint8Array} bytes @returns {Welcome} */
 export function parseWelcome(bytes) {
@@ -51,18 +44,6 @@ export function parseWelcome(bytes) {
   };
 }
 
-/** The head of a stream that the gateway opened. @param {Json} head @returns {Visit} */
-export function parseVisit(head) {
-  const { kind } = check(head, HEAD_INVALID, { kind: ANY });
-  if (!/^(websocket|http|tcp)$/.test(kind)) fail(UNSUPPORTED);
-  return check(head, HEAD_INVALID, {
-    kind: ANY,
-    listener: ANY,
-    peer: ANY,
-    ...(kind !== "tcp" && { method: kind === "http" ? /^[\w!#$%&'*+.^`|~-]{1,32}$/ : ANY, url: ANY, headers: HEADERS }),
-  });
-}
-
 /** A reply: with `ok` whatever belongs to it, or a refusal. @param {Json} reply @returns {any} */
 export function parseReply(reply) {
   const { ok, error } = reply;
@@ -77,8 +58,18 @@ export function parseReply(reply) {
       });
 }
 
-/** Where a listener by name can be reached. @param {Json} reply @returns {{ name: string, url: string, path_url: string }} */
-export const parseListening = (reply) => check(reply, HEAD_INVALID, { name: ANY, url: ANY, path_url: ANY });
+/** A reply that is no refusal. @param {Json} reply @returns {any} */
+export function answerOf(reply) {
+  const answer = parseReply(reply);
+  if (answer.error) throw new PageportError(answer.error, answer.message);
+  return answer;
+}
+
+/** Where a listener by name can be reached. @param {Json} reply @returns {{ name: string, url: string, pathUrl: string }} */
+export function parseListening(reply) {
+  const { path_url: pathUrl, ...place } = check(reply, HEAD_INVALID, { name: ANY, url: ANY, path_url: ANY });
+  return { ...place, pathUrl };
+}
 
 /** And one by port. @param {Json} reply @returns {{ host: string, port: number, url: string }} */
 export const parsePort = (reply) => check(reply, HEAD_INVALID, { host: ANY, port: [0, 65_535], url: ANY });

@@ -7,9 +7,9 @@
 import { HEAD_INVALID, INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
 import { reply } from "./core.js";
 import { fail, PageportError } from "./errors.js";
-import { HEADERS } from "./heads.js";
 import { check } from "./json.js";
 import { publish } from "./streams.js";
+import { HEADERS, parseVisit } from "./visit.js";
 
 /** @typedef {import("./ws-socket.js").ListenerSocket} ListenerSocket */
 /** @typedef {{ protocol?: string, maxMessage?: number, maxFragments?: number }} UpgradeInit */
@@ -26,10 +26,20 @@ import { publish } from "./streams.js";
 /**
  * @param {import("./session.js").Session} session
  * @param {import("./stream.js").Stream} stream
- * @param {import("./heads.js").Visit} visit
+ * @param {import("./json.js").Json} head
  * @param {Handler} handler
  */
-export async function answer(session, stream, { kind, method, url, headers, peer }, handler) {
+export function answer(session, stream, head, handler) {
+  converse(session, stream, parseVisit(head), handler);
+}
+
+/**
+ * @param {import("./session.js").Session} session
+ * @param {import("./stream.js").Stream} stream
+ * @param {import("./visit.js").Visit} visit
+ * @param {Handler} handler
+ */
+async function converse(session, stream, { kind, method, url, headers, peer }, handler) {
   const { core } = session;
   const duplex = publish(session, stream);
   const { readable, writable } = duplex;

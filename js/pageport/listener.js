@@ -5,19 +5,18 @@
  */
 
 import { ITERATOR_QUEUE } from "./limits.js";
-import { CLOSED, Listening } from "./listening.js";
+import { ListenerTarget } from "./listener-target.js";
+import { CLOSED } from "./listening.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
 
 /** @typedef {import("./ws-visit.js").Connection} Connection */
 /** @typedef {import("./listening.js").Init & import("./ws-visit.js").SocketOptions} ListenerInit */
 
 /**
- * Events: `listening`; `connecting`, with `request`, `accept({ protocol })` and `reject(status, reason)`, accepted when nobody does
- * either, unless `preventDefault()` leaves that for later; `connection`, with `socket` and `request`; `error`; `close`.
+ * Further events: `connecting`, with `request`, `accept({ protocol })` and `reject(status, reason)`, accepted when nobody does
+ * either, unless `preventDefault()` leaves that for later; `connection`, with `socket` and `request`.
  */
-export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget) {
-  /** Where visitors find it, on an origin of its own, or at its port. */
-  url = "";
+export class WebSocketListener extends /** @type {SocketListenerBase} */ (ListenerTarget) {
   /** The same listener by path; empty for one by port. */
   pathUrl = "";
   /** Its port, when it has one to itself. @type {number | undefined} */
@@ -25,50 +24,37 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
   /** @type {Connection[] | undefined} */
   #queue;
   #wake = () => {};
-  #listening;
 
   /** @param {number | ListenerInit} [port] @param {string} [protocol] */
   constructor(port, protocol) {
-    super();
     const init = typeof port === "object" ? port : { port, protocol };
-    const load = () => import("./ws-visit.js");
-    load().catch(() => {});
-    /** @type {typeof import("./ws-visit.js").meet} */
-    let meet;
-    this.#listening = new Listening(init, {
+    super(init, {
       kind: "websocket",
-      load: async () => ({ meet } = await load()),
-      opened: ({ url, path_url = "", port }) => {
-        this.url = url;
-        this.pathUrl = path_url;
+      load: () => import("./ws-visit.js"),
+      opened: ({ pathUrl = "", port }) => {
+        this.pathUrl = pathUrl;
         this.port = port;
-        this.#emit("listening");
       },
-      failed: (error) => this.#emit("error", { error }),
-      closed: () => this.#emit("close"),
-      visit: (stream, visit) =>
+      visit: (/** @type {typeof import("./ws-visit.js")} */ { meet }, stream, head) =>
         meet(
-          this.#listening.session,
+          this.listening.session,
           stream,
-          visit,
+          head,
           init,
-          (connecting) => (this.#queue && this.#queue.length >= ITERATOR_QUEUE ? connecting.reject(503) : this.#emit("connecting", connecting)),
+          (connecting) => (this.#queue && this.#queue.length >= ITERATOR_QUEUE ? connecting.reject(503) : this.emit("connecting", connecting)),
           (connection) => {
             this.#queue?.push(connection);
-            this.#emit("connection", connection);
+            this.#wake();
+            this.emit("connection", connection);
           },
         ),
     });
+    this.addEventListener("close", () => this.#wake());
   }
 
   /** OPENING, LISTENING or CLOSED. */
   get readyState() {
-    return this.#listening.state;
-  }
-
-  /** Takes no more visitors; those who are connected stay. */
-  close() {
-    this.#listening.close();
+    return this.listening.state;
   }
 
   /** Every connection from now on; for one loop at a time. */
@@ -86,15 +72,9 @@ export class WebSocketListener extends /** @type {ListenerBase} */ (EventTarget)
       for (const { socket } of queue) socket.close();
     }
   }
-
-  /** @param {string} type @param {object} [fields] */
-  #emit(type, fields) {
-    this.#wake();
-    return this.dispatchEvent(Object.assign(new Event(type, { cancelable: true }), fields));
-  }
 }
 
-defineHandlers(WebSocketListener, "listening", "connecting", "connection", "error", "close");
+defineHandlers(WebSocketListener, "connecting", "connection");
 defineConstants(WebSocketListener, "OPENING", "LISTENING", "CLOSED");
 
 /** @typedef {Event & import("./ws-visit.js").Connecting} ConnectingEvent */
@@ -102,13 +82,13 @@ defineConstants(WebSocketListener, "OPENING", "LISTENING", "CLOSED");
 /**
  * What defineHandlers and defineConstants add.
  * @typedef {object} ListenerAttributes
- * @property {((event: Event) => void) | null} onlistening
  * @property {((event: ConnectingEvent) => void) | null} onconnecting
  * @property {((event: ConnectionEvent) => void) | null} onconnection
- * @property {((event: Event & { error: import("./errors.js").PageportError }) => void) | null} onerror
- * @property {((event: Event) => void) | null} onclose
  * @property {0} OPENING
  * @property {1} LISTENING
  * @property {2} CLOSED
  */
-/** @typedef {{ new (): EventTarget & ListenerAttributes, OPENING: 0, LISTENING: 1, CLOSED: 2 }} ListenerBase */
+/**
+ * @typedef {{ new (...args: ConstructorParameters<typeof ListenerTarget>): ListenerTarget & ListenerAttributes, OPENING: 0, LISTENING: 1,
+ *   CLOSED: 2 }} SocketListenerBase
+ */

@@ -6,15 +6,14 @@
 
 import { ABORTED, GATEWAY_UNREACHABLE, INVALID_ARGUMENT } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
-import { parseListening, parsePort } from "./heads.js";
+import { answerOf, parseListening, parsePort } from "./heads.js";
 import { hasEnded } from "./receive.js";
 import { finish } from "./send.js";
 import { session } from "./session.js";
-import { answerOf } from "./streams.js";
 
 /** @typedef {import("./stream.js").Stream} Stream */
 /** @typedef {import("./core.js").Core} Core */
-/** Where visitors find it: by name there is a `path_url`, by port a `host`. @typedef {{ url: string, name?: string, path_url?: string, host?: string, port?: number }} Place */
+/** Where visitors find it: by name there is a `pathUrl`, by port a `host`. @typedef {{ url: string, name?: string, pathUrl?: string, host?: string, port?: number }} Place */
 
 /** What a head says besides `listen`. @typedef {{ name?: string, port?: number, claim?: object }} Where */
 /** Asks the gateway to listen; rejects when it refuses. @typedef {(where: Where) => Promise<Place>} Ask */
@@ -30,12 +29,12 @@ import { answerOf } from "./streams.js";
 /**
  * What is different about each kind.
  * @typedef {object} Role
- * @property {import("./heads.js").Visit["kind"]} kind
- * @property {() => Promise<unknown>} [load] what has to be there before anybody comes
- * @property {(place: Place) => any} opened again in each session; the first time, `opened` resolves with what it returns
+ * @property {import("./visit.js").Visit["kind"]} kind
+ * @property {() => Promise<any>} load fetches the part of the module that meets visitors; it has to be there before anybody comes
+ * @property {(place: Place) => any} [opened] again in each session; the first time, `opened` resolves with what it returns
  * @property {(error: PageportError) => void} [failed] it tries again unless `closed` follows
  * @property {() => void} [closed] once
- * @property {(stream: Stream, visit: import("./heads.js").Visit) => void} visit
+ * @property {(part: any, stream: Stream, head: import("./json.js").Json) => void} visit fails where the head breaks the format
  */
 
 export const OPENING = 0;
@@ -49,6 +48,8 @@ export class Listening {
   /** Is over once it has closed. */
   life = new AbortController();
   #role;
+  /** @type {any} */
+  #part;
   #isPlain;
   /** The session that it listens in, and the stream that stands for it there. @type {Core | undefined} */
   #core;
@@ -71,8 +72,8 @@ export class Listening {
     const { name, port, key, signal } = (this.init = init);
     if (port !== undefined && !(name === undefined && port >= 0 && port <= 65_535 && port % 1 === 0)) fail(INVALID_ARGUMENT, "port");
     this.kind = role.kind;
-    this.visit = role.visit;
     this.#role = role;
+    role.load().catch(() => {});
     // Whoever does not ask does not care.
     this.opened.catch(() => {});
     // What nobody chose, and no key can hold, needs nothing more. All else is fetched while the session begins.
@@ -104,12 +105,17 @@ export class Listening {
     /** @type {Ask} */
     const ask = (where) => new Promise((resolve, reject) => this.#ask(core, where, resolve, reject));
     try {
-      await this.#role.load?.();
+      this.#part = await this.#role.load();
       await (this.#isPlain ? ask({}) : (await claims()).claim(this, core, ask));
     } catch (error) {
       // A part of the module that did not come, if nothing else.
       this.#failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
     }
+  }
+
+  /** @param {Stream} stream @param {import("./json.js").Json} head */
+  visit(stream, head) {
+    this.#role.visit(this.#part, stream, head);
   }
 
   /**
@@ -141,7 +147,7 @@ export class Listening {
           this.name = place.name ?? ":" + place.port;
           this.state = LISTENING;
           resolve(place);
-          this.#first(this.#role.opened(place));
+          this.#first(this.#role.opened?.(place) ?? place);
         }
         if (hasEnded(stream)) this.close();
       } catch (error) {

@@ -6,16 +6,16 @@
 
 import { attach, end, probe, receive, tick, timeout } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
-import { GATEWAY_UNREACHABLE, HELLO_INVALID, SESSION_LOST, UNSUPPORTED, VERSION } from "./codes.js";
+import { GATEWAY_UNREACHABLE, HEAD_INVALID, HELLO_INVALID, SESSION_LOST, VERSION } from "./codes.js";
 import { configuration, originOf } from "./config.js";
 import { Core, enqueue, open, reply } from "./core.js";
 import { codeOf, PageportError } from "./errors.js";
-import { parseVisit } from "./heads.js";
+import { ANY } from "./heads.js";
+import { check } from "./json.js";
 import { watch } from "./lifecycle.js";
 import { BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED } from "./limits.js";
 import { stop } from "./receive.js";
 import { finish, reset } from "./send.js";
-import { publish } from "./streams.js";
 import { transmit } from "./transmit.js";
 import { defineHandlers } from "./ws-events.js";
 
@@ -132,6 +132,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
    * @param {object} head a JSON object that says where the stream goes
    */
   async createBidirectionalStream(head) {
+    const { publish } = await import("./streams.js");
     while (this.readyState === "connecting") await new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
     return publish(this, this.open(head));
   }
@@ -249,15 +250,14 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #visit(stream, head) {
     stream.notify = () => {};
     try {
-      const visit = parseVisit(head);
-      /** @param {string} kind */
-      const find = (kind) => [...this.listeners].find((listener) => listener.kind === kind && listener.name === visit.listener);
-      const listener = find(visit.kind) ?? (visit.kind === "websocket" ? find("http") : undefined);
-      if (listener) listener.visit(stream, visit);
-      else this.refuse(stream, "ERR_LISTENER_UNKNOWN");
+      const { kind, listener } = check(head, HEAD_INVALID, { kind: ANY, listener: ANY });
+      const named = [...this.listeners].filter(({ name }) => name === listener);
+      // Whoever serves pages under a name may also upgrade.
+      const found = named.find((one) => one.kind === kind) ?? named.find((one) => kind === "websocket" && one.kind === "http");
+      if (found) found.visit(stream, head);
+      else this.refuse(stream, /^(websocket|http|tcp)$/.test(kind) ? "ERR_LISTENER_UNKNOWN" : "ERR_UNSUPPORTED");
     } catch (error) {
       const code = codeOf(error);
-      if (code === UNSUPPORTED) return this.refuse(stream, "ERR_UNSUPPORTED");
       stop(this.core, stream, code);
       reset(this.core, stream, code);
     }

@@ -6,17 +6,10 @@
 
 import { ABORTED, HEAD_INVALID } from "./codes.js";
 import { codeOf, fail, PageportError } from "./errors.js";
-import { parseReply } from "./heads.js";
+import { answerOf } from "./heads.js";
 import { WINDOW } from "./limits.js";
 import { hasEnded, read, stop } from "./receive.js";
 import { finish, reset, write } from "./send.js";
-
-/** A reply that is not a refusal. @param {import("./json.js").Json} head */
-export function answerOf(head) {
-  const answer = parseReply(head);
-  if (answer.error) throw new PageportError(answer.error, answer.message);
-  return answer;
-}
 
 /**
  * @typedef {object} BidirectionalStream

@@ -29,17 +29,15 @@ export class TCPServerSocket {
   constructor(localAddress, options = {}) {
     const { localPort, backlog, gateway, signal, key } = options;
     if (localPort === 0 || backlog === 0) throw new TypeError("zero");
-    const load = () => import("./tcp-visit.js");
-    load().catch(() => {});
     /** @type {import("./tcp-visit.js").Backlog} */
     let waiting;
     const listening = new Listening(
       { port: localPort, gateway, signal, key },
       {
         kind: "tcp",
-        load: async () => (waiting ??= new (await load()).Backlog(listening, backlog)),
+        load: async () => (waiting ??= new (await import("./tcp-visit.js")).Backlog(listening, backlog)),
         opened: (place) => waiting.open(place),
-        visit: (stream, { peer }) => waiting.add(stream, peer),
+        visit: (_, stream, head) => waiting.add(stream, head),
       },
     );
     this.opened = listening.opened;

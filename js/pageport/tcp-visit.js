@@ -10,6 +10,7 @@ import { ITERATOR_QUEUE } from "./limits.js";
 import { hasEnded } from "./receive.js";
 import { isDone } from "./send.js";
 import { publish } from "./streams.js";
+import { parseVisit } from "./visit.js";
 
 /** @typedef {import("./stream.js").Stream} Stream */
 
@@ -48,8 +49,9 @@ export class Backlog {
     return this.#info;
   }
 
-  /** @param {Stream} stream @param {string} peer */
-  add(stream, peer) {
+  /** @param {Stream} stream @param {import("./json.js").Json} head */
+  add(stream, head) {
+    const { peer } = parseVisit(head);
     if (this.#waiting.size >= this.#most) return this.#listening.session.refuse(stream, "ERR_LISTENER_BUSY");
     this.#waiting.set(stream, peer);
     stream.notify = () => Math.max(stream.failed, stream.reset) < 0 || this.#waiting.delete(stream);

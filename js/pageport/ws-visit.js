@@ -8,6 +8,7 @@ import { INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
 import { reply } from "./core.js";
 import { fail } from "./errors.js";
 import { publish } from "./streams.js";
+import { parseVisit } from "./visit.js";
 import { ListenerSocket } from "./ws-socket.js";
 
 /** A visitor's request. @typedef {{ url: string, method: string, headers: Headers, origin: string | null, peer: string }} VisitorRequest */
@@ -24,13 +25,14 @@ import { ListenerSocket } from "./ws-socket.js";
 /**
  * @param {import("./session.js").Session} session
  * @param {import("./stream.js").Stream} stream
- * @param {import("./heads.js").Visit} visit
+ * @param {import("./json.js").Json} head
  * @param {SocketOptions} init
  * @param {(connecting: Connecting) => unknown} onconnecting whether to accept, unless it has answered
  * @param {(connection: Connection) => void} onconnection
  */
-export function meet(session, stream, { url, method, headers: list, peer }, init, onconnecting, onconnection) {
+export function meet(session, stream, head, init, onconnecting, onconnection) {
   const { core } = session;
+  const { url, method, headers: list, peer } = parseVisit(head);
   const { protocol, protocols = [protocol], maxMessage, maxFragments } = init;
   const headers = new Headers(list);
   const request = { url, method, headers, origin: headers.get("origin"), peer };

@@ -7,9 +7,10 @@ import { readFileSync, readdirSync } from "node:fs";
 import * as codes from "../pageport/codes.js";
 import { fail } from "../pageport/errors.js";
 import { decode as decodeMessage, join, sizeOf } from "../pageport/frames.js";
-import { parseListening, parsePort, parseReply, parseVisit, parseWelcome } from "../pageport/heads.js";
+import { parseListening, parsePort, parseReply, parseWelcome } from "../pageport/heads.js";
 import { parse } from "../pageport/json.js";
 import { ints, MAX, peekInt } from "../pageport/varint.js";
+import { parseVisit } from "../pageport/visit.js";
 
 /** @typedef {import("../pageport/frames.js").Frame} Frame */
 /** @typedef {import("../pageport/frames.js").Part} Part */
@@ -74,7 +75,11 @@ export function decode(kind, bytes) {
     case "port reply":
     case "listening reply": {
       const reply = /** @type {any} */ (parseReply(parse(bytes, codes.HEAD_INVALID)));
-      if (reply.ok) return { value: { ok: true, ...(kind === "port reply" ? parsePort(reply) : parseListening(reply)) } };
+      if (reply.ok && kind === "port reply") return { value: { ok: true, ...parsePort(reply) } };
+      if (reply.ok) {
+        const { pathUrl, ...place } = parseListening(reply);
+        return { value: { ok: true, ...place, path_url: pathUrl } };
+      }
       const { error, message, status, retry_after } = reply;
       return { value: defined({ error, message, status, retry_after }) };
     }

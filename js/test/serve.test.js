@@ -62,7 +62,7 @@ afterEach(() => used.splice(0).forEach((gateway) => session({ gateway }).close()
 test("it opens, says where, and answers", async () => {
   const { server, get } = await site((request) => new Response(`hello ${new URL(request.url).search}`, { status: 203, headers: { "X-Tab": "yes" } }));
   assert.equal(server.url, "ws://name1.gw.test/");
-  assert.deepEqual(await server.opened, { name: "name1", url: server.url });
+  assert.deepEqual(await server.opened, { name: "name1", url: server.url, pathUrl: "ws://gw.test/@name1/" });
   const { ok, status, headers, text, visitor } = await get("/a?b=1");
   assert.deepEqual([ok, status, text], [true, 203, "hello ?b=1"]);
   assert.deepEqual(headers, [["content-type", "text/plain;charset=UTF-8"], ["x-tab", "yes"]]);

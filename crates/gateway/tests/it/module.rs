@@ -55,7 +55,9 @@ async fn what_the_module_imports_is_named_at_once_and_what_it_loads_later_is_not
     for path in ["index", "session", "core", "varint"].map(|name| format!("/pageport/{name}.js")) {
         assert_eq!(named.iter().filter(|name| **name == path).count(), 1, "{path}: {links}");
     }
-    for path in ["ws-visit", "ws-socket", "ws-frames", "http-visit"].map(|name| format!("/pageport/{name}.js")) {
+    for path in ["ws-visit", "ws-socket", "http-visit", "tcp-visit", "claim"]
+        .map(|name| format!("/pageport/{name}.js"))
+    {
         assert!(!named.contains(&path), "{path}: {links}");
         named.push(path);
     }
