@@ -1,0 +1,75 @@
+// In a page: TCP servers at public ports. One gives everything back, one ends first, one never reads, one speaks RESP.
+
+import { serveResp } from "./resp.js";
+
+/** @type {Map<number, { server: any, sockets: any[], ends: string[] }>} by port */
+const servers = new Map();
+
+/** What a server does with each connection. @type {Record<string, (streams: { readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array> }) => Promise<unknown>>} */
+const ROLES = {
+  echo: ({ readable, writable }) => readable.pipeTo(writable),
+  /** Answers behind the visitor's end only, with what it got. */
+  count: async ({ readable, writable }) => {
+    let bytes = 0;
+    for await (const chunk of readable) bytes += chunk.length;
+    await say(writable, `${bytes} bytes\n`);
+  },
+  /** Ends its own direction first, and says how much came behind that. */
+  first: async ({ readable, writable }) => {
+    await say(writable, "that is all\n");
+    for await (const chunk of readable) heard += chunk.length;
+  },
+  deaf: () => new Promise(() => {}),
+  /** Breaks off in the middle. */
+  abort: async ({ readable, writable }) => {
+    const writer = writable.getWriter();
+    await readable.getReader().read();
+    await writer.write(new TextEncoder().encode("half of"));
+    await writer.abort();
+  },
+  resp: (streams) => serveResp(streams),
+};
+
+/** Bytes that came behind the page's own end. */
+let heard = 0;
+
+/** @param {{ gateway: string, role: string, options?: object }} options @returns {Promise<{ host: string, port: number, error?: string }>} */
+export async function open({ gateway, role, options = {} }) {
+  const { TCPServerSocket } = await import(`${gateway}/pageport.js`);
+  const server = new TCPServerSocket("0.0.0.0", options);
+  server.closed.catch(() => {});
+  try {
+    const { readable, localAddress: host, localPort: port } = await server.opened;
+    const known = { server, sockets: [], ends: [] };
+    servers.set(port, known);
+    serve(readable, role, known);
+    return { host, port };
+  } catch (error) {
+    return { host: "", port: 0, error: error.code };
+  }
+}
+
+/** How the connections of a server ended, once so many have. @param {{ port: number, count: number }} options */
+export async function ends({ port, count }) {
+  const { ends } = /** @type {any} */ (servers.get(port));
+  while (ends.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+  return { ends, heard };
+}
+
+async function serve(readable, role, { sockets, ends }) {
+  for await (const socket of readable) {
+    sockets.push(socket);
+    const streams = await socket.opened;
+    ROLES[role](streams).catch(() => {});
+    socket.closed.then(
+      () => ends.push("closed"),
+      (error) => ends.push(error.code),
+    );
+  }
+}
+
+async function say(writable, words) {
+  const writer = writable.getWriter();
+  await writer.write(new TextEncoder().encode(words));
+  await writer.close();
+}
