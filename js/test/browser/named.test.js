@@ -1,0 +1,152 @@
+// Names of pages in real browsers: they belong to a key that no script can read, stay through reloads and restarts of the gateway,
+// and two tabs do not take them from each other by accident.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { launchChromium, launchFirefox } from "./driver.js";
+import { startGateway } from "./gateway.js";
+import { answersWithin, NamedPage, whoAnswers } from "./named.js";
+import { startSite } from "./site.js";
+
+let gateway;
+let site;
+let browsers = [];
+before(async () => {
+  [gateway, site] = await Promise.all([startGateway(), startSite()]);
+  browsers = await Promise.all([launchChromium(), launchFirefox()]);
+});
+after(async () => {
+  await Promise.all(browsers.map((browser) => browser.close()));
+  site?.close();
+  await gateway?.stop();
+});
+
+for (const [index, name] of ["chromium", "firefox"].entries()) {
+  describe(`a page in ${name}`, () => {
+    const open = (origin = site.local, at = gateway.url) => NamedPage.open(browsers[index], origin, at);
+
+    test("keeps random names, one for each listener, through a reload", async () => {
+      const page = await open();
+      const before = [await page.listen(), await page.listen()];
+      assert.notEqual(before[0].url, before[1].url);
+      await page.reload();
+      const after = [await page.listen(), await page.listen()];
+      assert.deepEqual(after.map(({ url }) => url), before.map(({ url }) => url));
+      assert.equal(await whoAnswers(after[0].pathUrl), await page.id());
+      const other = await open();
+      assert.notEqual((await other.listen()).url, before[0].url);
+    });
+
+    test("keeps a chosen name through a reload", async () => {
+      const page = await open();
+      const init = { name: `reload-${name}` };
+      const { url } = await page.listen(init);
+      const id = await page.id();
+      await page.reload();
+      const named = await page.listen(init);
+      assert.equal(named.url, url);
+      assert.equal(new URL(url).hostname, `${init.name}.localhost`);
+      const answer = await whoAnswers(named.pathUrl);
+      assert.equal(answer, await page.id());
+      assert.notEqual(answer, id);
+    });
+
+    test("that is a copy of another begins with a name of its own", async () => {
+      const page = await open();
+      const named = await page.listen();
+      const copy = await open();
+      await copy.remember(await page.memory());
+      const copied = await copy.listen();
+      assert.match(copied.diary[0], /^listening/);
+      assert.notEqual(copied.url, named.url);
+      assert.equal(await whoAnswers(named.pathUrl), await page.id());
+      // Without the other one the memory is good.
+      const memory = await page.memory();
+      await page.page.close();
+      const heir = await open();
+      await heir.remember(memory);
+      assert.equal((await heir.listen()).url, named.url);
+    });
+
+    test("does not take a chosen name from another tab by accident", async () => {
+      const init = { name: `tabs-${name}` };
+      const [one, two] = [await open(), await open()];
+      const first = await one.listen(init);
+      assert.deepEqual((await two.listen(init)).diary, ["error ERR_NAME_IN_USE", "close"]);
+      assert.equal(await whoAnswers(first.pathUrl), await one.id());
+      await one.close(first);
+      const second = await two.listen(init);
+      assert.equal(await whoAnswers(second.pathUrl), await two.id());
+    });
+
+    test("takes a chosen name over when asked to, and who had it does not fight back", async () => {
+      const init = { name: `takeover-${name}` };
+      const [one, two] = [await open(), await open()];
+      const first = await one.listen(init);
+      const second = await two.listen({ ...init, takeover: true });
+      assert.equal(await whoAnswers(second.pathUrl), await two.id());
+      assert.deepEqual(await one.noted(first, 3), [first.diary[0], "error ERR_NAME_REPLACED", "close"]);
+      assert.deepEqual((await one.listen(init)).diary, ["error ERR_NAME_IN_USE", "close"]);
+      assert.deepEqual(await two.noted(second, 1), [`listening ${first.url}`]);
+    });
+
+    test("has one key for each gateway and origin, which no script can read", async () => {
+      const page = await open();
+      await page.listen();
+      const pair = await page.page.evaluate(async (gateway) => {
+        const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+        const database = await done(indexedDB.open("pageport"));
+        const { privateKey, publicKey } = await done(database.transaction("keys").objectStore("keys").get(gateway));
+        const read = await crypto.subtle.exportKey("pkcs8", privateKey).then(() => "read", ({ name }) => name);
+        database.close();
+        return { read, extractable: privateKey.extractable, algorithm: publicKey.algorithm.name };
+      }, gateway.url);
+      assert.deepEqual(pair, { read: "InvalidAccessError", extractable: false, algorithm: "Ed25519" });
+    });
+
+    test("has its names again soon after the gateway was killed and has come back", async (t) => {
+      const port = await freePort();
+      const args = ["--listen", `127.0.0.1:${port}`];
+      const first = await startGateway({ args });
+      const page = await open(site.local, first.url);
+      const listeners = [await page.listen(), await page.listen({ name: `killed-${name}` })];
+      process.kill(first.pid, "SIGKILL");
+      await first.exited;
+      const second = await startGateway({ args });
+      t.after(() => second.stop());
+      for (const { pathUrl } of listeners) assert.ok((await answersWithin(pathUrl, await page.id(), 5_000)) < 5_000, pathUrl);
+      for (const listener of listeners)
+        assert.deepEqual(await page.noted(listener, 3), [listener.diary[0], "error ERR_SESSION_LOST", listener.diary[0]]);
+    });
+  });
+}
+
+test("a chosen name belongs to its key, in another browser too", async () => {
+  const [one, two] = await Promise.all(browsers.map((browser) => NamedPage.open(browser, site.local, gateway.url)));
+  const init = { name: "belongs" };
+  const first = await one.listen(init);
+  const refused = ["error ERR_NAME_TAKEN", "close"];
+  assert.deepEqual((await two.listen(init)).diary, refused);
+  assert.deepEqual((await two.listen({ ...init, takeover: true })).diary, refused);
+  assert.deepEqual((await two.listen({ name: "be1ongs" })).diary, refused);
+  // Nor does it become free when nobody listens.
+  await one.close(first);
+  assert.deepEqual((await two.listen(init)).diary, refused);
+  assert.deepEqual((await one.listen(init)).diary, first.diary);
+});
+
+test("other names that cannot be are errors of their own", async () => {
+  const page = await NamedPage.open(browsers[0], site.local, gateway.url);
+  for (const [name, code] of [["no", "ERR_NAME_INVALID"], ["Upper", "ERR_NAME_INVALID"], ["admin", "ERR_NAME_RESERVED"], ["abcdefghijk23", "ERR_NAME_RESERVED"]])
+    assert.deepEqual((await page.listen({ name })).diary, [`error ${code}`, "close"], name);
+});
+
+async function freePort() {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
