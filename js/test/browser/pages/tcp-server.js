@@ -2,7 +2,7 @@
 
 import { serveResp } from "./resp.js";
 
-/** @type {Map<number, { server: any, sockets: any[], ends: string[] }>} by port */
+/** @type {Map<number, { sockets: any[], ends: string[], stop: () => void }>} by port */
 const servers = new Map();
 
 /** What a server does with each connection. @type {Record<string, (streams: { readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array> }) => Promise<unknown>>} */
@@ -36,13 +36,14 @@ let heard = 0;
 /** @param {{ gateway: string, role: string, options?: object }} options @returns {Promise<{ host: string, port: number, error?: string }>} */
 export async function open({ gateway, role, options = {} }) {
   const { TCPServerSocket } = await import(`${gateway}/pageport.js`);
-  const server = new TCPServerSocket("0.0.0.0", options);
+  const controller = new AbortController();
+  const server = new TCPServerSocket("0.0.0.0", { signal: controller.signal, ...options });
   server.closed.catch(() => {});
   try {
     const { readable, localAddress: host, localPort: port } = await server.opened;
-    const known = { server, sockets: [], ends: [] };
+    const known = { sockets: [], ends: [], stop: () => controller.abort() };
     servers.set(port, known);
-    serve(readable, role, known);
+    serve(readable, role, known).catch(() => {});
     return { host, port };
   } catch (error) {
     return { host: "", port: 0, error: error.code };
@@ -55,6 +56,9 @@ export async function ends({ port, count }) {
   while (ends.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
   return { ends, heard };
 }
+
+/** @param {number} port */
+export const close = (port) => /** @type {any} */ (servers.get(port)).stop();
 
 async function serve(readable, role, { sockets, ends }) {
   for await (const socket of readable) {

@@ -1,0 +1,64 @@
+// Pages that are TCP servers, and ordinary clients of them: for the tests and for the proof.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+
+/** @typedef {{ host: string, port: number, error?: string }} Place */
+
+export class TcpPage {
+  /** @param {import("./driver.js").Page} page @param {string} gateway */
+  constructor(page, gateway) {
+    this.page = page;
+    this.gateway = gateway;
+  }
+
+  /** @param {import("./driver.js").Browser} browser @param {{ local: string }} site @param {string} gateway */
+  static async open(browser, site, gateway) {
+    const page = new TcpPage(await browser.newPage(), gateway);
+    await page.page.goto(`${site.local}/tcp`);
+    return page;
+  }
+
+  /** @param {string} role see pages/tcp-server.js @param {object} [options] @returns {Promise<Place>} */
+  serve(role, options) {
+    return this.#call("open", { gateway: this.gateway, role, options });
+  }
+
+  /** How the connections of a server ended, once there are so many. @param {Place} place @param {number} count @returns {Promise<{ ends: string[], heard: number }>} */
+  ends({ port }, count) {
+    return this.#call("ends", { port, count });
+  }
+
+  /** @param {Place} place */
+  close({ port }) {
+    return this.#call("close", port);
+  }
+
+  #call(name, argument) {
+    return this.page.evaluate(async ([name, argument]) => (await import(/** @type {any} */ ("/pages/tcp-server.js")))[name](argument), [name, argument]);
+  }
+}
+
+/** A connection, of which each direction ends on its own. @param {Place} place */
+export async function dial({ host, port }) {
+  const socket = connect({ host, port, allowHalfOpen: true });
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Sends all, ends, and hears all; or why not. @param {Place} place @param {string | Uint8Array} data */
+export async function talk(place, data) {
+  const socket = await dial(place);
+  socket.end(data);
+  return text(socket).catch(({ code }) => /** @type {string} */ (code));
+}
+
+/** What a program says, and how it ended. @param {string} command @param {string[]} args @param {string} [input] */
+export async function run(command, args, input) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => {}).end(input);
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  return { out, err, code };
+}

@@ -1,0 +1,154 @@
+// A page is a TCP server, in both browsers behind the real gateway: whoever connects to its port speaks to it, and each direction
+// ends on its own.
+
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { after, before, describe, test } from "node:test";
+import { launchChromium, launchFirefox } from "./driver.js";
+import { startGateway } from "./gateway.js";
+import { startSite } from "./site.js";
+import { dial, run, talk, TcpPage } from "./tcp.js";
+
+let gateway;
+let site;
+before(async () => {
+  [gateway, site] = await Promise.all([startGateway(), startSite()]);
+});
+after(async () => {
+  site?.close();
+  await gateway?.stop();
+});
+
+for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox: launchFirefox })) {
+  describe(`a page in ${name} that is a TCP server`, () => {
+    let browser;
+    /** @type {TcpPage} */
+    let page;
+    before(async () => {
+      browser = await launch();
+      page = await TcpPage.open(browser, site, gateway.url);
+    });
+    after(() => browser?.close());
+
+    test("gives back what it gets, and ends behind its visitor", async () => {
+      const place = await page.serve("echo");
+      assert.equal(await talk(place, "hello"), "hello");
+      assert.equal(await talk(place, ""), "");
+      const { ends } = await page.ends(place, 2);
+      assert.deepEqual(ends, ["closed", "closed"]);
+    });
+
+    test("carries 16 MiB both ways at once without a wrong byte", async () => {
+      const socket = await dial(await page.serve("echo"));
+      const data = randomBytes(16 << 20);
+      socket.end(data);
+      const hash = createHash("sha256");
+      let bytes = 0;
+      for await (const chunk of socket) {
+        hash.update(chunk);
+        bytes += chunk.length;
+      }
+      assert.equal(bytes, data.length);
+      assert.equal(hash.digest("hex"), createHash("sha256").update(data).digest("hex"));
+    });
+
+    test("answers behind the end of its visitor", async () => {
+      assert.equal(await talk(await page.serve("count"), "x".repeat(100_000)), "100000 bytes\n");
+    });
+
+    test("hears what comes behind its own end", async () => {
+      const place = await page.serve("first");
+      const socket = await dial(place);
+      socket.setEncoding("utf8").write("before");
+      const [words] = await once(socket, "data");
+      assert.equal(words, "that is all\n");
+      await once(socket, "end");
+      socket.end(" and behind");
+      const { ends, heard } = await page.ends(place, 1);
+      assert.deepEqual([ends, heard], [["closed"], "before and behind".length]);
+    });
+
+    test("breaks off, and its visitor does not take that for the end", async () => {
+      const place = await page.serve("abort");
+      const socket = await dial(place);
+      socket.write("anything");
+      const [error] = await Promise.all([once(socket, "error").then(([{ code }]) => code), new Promise((resolve) => socket.resume().on("close", resolve))]);
+      assert.equal(error, "ECONNRESET");
+      assert.deepEqual((await page.ends(place, 1)).ends, ["ERR_ABORTED"]);
+    });
+
+    test("is told of a visitor who breaks off", async () => {
+      const place = await page.serve("echo");
+      const socket = await dial(place);
+      socket.write("hello");
+      await once(socket, "data");
+      socket.resetAndDestroy();
+      assert.deepEqual((await page.ends(place, 1)).ends, ["ERR_VISITOR_GONE"]);
+    });
+
+    test("that does not read makes its visitor wait, and nobody else", async () => {
+      const socket = await dial(await page.serve("deaf"));
+      let taken = 0;
+      const chunk = Buffer.alloc(65_536);
+      while (socket.write(chunk, () => (taken += chunk.length)) || (await Promise.race([once(socket, "drain"), rest(500)])));
+      assert.ok(taken < 32 << 20, `${taken} bytes were taken`);
+      assert.equal(await talk(await page.serve("echo"), "hello"), "hello");
+      socket.destroy();
+    });
+
+    test("speaks to 100 at once", async () => {
+      const place = await page.serve("echo");
+      const words = Array.from({ length: 100 }, (_, i) => `visitor ${i}`);
+      assert.deepEqual(await Promise.all(words.map((word) => talk(place, word))), words);
+    });
+
+    test("has its port to itself, until it closes", async () => {
+      const place = await page.serve("echo");
+      const other = await TcpPage.open(browser, site, gateway.url);
+      assert.equal((await other.serve("echo", { localPort: place.port })).error, "ERR_PORT_UNAVAILABLE");
+      await page.close(place);
+      await assert.rejects(dial(place), { code: "ECONNREFUSED" });
+      // It rests for the key, which both tabs have.
+      assert.equal((await other.serve("echo", { localPort: place.port })).port, place.port);
+      assert.equal(await talk(place, "other"), "other");
+    });
+
+    test("has the same port after a reload", async () => {
+      const own = await TcpPage.open(browser, site, gateway.url);
+      const place = await own.serve("echo");
+      await own.page.raw.reload();
+      assert.deepEqual(await own.serve("echo"), place);
+      assert.equal(await talk(place, "again"), "again");
+    });
+
+    test("serves nc and redis-cli", async () => {
+      const echo = await page.serve("echo");
+      assert.deepEqual(await run("nc", ["-N", "127.0.0.1", `${echo.port}`], "by netcat\n"), { out: "by netcat\n", err: "", code: 0 });
+      const redis = await page.serve("resp");
+      const ask = async (/** @type {string[]} */ ...words) => (await run("redis-cli", ["-h", "127.0.0.1", "-p", `${redis.port}`, ...words])).out.trim();
+      assert.equal(await ask("PING"), "PONG");
+      assert.equal(await ask("SET", "greeting", "grüß dich\r\n"), "OK");
+      assert.equal(await ask("GET", "greeting"), "grüß dich");
+      assert.equal(await ask("INCR", "visits"), "1");
+      assert.equal(await ask("INCR", "visits"), "2");
+      assert.equal(await ask("DEL", "visits", "greeting", "nothing"), "2");
+      assert.equal(await ask("GET", "greeting"), "");
+      assert.match(await ask("FLUSHALL"), /unknown command/);
+    });
+  });
+}
+
+test("two browsers cannot take the same port, not even one after the other", async (t) => {
+  const browsers = await Promise.all([launchChromium(), launchFirefox()]);
+  t.after(() => Promise.all(browsers.map((browser) => browser.close())));
+  const [one, two] = await Promise.all(browsers.map((browser) => TcpPage.open(browser, site, gateway.url)));
+  const place = await one.serve("echo");
+  assert.equal((await two.serve("echo", { localPort: place.port })).error, "ERR_PORT_UNAVAILABLE");
+  await one.close(place);
+  assert.equal((await two.serve("echo", { localPort: place.port })).error, "ERR_PORT_UNAVAILABLE");
+  assert.equal((await two.serve("echo", { localPort: 9 })).error, "ERR_PORT_UNAVAILABLE");
+});
+
+/** False, after a while. @param {number} ms @returns {Promise<false>} */
+const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms, false));
