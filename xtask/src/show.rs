@@ -22,6 +22,7 @@ mod v2;
 mod v6;
 mod v4;
 mod v8;
+mod v9;
 
 use crate::failure::{Failure, Outcome};
 use report::Report;
@@ -53,6 +54,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "V2", title: "WebSockets over HTTP/2 from Chromium and Node, and Autobahn through them", run: v2::run },
     Proof { id: "V6", title: "smuggling vectors are refused or harmless, and attackers slow nobody else", run: v6::run },
     Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },
+    Proof { id: "V9", title: "one command measures everything; 18,000 visitors stand still, 10,000 come and go", run: v9::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -7,6 +7,7 @@ mod churn;
 mod crowd;
 mod cuts;
 mod facts;
+mod host;
 mod hostile;
 mod page;
 mod place;
@@ -39,8 +40,9 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "stall" => stall::run(place).await,
         "crowd" => crowd::run(place).await,
         "churn" => churn::run(place).await,
+        "host" => host::run(place).await,
         "hostile" => hostile::run(place).await,
         "cuts" => cuts::run(place).await,
-        _ => Err("scenarios: stall, crowd, churn, hostile, cuts".into()),
+        _ => Err("scenarios: stall, crowd, churn, host, hostile, cuts".into()),
     }
 }

@@ -1,0 +1,67 @@
+//! For each aim that was missed: where the time of Pageport's processes goes, by `perf`, and the three largest costs.
+
+use super::contestant::{LOAD_CORE, pinned};
+use super::field::Field;
+use super::install;
+use super::results::{Results, aims};
+use crate::child;
+use crate::failure::Outcome;
+use serde_json::{Map, Value, json};
+
+const COSTS: usize = 3;
+
+pub(super) fn of_missed(field: &Field, results: &Results) -> Outcome<Value> {
+    let mut profiles = Map::new();
+    for aim in aims::all(results).into_iter().filter(|aim| !aim.met()) {
+        if let Some(load) = aim.load {
+            println!("bench: {} was missed: profile", aim.name);
+            profiles.insert(aim.name.to_owned(), profile(field, load)?);
+        }
+    }
+    Ok(Value::Object(profiles))
+}
+
+/// Shares of all samples of both processes, with what runs in the kernel on their behalf.
+fn profile(field: &Field, load: &[&str]) -> Outcome<Value> {
+    let pageport = field.pageport()?;
+    let pids = format!("{},{}", pageport.near.pid(), pageport.far.pid());
+    let file = install::directory().join("perf.data");
+    let mut perf = child::command("perf");
+    perf.args(["record", "-q", "-F", "1999", "-g", "-p", &pids, "-o"]).arg(&file).arg("--");
+    let program = install::own("pageport-bench");
+    let loaded = pinned(LOAD_CORE, program, &["load"]);
+    perf.arg(loaded.get_program()).args(loaded.get_args()).args(load).arg(&pageport.target);
+    child::capture(&mut perf)?;
+    let mut report = child::command("perf");
+    report.args(["report", "--no-children", "--stdio", "-g", "none", "--sort", "symbol", "-i"]).arg(&file);
+    let text = child::capture(&mut report)?;
+    Ok(json!({ "load": load.join(" "), "costs": costs(&text) }))
+}
+
+/// The first lines that are no comment: `  16.72%  [k] _copy_from_iter`.
+fn costs(report: &str) -> Vec<Value> {
+    report
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let (share, symbol) = line.trim().split_once('%')?;
+            let symbol = symbol.trim().trim_end_matches([' ', '-']);
+            Some(json!({ "percent": share.parse::<f64>().ok()?, "symbol": symbol }))
+        })
+        .take(COSTS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_largest_costs_are_read_from_a_report() {
+        let report = "# Samples\n#\n    16.72%  [k] _copy_from_iter     -      -  \n     9.00%  [.] a::b\n\n  1.0%  [k] c\n  0.5% [k] d\n";
+        let costs = costs(report);
+        assert_eq!(costs.len(), COSTS);
+        assert_eq!(costs[0], json!({ "percent": 16.72, "symbol": "[k] _copy_from_iter" }));
+        assert_eq!(costs[1]["symbol"], "[.] a::b");
+    }
+}
