@@ -47,7 +47,6 @@ async fn repeat(workers: usize, target: SocketAddr, more: impl Fn(u64) -> bool +
             Outcome::Ok(())
         })
         .await?;
-    #[expect(clippy::cast_precision_loss)]
     let rate = done.get() as f64 / start.elapsed().as_secs_f64();
     println!("{}", json!({ "done": done.get(), "per_s": rate }));
     Ok(())

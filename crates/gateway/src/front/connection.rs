@@ -83,9 +83,8 @@ async fn serve(connection: Arc<Connection>, stream: TcpStream) {
     let policy = connection.shared.policy.load_full();
     // A connection that says nothing gets no parser and no buffers.
     let mut first = [0; PREFACE.len()];
-    let length = match timeout(policy.limits.header_timeout, stream.peek(&mut first)).await {
-        Ok(Ok(length @ 1..)) => length,
-        _ => return,
+    let Ok(Ok(length @ 1..)) = timeout(policy.limits.header_timeout, stream.peek(&mut first)).await else {
+        return;
     };
     let config = match connection.shared.tls_config(&policy) {
         Ok(config) => config,

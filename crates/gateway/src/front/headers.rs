@@ -89,12 +89,12 @@ pub fn for_page(headers: &HeaderMap, length: Option<u64>, by_path: bool) -> Resu
         if stays {
             continue;
         }
-        let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+        let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
         if name == COOKIE {
             // HTTP/2 may send them one by one (RFC 9113 §8.2.3).
             out.push_bytes(text, &values.collect::<Vec<_>>().join(&b"; "[..])).map_err(refused)?;
         } else {
-            values.map(|value| out.push_bytes(text, value)).collect::<Result<(), _>>().map_err(refused)?;
+            values.try_for_each(|value| out.push_bytes(text, value)).map_err(refused)?;
         }
     }
     if let Some(length) = length {
