@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use pageport_proto::Code;
 use pageport_proto::name::Name;
@@ -38,12 +38,17 @@ pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incomin
         // There connections are not a response's business (RFC 9113 §8.2.2).
         response.headers_mut().remove(CONNECTION);
         response.headers_mut().remove(UPGRADE);
-    } else if body.is_unread() {
-        // Nobody took it, so what follows it is not looked for.
+    } else if body.is_unread() || is_refused_upgrade(&request, &response) {
+        // What follows cannot be told from a body that nobody took, or from the protocol that was asked for.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     body.drop_unread(&connection.shared);
     response
+}
+
+/// The connection goes on as what it was.
+fn is_refused_upgrade(request: &Request<()>, response: &Response<Body>) -> bool {
+    request.headers().contains_key(UPGRADE) && response.status() != StatusCode::SWITCHING_PROTOCOLS
 }
 
 async fn dispatch(

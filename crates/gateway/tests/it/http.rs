@@ -65,6 +65,56 @@ async fn a_connection_serves_one_complete_exchange_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_request_behind_a_body_is_looked_at_like_the_first_one() {
+    let door = door::open("");
+    let page = page::serve(&door).await;
+    let bodies = [
+        ("Content-Length: 4\r\n", "\n\n\n\n"),
+        ("Transfer-Encoding: chunked\r\n", "4\r\n\n\n\n\n\r\n0\r\n\r\n"),
+    ];
+    for (framing, body) in bodies {
+        for second in ["GET / HTTP/1.1\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\n"] {
+            let mut client = Client::connect(door.address).await;
+            client.send(page.ask(&door, "POST /", framing) + body + second).await;
+            let (mut stream, _) = page.request().await;
+            assert_eq!(read_all(&mut stream).await, b"\n\n\n\n");
+            respond(&mut stream, 200, &[("content-length", "0")]);
+            assert_eq!(client.answer().await.status, 200);
+            client.answer().await.refuses(400, "ERR_HEADER_INVALID");
+            assert!(client.ends().await);
+        }
+    }
+    // An upgrade that was not made is the last request of its connection.
+    let mut client = Client::connect(door.address).await;
+    client
+        .send(page.ask(&door, "GET /", "Upgrade: h2c\r\nConnection: Upgrade\r\n") + "GET /2 HTTP/1.1\n\n")
+        .await;
+    page.answer(200, &[("content-length", "2")], "ok").await;
+    let answer = client.answer().await;
+    assert_eq!((answer.body.as_str(), answer.header("connection")), ("ok", Some("close")));
+    assert!(client.ends().await);
+}
+
+#[tokio::test]
+async fn a_drain_lets_requests_finish() {
+    let door = door::open("[limits]\ndrain = \"20s\"");
+    let page = page::serve(&door).await;
+    let mut client = Client::connect(door.address).await;
+    client.send(page.ask(&door, "GET /", "")).await;
+    let (mut stream, _) = page.request().await;
+    respond(&mut stream, 200, &[]);
+    assert_eq!(client.head().await.status, 200);
+    let gone = door.close();
+    soon(stream.write_chunk("last words".into())).await.expect("is taken");
+    stream.finish();
+    assert_eq!(client.chunked().await.expect("complete"), b"last words");
+    assert!(client.ends_cleanly().await);
+    drop(client);
+    soon(gone).await.expect("ends well");
+    assert_eq!(soon(page.session.closed()).await, Code::ERR_GOING_AWAY);
+}
+
+#[tokio::test]
 async fn every_method_of_fetch_passes_and_the_others_do_not() {
     let door = door::open("");
     let page = page::serve(&door).await;
