@@ -4,11 +4,14 @@
 //! |---|---|
 //! | `relay` | [`CutRelay`]: a TCP relay that cuts, stalls, refuses, or damages on command |
 //! | `pattern` | [`Pattern`], [`Tally`]: bytes that are known at every offset, and their check |
+//! | [`smuggling`], [`smuggling_h2`] | requests that a lax reader takes for others |
 //! | `random` | [`Random`]: numbers that a printed seed repeats |
 
 mod pattern;
 mod random;
 mod relay;
+pub mod smuggling;
+pub mod smuggling_h2;
 
 pub use pattern::{Mismatch, Pattern, Tally};
 pub use random::Random;

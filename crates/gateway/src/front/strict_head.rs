@@ -1,5 +1,6 @@
 //! What hyper leaves open about request heads. Lines end in CR LF: a bare LF, which RFC 9112 §2.2 lets a recipient take for a line's
-//! end, is what request smuggling is made of. And every refusal has a code: hyper's own bare 400 and 431 get one.
+//! end, is what request smuggling is made of; and so are a body with two lengths, and transfer codings beside `chunked`. And every refusal
+//! has a code: hyper's own bare 400 and 431 get one.
 //!
 //! It sits between hyper and the socket, looks at heads only (and at where bodies end), and is gone once a connection was upgraded.
 

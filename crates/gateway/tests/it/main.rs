@@ -27,6 +27,7 @@ mod ports;
 mod refusal;
 mod response_headers;
 mod secure;
+mod smuggling;
 mod tls;
 mod visitor;
 mod wire;

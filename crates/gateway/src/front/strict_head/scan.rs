@@ -37,9 +37,15 @@ enum Place {
 /// What the fields of a head say about its body.
 #[derive(Debug, Default, Clone, Copy)]
 struct Framing {
-    length: Option<u64>,
-    chunked: bool,
+    body: Option<Length>,
     upgrade: bool,
+}
+
+/// How long a body is.
+#[derive(Debug, Clone, Copy)]
+enum Length {
+    Bytes(u64),
+    Chunked,
 }
 
 impl Default for Scan {
@@ -123,13 +129,13 @@ impl Scan {
         if !std::mem::take(&mut self.begun) {
             return;
         }
-        let Framing { length, chunked, upgrade } = std::mem::take(&mut self.framing);
-        self.place = match (upgrade, chunked, length) {
-            // Both upgrades and heads with two framings are the last ones of a connection.
-            (true, ..) | (false, true, Some(_)) => Place::Done,
-            (false, true, None) => Place::ChunkSize,
-            (false, false, None | Some(0)) => Place::Head,
-            (false, false, Some(left)) => Place::Body { left, chunked: false },
+        let Framing { body, upgrade } = std::mem::take(&mut self.framing);
+        self.place = match body {
+            // An upgrade is the last request of a connection.
+            _ if upgrade => Place::Done,
+            None | Some(Length::Bytes(0)) => Place::Head,
+            Some(Length::Bytes(left)) => Place::Body { left, chunked: false },
+            Some(Length::Chunked) => Place::ChunkSize,
         };
     }
 
@@ -140,18 +146,20 @@ impl Scan {
         let start = if long { &self.line[..] } else { line };
         if start.starts_with(b"upgrade:") {
             self.framing.upgrade = true;
-        } else if start.starts_with(b"transfer-encoding:") {
-            self.framing.chunked = true;
-        } else if let Some(value) = start.strip_prefix(b"content-length:") {
-            // hyper takes several that are equal, and refuses others.
-            match number(value, 10).filter(|_| !long) {
-                Some(length) if self.framing.length.is_none_or(|other| other == length) => {
-                    self.framing.length = Some(length);
-                }
-                _ => return false,
-            }
+            return true;
         }
-        true
+        let length = if let Some(value) = start.strip_prefix(b"transfer-encoding:") {
+            // No other coding is understood, and none twice.
+            (!long && value.trim_ascii() == b"chunked").then_some(Length::Chunked)
+        } else if let Some(value) = start.strip_prefix(b"content-length:") {
+            number(value, 10).filter(|_| !long).map(Length::Bytes)
+        } else {
+            return true;
+        };
+        // One way to say how long the body is, once: two are what smuggling is made of (RFC 9112 §6.1, §6.3).
+        let first = self.framing.body.is_none();
+        self.framing.body = self.framing.body.or(length);
+        first && length.is_some()
     }
 }
 
@@ -211,19 +219,17 @@ mod tests {
 
     #[test]
     fn nothing_behind_an_upgrade_is_touched() {
-        for field in ["Upgrade: x", "CONTENT-LENGTH: 3\r\nTransfer-Encoding: chunked"] {
-            let text = format!("GET / HTTP/1.1\r\n{field}\r\n\r\n\n\nanything\n");
-            check(&text, &text);
-        }
+        let text = "GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n\n\nanything\n";
+        check(text, text);
     }
 
     #[test]
     fn a_body_may_be_anything_and_the_request_behind_it_is_looked_at() {
         looked_at_behind("POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\n\n\n\r\n\0\n");
-        looked_at_behind("POST / HTTP/1.1\r\ncontent-length:\t 6 \r\nContent-Length: 6\r\n\r\n\n\n\n\n\n\n");
+        looked_at_behind("POST / HTTP/1.1\r\ncontent-length:\t 6 \r\n\r\n\n\n\n\n\n\n");
         looked_at_behind("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
         let chunks = "3\r\n\n\n\n\r\nA;a=b\r\n0123\n56789\r\n00\r\nx-trailer: 1\r\n\r\n";
-        looked_at_behind(&format!("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n{chunks}"));
+        looked_at_behind(&format!("POST / HTTP/1.1\r\nTRANSFER-ENCODING:\t CHUNKED \r\n\r\n{chunks}"));
     }
 
     #[test]
@@ -233,14 +239,20 @@ mod tests {
             "content-length:",
             "content-length: 5, 5",
             "content-length: 18446744073709551616",
+            "transfer-encoding: gzip",
+            "transfer-encoding: gzip, chunked",
+            "transfer-encoding: chunked, chunked",
         ] {
             let head = format!("POST / HTTP/1.1\r\n{field}\r\n\r\n");
             refused_at(&head, 17 + field.len() + 1);
         }
         let far = format!("POST / HTTP/1.1\r\ncontent-length: {}5\r\n\r\n", " ".repeat(80));
         refused_at(&far, far.len() - 3);
-        let two = "POST / HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n";
-        refused_at(two, two.len() - 3);
+        let [length, chunks] = ["content-length: 5", "transfer-encoding: chunked"];
+        for [one, other] in [[length, length], [length, chunks], [chunks, length], [chunks, chunks]] {
+            let two = format!("POST / HTTP/1.1\r\n{one}\r\n{other}\r\n\r\n");
+            refused_at(&two, two.len() - 3);
+        }
         let chunked = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
         for size in ["x", "", "-1", "0x3", "1 1", "10000000000000000"] {
             let text = format!("{chunked}{size}\r\n");
