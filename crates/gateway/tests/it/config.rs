@@ -94,6 +94,37 @@ fn tokens_are_checked_whole() {
 }
 
 #[test]
+fn the_example_can_be_used() {
+    let config = parse(include_str!("../../../../pageport.example.toml")).expect("the example");
+    assert_eq!((config.policy.tokens.0.len(), config.policy.issuers.0.len()), (1, 1));
+    assert_eq!(parse(&config.print()).expect("what is printed"), config);
+}
+
+#[test]
+fn credentials_are_checked_whole() {
+    let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let issuer =
+        |rest: &str| format!("[[issuer]]\nname = \"a\"\nkey = \"{key}\"\nmay = [\"listen\"]\n{rest}\n");
+    assert!(parse(&issuer("lifetime = \"24h\"\nrate = 1\nlisteners = 0\nnames = []")).is_ok());
+    for (text, line, message) in [
+        (issuer("lifetime = \"25h\""), 5, "1s to 24h"),
+        (issuer("lifetime = 60"), 5, "invalid type"),
+        (issuer("kinds = [\"gopher\"]"), 5, "no such kind"),
+        (issuer("names = [\"*x\"]"), 5, "not a pattern"),
+        (issuer("rate = 0"), 5, "1 to 1000000"),
+        (issuer("origins = [\"https://x.localhost\"]"), 5, "belongs to a listener"),
+        (issuer("expiry = 2030-01-01"), 5, "unknown key `expiry`"),
+        (issuer("").replace(key, "AAAA"), 3, "not a public key"),
+        (issuer("") + &issuer(""), 7, "a second issuer"),
+        ("data = \"\"".to_owned(), 1, "`data` is empty"),
+    ] {
+        let (found, at, _, _) = wrong(&text);
+        assert!(found.contains(message), "{text}: {found}");
+        assert_eq!(at, line, "{text}: {found}");
+    }
+}
+
+#[test]
 fn unknown_keys_come_with_the_known_ones() {
     let (_, _, _, hint) = wrong("lisen = []");
     assert!(hint.contains("`listen`") && hint.contains("`limits`"), "{hint}");
