@@ -25,8 +25,11 @@ use crate::front::body::{Body, RequestBody};
 use crate::front::connection::Connection;
 use crate::front::handshake::Wanted;
 use crate::front::headers::for_page;
+use crate::front::host::is_for;
 use crate::front::link::upgrade_required;
 use crate::front::respond::{Refusal, retry_soon};
+use crate::listeners::Found;
+use crate::ports::accept::Listener as PortListener;
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
@@ -53,7 +56,8 @@ pub(crate) async fn serve(
     let found = connection.shared.listeners.find(&name).ok_or(Code::ERR_LISTENER_UNKNOWN)?;
     found.entry.visit().map_err(retry_soon)?;
     if Wanted::of(request) == Wanted::WebSocket {
-        websocket::serve(connection, request, &name, &found, way).await
+        let url = connection.shared.address.listener(&name);
+        websocket::serve(connection, request, name.as_str(), &url, &found, way).await
     } else if found.http && way == Way::OwnOrigin {
         http::serve(connection, request, body, &name, &found.entry).await
     } else {
@@ -61,12 +65,35 @@ pub(crate) async fn serve(
     }
 }
 
+/// Answers a visitor of a listener that has a port of its own: there is nothing else at that port.
+///
+/// # Errors
+/// The refusal, by code.
+pub(crate) async fn serve_at_port(
+    connection: &Arc<Connection>,
+    request: &mut Request<()>,
+    listener: &PortListener,
+) -> Result<Response<Body>, Refusal> {
+    let host = connection.shared.ports.host();
+    if !is_for(request.version(), request.uri(), request.headers(), host, listener.port())? {
+        return Err(Code::ERR_HOST_UNKNOWN.into());
+    }
+    if Wanted::of(request) != Wanted::WebSocket {
+        return Err(upgrade_required("websocket"));
+    }
+    let entry = Arc::clone(listener.entry());
+    entry.visit().map_err(retry_soon)?;
+    let found = Found { entry, websocket: true, http: false };
+    let url = listener.url();
+    websocket::serve(connection, request, listener.name(), url, &found, Way::OwnOrigin).await
+}
+
 /// What the page is told; `url` is the listener's, without a path.
 fn visit(
     connection: &Connection,
     request: &Request<()>,
     length: Option<u64>,
-    name: &Name,
+    name: &str,
     url: &str,
     way: Way,
 ) -> Result<HttpVisit, Code> {
@@ -77,7 +104,7 @@ fn visit(
     };
     let slash = if target.starts_with('/') { "" } else { "/" };
     Ok(HttpVisit {
-        listener: name.to_string(),
+        listener: name.to_owned(),
         // A WebSocket's handshake is a GET to its page, also when it came as CONNECT over HTTP/2.
         method: if *request.method() == Method::CONNECT { Method::GET } else { request.method().clone() }
             .to_string(),

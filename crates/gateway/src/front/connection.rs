@@ -32,6 +32,7 @@ use super::strict_head::StrictHead;
 use super::transport::{Socket, Transport};
 use crate::config::Limits;
 use crate::lifetime::Slot;
+use crate::ports::accept::Listener as PortListener;
 use crate::shared::Shared;
 use crate::tls::ALPN_H2;
 
@@ -54,8 +55,13 @@ const TLS_HANDSHAKE: u8 = 0x16;
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
-    _slot: Slot,
+    /// The listener whose own port this came to; `None`: the front door.
+    pub(crate) port: Option<Arc<PortListener>>,
+    _slots: Slots,
 }
+
+/// What a connection counts against.
+type Slots = (Slot, Option<Slot>);
 
 /// Serves a connection in a task of its own, or turns it away.
 pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
@@ -63,7 +69,8 @@ pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     let limit = shared.policy.load().limits.connections;
     match shared.connections.take(limit) {
         Some(slot) => {
-            let connection = Arc::new(Connection { shared: Arc::clone(shared), peer, _slot: slot });
+            let connection =
+                Arc::new(Connection { shared: Arc::clone(shared), peer, port: None, _slots: (slot, None) });
             shared.lifetime.spawn(serve(connection, stream));
         }
         None => {
@@ -71,6 +78,19 @@ pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
             answer_at_once(&stream, &TOO_MANY);
         }
     }
+}
+
+/// Serves a connection to a listener's own port in a task of its own.
+pub(crate) fn take_at_port(
+    listener: &Arc<PortListener>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slots: (Slot, Slot),
+) {
+    let shared = Arc::clone(listener.shared());
+    let slots = (slots.0, Some(slots.1));
+    let connection = Connection { shared, peer, port: Some(Arc::clone(listener)), _slots: slots };
+    listener.shared().lifetime.spawn(serve(Arc::new(connection), stream));
 }
 
 fn answer_at_once(stream: &TcpStream, answer: &[u8]) {

@@ -51,6 +51,24 @@ pub fn own_origin(version: Version, uri: &Uri, headers: &HeaderMap, secure: bool
     Ok(format!("{scheme}://{}{port}", host.to_ascii_lowercase()).into())
 }
 
+/// Whether a request is for this host and port and no other. By any name of this machine for `localhost`, as for the front door.
+///
+/// # Errors
+/// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host.
+pub(crate) fn is_for(
+    version: Version,
+    uri: &Uri,
+    headers: &HeaderMap,
+    host: &str,
+    port: u16,
+) -> Result<bool, Code> {
+    let value = authority(version, uri, headers)?;
+    let named = host_of(value).ok_or(Code::ERR_HOST_INVALID)?;
+    let bare = named.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let same = bare == host || (host == "localhost" && matches!(bare.as_str(), "127.0.0.1" | "::1"));
+    Ok(same && value[named.len()..].strip_prefix(':') == Some(&*port.to_string()))
+}
+
 fn authority<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Code> {
     let mut values = headers.get_all(HOST).iter();
     let target = uri.authority().map(Authority::as_str);

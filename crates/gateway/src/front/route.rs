@@ -57,6 +57,10 @@ async fn dispatch(
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
+    if let Some(listener) = &connection.port {
+        headers::check_size(request, &shared.policy.load().limits)?;
+        return visitor::serve_at_port(connection, request, listener).await;
+    }
     let site = Site::of(request.version(), request.uri(), request.headers(), &shared.address.base)?;
     headers::check_size(request, &shared.policy.load().limits)?;
     if *request.method() == Method::CONNECT && Wanted::of(request) != Wanted::WebSocket {

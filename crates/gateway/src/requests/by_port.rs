@@ -21,9 +21,6 @@ pub(super) async fn listen(
     wanted: u16,
     mut stream: Stream,
 ) {
-    if wish.kind != Kind::Tcp {
-        return refuse(shared, stream, Code::ERR_UNSUPPORTED);
-    }
     let limit = shared.policy.load().limits.listeners_per_session;
     let Some(_slot) = entry.listeners.take(limit) else {
         return refuse(shared, stream, Code::ERR_LISTENER_LIMIT);
@@ -40,11 +37,18 @@ pub(super) async fn listen(
         Ok(taken) => taken,
         Err(code) => return refuse(shared, stream, code),
     };
-    if stream.respond(&Reply::Ok(listening(shared, wish.kind, place.port))).is_err() {
+    let listener = Listener::new(shared, entry, wish.kind, place.port);
+    let slash = if wish.kind == Kind::Tcp { "" } else { "/" };
+    let listening = ListeningPort {
+        host: shared.ports.host().to_owned(),
+        port: place.port,
+        url: format!("{}{slash}", listener.url()),
+    };
+    if stream.respond(&Reply::Ok(listening)).is_err() {
         return;
     }
     tracing::info!(session = %entry.id, port = place.port, kind = ?wish.kind, "listening");
-    let accepting = Listener::new(shared, entry, place.port).run(sockets);
+    let accepting = listener.run(sockets);
     tokio::select! {
         () = accepting => {}
         () = hold(shared, stream, place.replaced()) => {}
@@ -60,14 +64,4 @@ fn owner(shared: &Shared, entry: &Entry, wish: &Listen, wanted: u16) -> Result<O
         }
         _ => Ok(Owner::Session(entry.id.clone())),
     }
-}
-
-fn listening(shared: &Shared, kind: Kind, port: u16) -> ListeningPort {
-    let host = shared.ports.host();
-    let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let url = match kind {
-        Kind::Tcp => format!("tcp://{authority}"),
-        Kind::WebSocket | Kind::Http => format!("ws://{authority}/"),
-    };
-    ListeningPort { host: host.to_owned(), port, url }
 }

@@ -39,7 +39,7 @@ pub(super) async fn serve(
         return Err(Refusal::from(Code::ERR_METHOD_NOT_ALLOWED).header(ALLOW, allow));
     }
     let url = shared.address.listener_http(name);
-    let head = Visit::Http(visit(connection, request, body.length, name, &url, Way::OwnOrigin)?);
+    let head = Visit::Http(visit(connection, request, body.length, name.as_str(), &url, Way::OwnOrigin)?);
     present(shared, entry).await?;
     let stream = entry.session.open(&head).map_err(open_refusal)?;
     let version = request.version();

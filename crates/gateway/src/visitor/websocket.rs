@@ -6,7 +6,6 @@ use http::{Request, Response, StatusCode};
 use pageport_link::Stream;
 use pageport_proto::Code;
 use pageport_proto::head::{Accepted, Reply, Visit};
-use pageport_proto::name::Name;
 use tokio::time::timeout;
 
 use super::exchange::{Exchange, no_reply};
@@ -27,15 +26,15 @@ use crate::shared::Shared;
 pub(super) async fn serve(
     connection: &Arc<Connection>,
     request: &mut Request<()>,
-    name: &Name,
+    name: &str,
+    url: &str,
     found: &Found,
     way: Way,
 ) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
     let handshake = Handshake::of(request.method(), request.version(), request.headers());
     let handshake = handshake.map_err(handshake_refusal)?;
-    let url = shared.address.listener(name);
-    let head = Visit::WebSocket(visit(connection, request, None, name, &url, way)?);
+    let head = Visit::WebSocket(visit(connection, request, None, name, url, way)?);
     present(shared, &found.entry).await?;
     let stream = found.entry.session.open(&head).map_err(open_refusal)?;
     let (mut held, accepted) = answer(shared, stream, way).await?;

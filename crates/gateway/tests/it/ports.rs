@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pageport_link::{Session, Stream, StreamError};
 use pageport_proto::Code;
 use pageport_proto::head::{
-    Claim, Kind, Listen, ListeningPort, Ready, Refusal, Reply, Request, TcpVisit, Visit,
+    Accepted, Claim, Headers, Kind, Listen, ListeningPort, Ready, Refusal, Reply, Request, TcpVisit, Visit,
 };
 use pageport_proto::session::Settings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use crate::claimant::{Claimant, reset};
 use crate::client::{Client, soon};
 use crate::door::{Door, TOKEN, open, open_dev, token_section};
-use crate::page::{attach, attach_with, listen_with};
+use crate::page::{attach, attach_with, handshake, listen_with};
 use crate::wire::Wire;
 
 /// Ports in a row that are free now, and that no other test here takes.
@@ -447,4 +447,46 @@ async fn the_end_of_the_gateway_closes_its_ports() {
     assert_eq!(ended, Err(StreamError::Reset(Code::ERR_GOING_AWAY)));
     soon(end).await.expect("ends");
     assert!(Client::try_connect(door_port(port)).await.is_none());
+}
+
+#[tokio::test]
+async fn a_websocket_listener_has_a_port_to_itself() {
+    let (door, port) = open_with_ports(1, "port_connections = 3");
+    let session = attach(&door).await;
+    let wish = Listen { port: Some(0), ..Listen::new(Kind::WebSocket) };
+    let mut listener = session.open(&Request::Listen(wish)).expect("opens");
+    let reply = soon(listener.reply()).await.expect("a reply");
+    let Ok(Reply::<ListeningPort>::Ok(listening)) = Reply::parse(&reply) else { panic!("{reply:?}") };
+    assert_eq!((listening.port, listening.url), (port, format!("ws://localhost:{port}/")));
+
+    let mut visitor = Client::connect(door_port(port)).await;
+    visitor.send(handshake("/path?query", &format!("localhost:{port}"), "X-Own: 1\r\n")).await;
+    let mut stream = soon(session.accept()).await.expect("a visitor");
+    let Ok(Visit::WebSocket(visit)) = Visit::parse(stream.head()) else { panic!("not a handshake") };
+    assert_eq!(
+        (visit.listener, visit.url),
+        (format!(":{port}"), format!("ws://localhost:{port}/path?query"))
+    );
+    assert_eq!(visit.headers.get("x-own"), Some("1"));
+    stream.respond(&Reply::Ok(Accepted { status: 101, headers: Headers::default() })).expect("is sent");
+    assert_eq!(visitor.answer().await.status, 101);
+    stream.write_chunk(Bytes::from_static(b"frames")).await.expect("is sent");
+    assert_eq!(visitor.bytes(6).await, b"frames");
+
+    // Nothing else is there, whoever it is asked for.
+    for (host, path, status, code) in [
+        (format!("localhost:{port}"), "/", 426, "ERR_UPGRADE_REQUIRED"),
+        (format!("localhost:{port}"), "/link", 426, "ERR_UPGRADE_REQUIRED"),
+        (format!("localhost:{}", door.address.port()), "/", 421, "ERR_HOST_UNKNOWN"),
+        ("localhost".to_owned(), "/", 421, "ERR_HOST_UNKNOWN"),
+        (format!("evil.example:{port}"), "/", 421, "ERR_HOST_UNKNOWN"),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        Client::connect(door_port(port)).await.ask(&request).await.refuses(status, code);
+        door.until("pageport_connections 2").await;
+    }
+    let _second = connect(door_port(port)).await;
+    let _third = connect(door_port(port)).await;
+    door.until("pageport_connections 4").await;
+    assert!(is_turned_away(door_port(port)).await, "the fourth");
 }

@@ -42,11 +42,9 @@ impl Gateway {
 
     /// Scheme, host and port as browsers write them (RFC 6454 §6.2).
     pub(super) fn origin(&self) -> String {
-        let host = self.authority.to_ascii_lowercase();
-        match host.strip_suffix(":80") {
-            Some(host) => format!("http://{host}"),
-            None => format!("http://{host}"),
-        }
+        let (scheme, default) = if self.secure { ("https", ":443") } else { ("http", ":80") };
+        let authority = self.authority.to_ascii_lowercase();
+        format!("{scheme}://{}", authority.strip_suffix(default).unwrap_or(&authority))
     }
 }
 
@@ -64,6 +62,18 @@ mod tests {
             path: path.to_owned(),
         });
         assert_eq!(got, want, "{text}");
+    }
+
+    #[test]
+    fn an_origin_is_as_browsers_write_it() {
+        for (text, origin) in [
+            ("http://LOCALHOST:7070/x", "http://localhost:7070"),
+            ("ws://gw.example:80", "http://gw.example"),
+            ("https://gw.example:443/", "https://gw.example"),
+            ("wss://[::1]:80", "https://[::1]:80"),
+        ] {
+            assert_eq!(Gateway::parse(text).map(|gateway| gateway.origin()).ok().as_deref(), Some(origin));
+        }
     }
 
     #[test]
