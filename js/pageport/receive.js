@@ -5,44 +5,16 @@
  */
 
 import { ABORTED, FINAL_OFFSET, FLOW_CONTROL, GAP, HEAD_INVALID, HEAD_TOO_LARGE } from "./codes.js";
-import { raise, release, settle } from "./core.js";
+import { release, settle } from "./core.js";
 import { codeOf, fail } from "./errors.js";
 import { parse } from "./json.js";
-import { HEAD, ROUND_TRIP, SWEEP, WINDOW_MAX } from "./limits.js";
+import { HEAD, SWEEP } from "./limits.js";
 import { reset } from "./send.js";
 import { ints, MAX, peekInt } from "./varint.js";
 import { BLOCKED, FIN, STOP } from "./wire.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./stream.js").Stream} Stream */
-
-/**
- * At most `max` bytes in one piece: a view, to be copied before anything else happens. None when there are none: the end, if
- * the direction has ended or failed.
- * @param {Core} core
- * @param {Stream} stream
- * @param {number} max
- * @param {number} now
- */
-export function read(core, stream, max, now) {
-  const span = stream.in;
-  if (span.start === span.end) return;
-  const bytes = span.peek(span.start, max);
-  span.drop(span.start + bytes.length);
-  if (span.start - stream.mark >= stream.window) {
-    // Within two round trips: the window holds the sender back. Only a stream that goes on like this gets what is scarce.
-    stream.streak = now - stream.since <= 2 * Math.max(core.rtt, ROUND_TRIP) ? stream.streak + 1 : 0;
-    if (stream.streak >= Math.floor(core.half / core.left[1]) && stream.streak) {
-      raise(core, stream, 1, Math.min(stream.window, WINDOW_MAX - stream.window));
-      stream.streak = 0;
-    }
-    stream.mark = span.start;
-    stream.since = now;
-  }
-  core.now = now;
-  progress(core, stream);
-  return bytes;
-}
 
 /** Refuses the rest of the peer's direction. @param {Core} core @param {Stream} stream @param {number} code */
 export function stop(core, stream, code) {

@@ -1,7 +1,7 @@
 /**
  * The sending half of streams (spec/protocol.md §3.2): what is retained, and how a direction ends.
  *
- * Must never accept more from the application than the limits allow: what is refused stays with the writer.
+ * Must never let go of a byte that the peer may need again.
  */
 
 import { ACK_INVALID } from "./codes.js";
@@ -12,26 +12,6 @@ import { RESET } from "./wire.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./stream.js").Stream} Stream */
-
-/**
- * Takes as many of `bytes` as the peer's limit and S allow; nobody may change them any more. The stream is touched when more
- * may be written.
- * @param {Core} core
- * @param {Stream} stream
- * @param {Uint8Array} bytes
- * @returns {number} how many
- */
-export function write(core, stream, bytes) {
-  const { out, limit, fin, reset } = stream;
-  if (fin || reset >= 0) return 0;
-  const part = bytes.subarray(0, Math.max(0, Math.min(limit - out.end, core.limits.unreceived - core.retained)));
-  out.push(part);
-  core.retained += part.length;
-  stream.blocked = part.length < bytes.length;
-  if (stream.blocked && limit > out.end) core.starved.add(stream);
-  arm(core, stream);
-  return part.length;
-}
 
 /** Ends the direction behind what was written. @param {Core} core @param {Stream} stream */
 export function finish(core, stream) {

@@ -8,8 +8,9 @@ import { ABORTED, HEAD_INVALID } from "./codes.js";
 import { codeOf, fail, PageportError } from "./errors.js";
 import { answerOf } from "./heads.js";
 import { WINDOW } from "./limits.js";
-import { hasEnded, read, stop } from "./receive.js";
-import { finish, reset, write } from "./send.js";
+import { hasEnded, stop } from "./receive.js";
+import { finish, reset } from "./send.js";
+import { read, write } from "./stream-io.js";
 
 /**
  * @typedef {object} BidirectionalStream

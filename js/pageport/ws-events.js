@@ -1,6 +1,5 @@
 /**
- * What the platform keeps to itself: `on*` attributes for classes of our own, and CloseEvent where a runtime has none
- * (Node before 23).
+ * What the platform keeps to itself: `on*` attributes and constants for classes of our own.
  *
  * Must never keep an object alive.
  */
@@ -41,14 +40,3 @@ export function defineConstants(target, ...names) {
     for (const object of [target, target.prototype]) Object.defineProperty(object, name, { value, enumerable: true });
   });
 }
-
-/** @type {typeof globalThis.CloseEvent} */
-export const CloseEvent =
-  globalThis.CloseEvent ??
-  class extends Event {
-    /** @param {string} type @param {CloseEventInit} init */
-    constructor(type, init) {
-      super(type);
-      Object.assign(this, init);
-    }
-  };

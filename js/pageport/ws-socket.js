@@ -4,7 +4,7 @@
  * Speaks RFC 6455 in either role. Must never deliver or send out of order, and never let the peer grow a queue of ours.
  */
 
-import { CloseEvent, defineConstants, defineHandlers } from "./ws-events.js";
+import { defineConstants, defineHandlers } from "./ws-events.js";
 import { BINARY, CLOSE, encodeFrame, FrameParser, join, mask, NO_STATUS, PONG, sizeOf, TEXT } from "./ws-frames.js";
 
 /**
@@ -304,6 +304,17 @@ defineHandlers(ListenerSocket, "open", "message", "error", "close");
 defineConstants(ListenerSocket, "CONNECTING", "OPEN", "CLOSING", "CLOSED");
 
 const UTF8 = new TextEncoder();
+
+/** Node before 23 has none. @type {typeof globalThis.CloseEvent} */
+const CloseEvent =
+  globalThis.CloseEvent ??
+  class extends Event {
+    /** @param {string} type @param {CloseEventInit} init */
+    constructor(type, init) {
+      super(type);
+      Object.assign(this, init);
+    }
+  };
 
 /**
  * What defineHandlers and the constants add, and the types of the events.

@@ -6,7 +6,8 @@ import { attach, end, probe, receive, tick, timeout } from "../pageport/attach.j
 import { nameOf } from "../pageport/codes.js";
 import { Core, open } from "../pageport/core.js";
 import { decode, join } from "../pageport/frames.js";
-import { finish, reset, write } from "../pageport/send.js";
+import { finish, reset } from "../pageport/send.js";
+import { write } from "../pageport/stream-io.js";
 import { stop } from "../pageport/receive.js";
 import { transmit } from "../pageport/transmit.js";
 import * as wire from "../pageport/wire.js";

@@ -6,8 +6,8 @@
  */
 
 import { open, reply } from "../pageport/core.js";
-import { read } from "../pageport/receive.js";
-import { finish, write } from "../pageport/send.js";
+import { finish } from "../pageport/send.js";
+import { read, write } from "../pageport/stream-io.js";
 import { tick } from "../pageport/attach.js";
 import { transmit } from "../pageport/transmit.js";
 import { decode } from "../pageport/frames.js";

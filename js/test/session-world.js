@@ -6,8 +6,9 @@
 
 import { attach, receive, tick } from "../pageport/attach.js";
 import { Core, open, reply } from "../pageport/core.js";
-import { hasEnded, read, stop } from "../pageport/receive.js";
-import { finish, reset, write } from "../pageport/send.js";
+import { hasEnded, stop } from "../pageport/receive.js";
+import { finish, reset } from "../pageport/send.js";
+import { read, write } from "../pageport/stream-io.js";
 import { transmit } from "../pageport/transmit.js";
 import * as wire from "../pageport/wire.js";
 import { GatewayCore } from "./session-gateway.js";
