@@ -73,12 +73,10 @@ export class Listening {
     if (port !== undefined && !(name === undefined && port >= 0 && port <= 65_535 && port % 1 === 0)) fail(INVALID_ARGUMENT, "port");
     this.kind = role.kind;
     this.#role = role;
-    role.load().catch(() => {});
     // Whoever does not ask does not care.
     this.opened.catch(() => {});
-    // What nobody chose, and no key can hold, needs nothing more. All else is fetched while the session begins.
+    // What nobody chose, and no key can hold, needs nothing more.
     this.#isPlain = (name ?? port) === undefined && role.kind !== "tcp" && !(globalThis.crypto?.subtle && (key ?? globalThis.indexedDB));
-    if (!this.#isPlain) claims().catch(() => {});
     this.session = session(init);
     this.session.listeners.add(this);
     this.session.poke();
@@ -105,8 +103,10 @@ export class Listening {
     /** @type {Ask} */
     const ask = (where) => new Promise((resolve, reject) => this.#ask(core, where, resolve, reject));
     try {
-      this.#part = await this.#role.load();
-      await (this.#isPlain ? ask({}) : (await claims()).claim(this, core, ask));
+      // Not before the gateway answers: some browsers never try again to load what they could not.
+      const [part, claims] = await Promise.all([this.#role.load(), this.#isPlain ? undefined : import("./claim.js")]);
+      this.#part = part;
+      await (claims ? claims.claim(this, core, ask) : ask({}));
     } catch (error) {
       // A part of the module that did not come, if nothing else.
       this.#failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
@@ -165,6 +165,3 @@ export class Listening {
     if (this.state !== CLOSED && core.ended < 0) this.lost(error, !core.away);
   }
 }
-
-/** What only listeners with a key or a port need. */
-const claims = () => import("./claim.js");

@@ -128,12 +128,13 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   }
 
   /**
-   * Opens a stream to the gateway, as soon as the session has begun.
+   * Opens a stream to the gateway, as soon as that answers.
    * @param {object} head a JSON object that says where the stream goes
    */
   async createBidirectionalStream(head) {
+    while (/^(connecting|suspended)$/.test(this.readyState)) await new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
+    // Not before the gateway answers: some browsers never try again to load what they could not.
     const { publish } = await import("./streams.js");
-    while (this.readyState === "connecting") await new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
     return publish(this, this.open(head));
   }
 

@@ -78,6 +78,29 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
       assert.ok(await visitor.until(() => visitor.closed, TOLD_MS), "the visitor was left hanging");
     });
 
+    test("that begins to listen while its gateway is down listens once that is back", async (t) => {
+      let own = await startGateway();
+      t.after(() => own.stop());
+      const page = await browser.newPage();
+      await page.goto(`${site.local}/patient`);
+      await page.evaluate((url) => import(`${url}/pageport.js`).then(() => {}), own.url);
+      await own.stop();
+      const told = await page.evaluate(async (url) => {
+        const { WebSocketListener } = await import(`${url}/pageport.js`);
+        Object.assign(window, { listener: new WebSocketListener() });
+        return new Promise((resolve) => (window.listener.onerror = ({ error }) => resolve(error.code)));
+      }, own.url);
+      assert.equal(told, "ERR_GATEWAY_UNREACHABLE");
+      own = await startGateway({ args: ["--listen", `127.0.0.1:${own.port}`] });
+      const url = await page.evaluate(async () => {
+        const { listener } = window;
+        if (!listener.url) await new Promise((resolve) => (listener.onlistening = listener.onclose = resolve));
+        return listener.url;
+      });
+      assert.match(url, /^ws:/);
+      await page.close();
+    });
+
     // Firefox has no way to ask for it.
     if (name !== "chromium") return;
     test("that was frozen goes on when it is resumed", async (t) => {
