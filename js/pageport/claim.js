@@ -1,11 +1,11 @@
 /**
  * Listening with a key (spec/protocol.md §7.1, §7.2): chosen names, and random names and ports that outlive their session.
  *
- * Fetched only when a listener needs it. Must never take a name from another tab unasked, nor fight for one that was taken away.
+ * Fetched only when a listener needs it. Must never take a name or a port from another tab unasked, nor fight for one that was taken away.
  */
 
 import { NAME_IN_USE } from "./codes.js";
-import { fail } from "./errors.js";
+import { fail, PageportError } from "./errors.js";
 import { hold } from "./name-lock.js";
 import { newSlot, signerOf } from "./signer.js";
 
@@ -13,6 +13,8 @@ import { newSlot, signerOf } from "./signer.js";
 /** @typedef {import("./listening.js").Ask} Ask */
 /** @typedef {import("./listening.js").Listening} Listening */
 /** @typedef {import("./listening.js").Where} Where */
+
+const PORT_UNAVAILABLE = "ERR_PORT_UNAVAILABLE";
 
 /** How often a claim is signed anew because its nonce is of no use any more. */
 const RETRIES = 2;
@@ -54,41 +56,46 @@ export async function claim(listening, core, ask) {
     }
   }
 
-  /** @param {number} port */
-  const requestPort = (port) => inTurn(core, `:${port}`, () => request(`:${port}`, { port }));
-
-  /** @param {string} name @param {string} [slot] */
-  const requestName = (name, slot) =>
-    inTurn(core, name, async (isProven) => {
-      const where = { name };
-      if (isProven) {
+  /** @param {string} subject @param {Where} where @param {string} [slot] */
+  const requestInTurn = (subject, where, slot) =>
+    inTurn(core, subject, async (isProven) => {
+      // Any port is another one each time.
+      if (isProven && where.port !== 0) {
         try {
           return await ask(where);
         } catch (error) {
-          if (!is(error, "ERR_CLAIM_REQUIRED")) throw error;
+          if (!is(error, where.name ? "ERR_CLAIM_REQUIRED" : PORT_UNAVAILABLE)) throw error;
         }
       }
-      return request(name, where, slot);
+      return request(subject, where, slot);
     });
 
-  /** @param {string} name @param {boolean} [steal] */
-  const isOurs = (name, steal) => hold(`pageport:${session.gateway}:${name}`, listening, steal);
+  /** Whether no other tab has it. @param {string} subject */
+  const isOurs = (subject) => {
+    // Once: who has lost it since does not take it again.
+    const steal = takeover && !past.id && !past.isOld;
+    past.isOld = true;
+    return hold(`pageport:${session.gateway}:${subject}`, listening, steal);
+  };
 
   if (kind === "tcp" || port !== undefined) {
+    /** @param {number} wanted */
+    const requestPort = async (wanted) => {
+      if (wanted && !(await isOurs(`:${wanted}`))) throw new PageportError(PORT_UNAVAILABLE);
+      return requestInTurn(`:${wanted}`, { port: wanted });
+    };
     const had = port || past.port || 0;
-    const place = await requestPort(had).catch((error) => (had && !port && is(error, "ERR_PORT_UNAVAILABLE") ? requestPort(0) : Promise.reject(error)));
+    const place = await requestPort(had).catch((error) => (had && !port && is(error, PORT_UNAVAILABLE) ? requestPort(0) : Promise.reject(error)));
     past.port = place.port;
+    await isOurs(`:${place.port}`);
   } else if (name !== undefined) {
-    // Once: who has lost it since does not take it again.
-    const steal = takeover && !past.isOld;
-    if (!(await isOurs(name, steal))) fail(NAME_IN_USE);
-    past.isOld = true;
-    await requestName(name);
+    if (!(await isOurs(name))) fail(NAME_IN_USE);
+    await requestInTurn(name, { name });
   } else if (signer) {
     // A copy of a tab begins with what the other one is using.
     let random;
     while (!/\d/.test((random = await signer.nameOf((past.slot ??= newSlot())))) || !(await isOurs(random))) past.slot = undefined;
-    await requestName(random, past.slot);
+    await requestInTurn(random, { name: random }, past.slot);
   } else await ask({});
   keep(past);
 }

@@ -13,6 +13,7 @@ import { Listening } from "./listening.js";
  * @property {number} [localPort] a port of the gateway's range; absent: any
  * @property {number} [backlog] how many connections may wait until somebody reads them from `readable`, 256 by default
  * @property {boolean} [ipv6Only] ignored
+ * @property {boolean} [takeover] take the port away from another tab of this origin
  * @property {string} [gateway]
  * @property {AbortSignal} [signal] closes the server
  * @property {CryptoKeyPair} [key] Ed25519, where the runtime keeps none by itself (Node)
@@ -27,12 +28,12 @@ export class TCPServerSocket {
 
   /** @param {string} localAddress @param {TCPServerSocketOptions} [options] */
   constructor(localAddress, options = {}) {
-    const { localPort, backlog, gateway, signal, key } = options;
-    if (localPort === 0 || backlog === 0) throw new TypeError("zero");
+    const { localPort: port, backlog, takeover, gateway, signal, key } = options;
+    if (port === 0 || backlog === 0) throw new TypeError("zero");
     /** @type {import("./tcp-visit.js").Backlog} */
     let waiting;
     const listening = new Listening(
-      { port: localPort, gateway, signal, key },
+      { port, takeover, gateway, signal, key },
       {
         kind: "tcp",
         load: async () => (waiting ??= new (await import("./tcp-visit.js")).Backlog(listening, backlog)),

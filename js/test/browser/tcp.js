@@ -31,6 +31,11 @@ export class TcpPage {
     return this.#call("ends", { port, count });
   }
 
+  /** Why a server has closed, once it has. @param {Place} place @returns {Promise<string>} */
+  lost({ port }) {
+    return this.#call("lost", port);
+  }
+
   /** @param {Place} place */
   close({ port }) {
     return this.#call("close", port);

@@ -122,6 +122,19 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.equal(await talk(place, "again"), "again");
     });
 
+    test("does not share a port that was drawn with a copy of itself, but gives it up when asked to", async () => {
+      const own = await TcpPage.open(browser, site, gateway.url);
+      const place = await own.serve("echo");
+      const copy = await TcpPage.open(browser, site, gateway.url);
+      await copy.page.evaluate((memory) => Object.assign(sessionStorage, memory), await own.page.evaluate(() => ({ ...sessionStorage })));
+      const other = await copy.serve("echo");
+      assert.notEqual(other.port, place.port);
+      assert.equal(await talk(place, "mine"), "mine");
+      assert.deepEqual(await copy.serve("count", { localPort: place.port, takeover: true }), place);
+      assert.equal(await own.lost(place), "ERR_NAME_REPLACED");
+      assert.equal(await talk(place, "yours"), "5 bytes\n");
+    });
+
     test("serves nc and redis-cli", async () => {
       const echo = await page.serve("echo");
       assert.deepEqual(await run("nc", ["-N", "127.0.0.1", `${echo.port}`], "by netcat\n"), { out: "by netcat\n", err: "", code: 0 });

@@ -2,7 +2,7 @@
 
 import { serveResp } from "./resp.js";
 
-/** @type {Map<number, { sockets: any[], ends: string[], stop: () => void }>} by port */
+/** @type {Map<number, { sockets: any[], ends: string[], lost: Promise<string>, stop: () => void }>} by port */
 const servers = new Map();
 
 /** What a server does with each connection. @type {Record<string, (streams: { readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array> }) => Promise<unknown>>} */
@@ -38,10 +38,10 @@ export async function open({ gateway, role, options = {} }) {
   const { TCPServerSocket } = await import(`${gateway}/pageport.js`);
   const controller = new AbortController();
   const server = new TCPServerSocket("0.0.0.0", { signal: controller.signal, ...options });
-  server.closed.catch(() => {});
+  const lost = server.closed.then(() => "closed", (error) => error.code);
   try {
     const { readable, localAddress: host, localPort: port } = await server.opened;
-    const known = { sockets: [], ends: [], stop: () => controller.abort() };
+    const known = { sockets: [], ends: [], lost, stop: () => controller.abort() };
     servers.set(port, known);
     serve(readable, role, known).catch(() => {});
     return { host, port };
@@ -56,6 +56,9 @@ export async function ends({ port, count }) {
   while (ends.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
   return { ends, heard };
 }
+
+/** @param {number} port */
+export const lost = (port) => servers.get(port)?.lost;
 
 /** @param {number} port */
 export const close = (port) => /** @type {any} */ (servers.get(port)).stop();
