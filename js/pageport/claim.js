@@ -26,8 +26,6 @@ const RETRIES = 2;
 
 /** @type {WeakMap<Listening, Past>} */
 const pasts = new WeakMap();
-/** How many listeners of this realm had nothing chosen, by gateway. @type {Map<string, number>} */
-const counts = new Map();
 /** Who asked last for a subject in a session, and whether the session has proven it by then. @type {WeakMap<Core, Map<string, Promise<boolean | undefined>>>} */
 const turns = new WeakMap();
 
@@ -121,14 +119,12 @@ async function inTurn(core, subject, what) {
 
 /** @param {Listening} listening */
 function remember(listening) {
-  const { init: { name, port }, session: { gateway } } = listening;
+  const { number, session } = listening;
   /** @type {Past} */
   const past = {};
   pasts.set(listening, past);
-  if (name === undefined && !port) {
-    const count = counts.get(gateway) ?? 0;
-    counts.set(gateway, count + 1);
-    past.id = `pageport:${gateway}:${count}`;
+  if (number >= 0) {
+    past.id = `pageport:${session.gateway}:${number}`;
     try {
       const { slot, port } = JSON.parse(sessionStorage[past.id]);
       if (/^[\w-]{21}[AQgw]$/.test(slot)) past.slot = slot;

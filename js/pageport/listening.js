@@ -41,6 +41,9 @@ export const OPENING = 0;
 export const LISTENING = 1;
 export const CLOSED = 2;
 
+/** Listeners of this realm so far that chose nothing. */
+let count = 0;
+
 export class Listening {
   state = OPENING;
   /** What visits call it: a name, or `:` and a port. @type {string | undefined} */
@@ -71,6 +74,8 @@ export class Listening {
   constructor(init, role) {
     const { name, port, key, signal } = (this.init = init);
     if (port !== undefined && !(name === undefined && port >= 0 && port <= 65_535 && port % 1 === 0)) fail(INVALID_ARGUMENT, "port");
+    /** Tells those that chose nothing apart, also in the page that comes after a reload: in order of creation. */
+    this.number = name === undefined && !port ? count++ : -1;
     this.kind = role.kind;
     this.#role = role;
     // Whoever does not ask does not care.

@@ -10,7 +10,7 @@ use std::process::Stdio;
 const EAGER_BYTES: usize = 10_300;
 
 /// The same with the parts that are loaded when they are needed first.
-const MODULE_BYTES: usize = 14_200;
+const MODULE_BYTES: usize = 17_000;
 
 pub(crate) fn fmt() -> Outcome<Tally> {
     child::run(child::cargo("fmt").args(["--all", "--check"]))?;
