@@ -18,6 +18,7 @@ mod tools;
 mod v1;
 mod v10;
 mod v2;
+mod v3;
 mod v4;
 mod v5;
 mod v8;
@@ -48,6 +49,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
     Proof { id: "V1", title: "tabs in both browsers are web sites for ordinary HTTP clients", run: v1::run },
     Proof { id: "V2", title: "WebSockets over HTTP/2 from Chromium and Node, and Autobahn through them", run: v2::run },
+    Proof { id: "V3", title: "netcat, Python and Redis' clients reach tabs at ports of their own", run: v3::run },
     Proof { id: "V4", title: "names belong to keys, through reloads, thefts and a killed gateway", run: v4::run },
     Proof { id: "V5", title: "listeners below one base cannot harm each other where browsers separate them", run: v5::run },
     Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 
 /** @typedef {{ host: string, port: number, error?: string }} Place */
 
@@ -60,10 +60,17 @@ export async function talk(place, data) {
   return text(socket).catch(({ code }) => /** @type {string} */ (code));
 }
 
-/** What a program says, and how it ended. @param {string} command @param {string[]} args @param {string} [input] */
-export async function run(command, args, input) {
+/**
+ * What a program says, and how it ended.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string | Uint8Array} [input]
+ * @param {"text" | "buffer"} [as] what its output is to be
+ */
+export async function run(command, args, input, as = "text") {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => {}).end(input);
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
-  return { out, err, code };
+  const exited = once(child, "exit");
+  const [out, err] = await Promise.all([buffer(child.stdout), text(child.stderr)]);
+  return { out: /** @type {any} */ (as === "text" ? `${out}` : out), err, code: (await exited)[0] };
 }

@@ -19,6 +19,11 @@ const ROLES = {
     await say(writable, "that is all\n");
     for await (const chunk of readable) heard += chunk.length;
   },
+  /** Gives everything back but the last bit of each chunk: for checks that have to notice. */
+  spoil: ({ readable, writable }) =>
+    readable
+      .pipeThrough(new TransformStream({ transform: (chunk, controller) => ((chunk[chunk.length - 1] ^= 1), controller.enqueue(chunk)) }))
+      .pipeTo(writable),
   deaf: () => new Promise(() => {}),
   /** Breaks off in the middle. */
   abort: async ({ readable, writable }) => {
