@@ -27,6 +27,7 @@ const PACKAGES: &[Package] = &[
         name: "python3-venv",
         present: || child::succeeds(python::system(), &["-c", "import venv, ensurepip"]),
     },
+    Package { name: "redis-tools", present: || child::succeeds("redis-cli", &["--version"]) },
 ];
 
 pub(crate) fn install_missing() -> Outcome {
