@@ -1,13 +1,19 @@
 // The front page: shows what the gateway says about itself. Must never show more than that, nor guess.
 
+import { isElsewhere } from "./shared/reach.js";
+
 const SERVICES = {
   "listen:websocket": "WebSocket listeners",
   "listen:http": "HTTP listeners",
   "listen:tcp": "TCP listeners on ports",
 };
 
-const facts = document.getElementById("facts");
-const state = document.getElementById("facts-state");
+const facts = $("facts");
+const state = $("facts-state");
+
+// Whoever reads this on another machine came through the door that --lan opens.
+$("lan").hidden = !isElsewhere("localhost");
+$("others").hidden = isElsewhere("localhost");
 
 try {
   const response = await fetch("/.well-known/pageport");
@@ -29,6 +35,7 @@ function show({ version, base, carriers, services, module, limits }) {
   add("Module", module, true);
   add("Streams", limits?.streams && `${limits.streams.toLocaleString("en")} at once for a session`);
   add("Listeners", limits?.listeners && `${limits.listeners} for a session`);
+  add("Answers", limits?.answer && `visitors wait ${limits.answer} s for one`);
   add("Patience", limits?.lease && `a session without a network is kept for ${limits.lease} s`);
 }
 
@@ -40,4 +47,9 @@ function add(name, value, code = false) {
   const text = code ? description.appendChild(document.createElement("code")) : description;
   text.textContent = value;
   facts.append(term, description);
+}
+
+/** @returns {any} */
+function $(id) {
+  return document.getElementById(id);
 }

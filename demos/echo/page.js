@@ -5,6 +5,7 @@ import { ConnectionTable, preview, size, sizeOf } from "../shared/connections.js
 import { copyButtons } from "../shared/copy.js";
 import { log } from "../shared/log.js";
 import { NetworkPanel } from "../shared/network.js";
+import { isElsewhere, noteReach } from "../shared/reach.js";
 import { describe } from "../shared/request.js";
 import { showSource } from "../shared/source.js";
 import { byName, byPath } from "./clients.js";
@@ -46,6 +47,7 @@ export class EchoPage {
     this.#urls = { name: url, path: pathUrl };
     $("url").textContent = url;
     $("path-url").textContent = pathUrl;
+    noteReach($("reach"), new URL(url).hostname);
     $("addresses").hidden = false;
     $("again").hidden = true;
     $("visit").disabled = false;
@@ -108,7 +110,7 @@ export class EchoPage {
   }
 
   #visit() {
-    const visitor = (this.#visitor = new Visitor(`${this.#urls.name}from-this-page`));
+    const visitor = (this.#visitor = new Visitor(`${this.#reachable}from-this-page`));
     $("visit").textContent = "Disconnect";
     $("visitor-state").textContent = "Connecting…";
     const show = () => this.#count(visitor);
@@ -122,6 +124,12 @@ export class EchoPage {
       show();
     });
     show();
+  }
+
+  /** Names below `localhost` lead nowhere from another machine; the path does. */
+  get #reachable() {
+    const { name, path } = this.#urls;
+    return isElsewhere(new URL(name).hostname) ? path : name;
   }
 
   #count(visitor) {

@@ -6,6 +6,7 @@ import { ConnectionTable, count } from "../shared/connections.js";
 import { copyButtons } from "../shared/copy.js";
 import { log } from "../shared/log.js";
 import { NetworkPanel } from "../shared/network.js";
+import { noteReach } from "../shared/reach.js";
 import { showSource } from "../shared/source.js";
 
 const MOST_CHOICES = 50;
@@ -41,6 +42,7 @@ export class LinesPage {
 
   listening(host, port) {
     this.#network.watch();
+    noteReach($("reach"), host);
     $("nc").textContent = `nc ${host} ${port}`;
     $("pipe").textContent = `printf 'one\\ntwo\\n' | nc -N ${host} ${port}`;
     $("python").textContent = python(host, port);

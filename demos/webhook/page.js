@@ -5,6 +5,7 @@ import { announcer } from "../shared/announce.js";
 import { ConnectionTable, count, size } from "../shared/connections.js";
 import { copyButtons } from "../shared/copy.js";
 import { NetworkPanel } from "../shared/network.js";
+import { noteReach } from "../shared/reach.js";
 import { showSource } from "../shared/source.js";
 import { AnswerForm } from "./answer-form.js";
 import { Detail } from "./detail.js";
@@ -27,6 +28,7 @@ export class CatcherPage {
   #detail = new Detail($("detail"), $("template"), this.#announce);
   #network;
   #came = 0;
+  #patience = "";
 
   /** @param {typeof import("/pageport.js").session} session */
   constructor(session) {
@@ -43,12 +45,14 @@ export class CatcherPage {
     for (const details of document.querySelectorAll("details.source")) showSource(details, this.#announce);
     this.#explain();
     this.#show();
+    this.#askPatience();
   }
 
   listening(url) {
     this.#network.watch();
     const hook = new URL("hook", url).href;
     $("url").textContent = url;
+    noteReach($("reach"), new URL(url).hostname);
     $("curl").textContent = `curl -i -H 'content-type: application/json' -d '{"hello": "tab"}' ${hook}`;
     $("open").href = new URL("from-a-new-tab", url).href;
     $("addresses").hidden = false;
@@ -102,10 +106,18 @@ export class CatcherPage {
     if (answer) exchange.answer(answer);
   }
 
+  /** The gateway answers in our place after a while. */
+  async #askPatience() {
+    const answer = await fetch("/.well-known/pageport").then((response) => response.json()).catch(() => undefined);
+    const seconds = answer?.limits?.answer;
+    if (seconds) this.#patience = ` After ${seconds} s the gateway answers 504.`;
+    this.#explain();
+  }
+
   #explain() {
     $("policy-words").textContent = $("at-once").checked
       ? "Every request gets this answer."
-      : `Each request waits for you with this answer filled in; at most ${MOST_WAITING} wait, others get 503.`;
+      : `Each request waits for you with this answer filled in; at most ${MOST_WAITING} wait, others get 503.${this.#patience}`;
   }
 
   #show() {

@@ -5,6 +5,7 @@ import { announcer } from "../shared/announce.js";
 import { addCell, arrange, ConnectionTable, count, emptyRow, size } from "../shared/connections.js";
 import { copyButtons } from "../shared/copy.js";
 import { NetworkPanel } from "../shared/network.js";
+import { noteReach } from "../shared/reach.js";
 import { showSource } from "../shared/source.js";
 import { contentType } from "./content-type.js";
 import { Downloads } from "./downloads.js";
@@ -49,6 +50,7 @@ export class SitePage {
     this.#network.watch();
     this.#url = url;
     $("url").textContent = $("open").href = url;
+    noteReach($("reach"), new URL(url).hostname);
     $("curl").textContent = `curl -i ${url}`;
     $("addresses").hidden = false;
     $("again").hidden = true;

@@ -38,8 +38,31 @@ impl BindError {
     }
 }
 
+/// The front door's sockets, and the one at the same port of an address of the local network.
+pub(crate) fn doors(
+    listen: &Listen,
+    lan: Option<IpAddr>,
+) -> Result<(Vec<TcpListener>, Option<TcpListener>), BindError> {
+    let mut tries = 1..TRIES;
+    loop {
+        let front = front(listen)?;
+        let Some(ip) = lan else { return Ok((front, None)) };
+        let port =
+            front.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
+        match open((ip, port).into(), &[]) {
+            Ok(second) => return Ok((front, Some(second))),
+            // A free port is one that both have.
+            Err(error)
+                if *listen == Listen::Loopback(0)
+                    && error.code() == Code::ERR_ADDRESS_IN_USE
+                    && tries.next().is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// The front door's sockets, at least one.
-pub(crate) fn front(listen: &Listen) -> Result<Vec<TcpListener>, BindError> {
+fn front(listen: &Listen) -> Result<Vec<TcpListener>, BindError> {
     match listen {
         Listen::Addresses(list) => list.iter().map(|address| open(*address, list)).collect(),
         Listen::Loopback(0) => {

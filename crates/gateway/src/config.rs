@@ -51,6 +51,8 @@ pub struct Config {
     pub data: Option<Box<Path>>,
     /// Whether this is `pageport dev`: gallery, loopback only.
     pub dev: bool,
+    /// In `dev`: an address of the local network where it can be reached as well, by TLS and at the front door's port.
+    pub lan: Option<IpAddr>,
     /// What can change while the gateway runs.
     pub policy: Policy,
 }

@@ -15,6 +15,7 @@ use crate::admin::Admin;
 use crate::bind::{self, BindError};
 use crate::config::{Config, Policy};
 use crate::front::{accept, connection, h2_windows::Windows};
+use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ pub struct Gateway;
 pub struct Bound {
     shared: Arc<Shared>,
     front: Vec<TcpListener>,
+    second: Option<TcpListener>,
     admin: TcpListener,
     addresses: Vec<SocketAddr>,
     admin_address: SocketAddr,
@@ -92,9 +94,10 @@ impl Gateway {
     pub fn bind(config: Config) -> Result<Bound, GatewayError> {
         let peers = Peers::new()?;
         let names = Names::open(config.data.as_deref())?;
-        let front = bind::front(&config.listen)?;
+        let (front, second) = bind::doors(&config.listen, config.lan)?;
         let addresses = front.iter().map(local).collect::<Result<Vec<_>, _>>()?;
         let port = addresses.first().map_or(0, SocketAddr::port);
+        let lan_address = second.as_ref().map(local).transpose()?;
         let admin = bind::admin(config.admin, port)?;
         let admin_address = local(&admin)?;
         let secure = config.policy.tls.is_some();
@@ -102,6 +105,7 @@ impl Gateway {
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
         let shared = Arc::new(Shared {
             address,
+            lan: lan_address.and_then(Lan::new),
             dev: config.dev,
             budget: Budget::new(config.policy.limits.memory),
             policy: ArcSwap::from_pointee(config.policy),
@@ -115,10 +119,13 @@ impl Gateway {
             peers,
             metrics: Metrics::new(),
             certificate: MadeCertificate::default(),
+            lan_certificate: MadeCertificate::default(),
             h2_windows: Windows::default(),
         });
-        shared.tls_config(&shared.policy.load())?;
-        Ok(Bound { shared, front, admin, addresses, admin_address })
+        for door in [Door::Front, Door::Lan] {
+            shared.tls_config(&shared.policy.load(), door)?;
+        }
+        Ok(Bound { shared, front, second, admin, addresses, admin_address })
     }
 }
 
@@ -127,6 +134,12 @@ impl Bound {
     #[must_use]
     pub fn public(&self) -> &PublicAddress {
         &self.shared.address
+    }
+
+    /// How machines of the local network reach it, by path only; `None`: they do not.
+    #[must_use]
+    pub fn lan(&self) -> Option<&PublicAddress> {
+        self.shared.lan.as_ref().map(|lan| &lan.address)
     }
 
     /// What the front door listens on.
@@ -150,10 +163,11 @@ impl Bound {
     /// Serves until `shutdown` resolves, then drains: no new connections, GOAWAY to every session, and at most `limits.drain` for
     /// what is open. When this returns nothing of the gateway is left.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Bound { shared, front, admin, .. } = self;
-        for listener in front {
+        let Bound { shared, front, second, admin, .. } = self;
+        let front = front.into_iter().map(|listener| (listener, Door::Front));
+        for (listener, door) in front.chain(second.map(|listener| (listener, Door::Lan))) {
             let gateway = Arc::clone(&shared);
-            let take = move |stream, peer| connection::take(&gateway, stream, peer);
+            let take = move |stream, peer| connection::take(&gateway, stream, peer, door);
             spawn_until_draining(&shared, accept::run(listener, take));
         }
         // Health is asked for until the very end.

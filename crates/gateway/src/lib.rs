@@ -7,6 +7,7 @@
 //! | [`tls`] | certificates |
 //! | [`Gateway`] | sockets, life and end |
 //! | `sessions`, `listeners`, `requests` | pages: attaching, listening, what they ask for |
+//! | `lan` | a second door, to the local network |
 //! | `names` | whose names are: claims, keys, and the file of them |
 //! | `ports` | listeners at public ports, and their TCP visitors |
 //! | `visitor`, `relay` | visitors: the handshake that waits for the page, then bytes |
@@ -21,6 +22,7 @@ mod bind;
 pub mod config;
 pub mod front;
 mod gateway;
+mod lan;
 mod lifetime;
 mod listeners;
 mod metrics;

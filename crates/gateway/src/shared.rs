@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use crate::address::PublicAddress;
 use crate::config::Policy;
 use crate::front::h2_windows::Windows;
+use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
 use crate::metrics::{Metrics, Snapshot};
@@ -22,6 +23,8 @@ use crate::usage::Usages;
 pub(crate) struct Shared {
     /// How the gateway is reached; fixed once the sockets are open.
     pub(crate) address: PublicAddress,
+    /// How the door to the local network is reached; `None`: there is none.
+    pub(crate) lan: Option<Lan>,
     /// Whether this is `dev`.
     pub(crate) dev: bool,
     /// What a reload replaces.
@@ -37,12 +40,21 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) metrics: Metrics,
     pub(crate) certificate: MadeCertificate,
+    pub(crate) lan_certificate: MadeCertificate,
     pub(crate) h2_windows: Windows,
 }
 
 impl Shared {
     /// What a new connection is shown; `None` without TLS.
-    pub(crate) fn tls_config(&self, policy: &Policy) -> Result<Option<Arc<ServerConfig>>, MakeError> {
+    pub(crate) fn tls_config(
+        &self,
+        policy: &Policy,
+        door: Door,
+    ) -> Result<Option<Arc<ServerConfig>>, MakeError> {
+        if let (Door::Lan, Some(lan)) = (door, &self.lan) {
+            let ip = lan.address.base.trim_matches(['[', ']']).to_owned();
+            return self.lan_certificate.config(&self.address.base, &[ip]).map(Some);
+        }
         match &policy.tls {
             None => Ok(None),
             Some(Tls::Files(files)) => Ok(Some(files.config())),

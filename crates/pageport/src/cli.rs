@@ -10,6 +10,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use token::{KeyFlags, MintFlags, TokenCommand};
 
+use crate::lan::LanAddress;
+
 /// Web pages as first-class network peers.
 ///
 /// A web page that uses the JavaScript module gets a public address of its own: any ordinary client connects to it, and the
@@ -44,7 +46,7 @@ pub(crate) enum Command {
     /// Run a gateway on this machine, with the demo gallery and without configuration
     #[command(
         long_about = "Run a gateway on this machine, with the demo gallery and without configuration.\n\n\
-        It listens on loopback only. Pages of http://localhost, http://127.0.0.1 and http://[::1], at any port, may attach; \
+        It listens on loopback only, unless --lan says otherwise. Pages of http://localhost, http://127.0.0.1 and http://[::1], at any port, may attach; \
         programs need the token in the file that is named at the start. Ctrl-C stops it."
     )]
     Dev(DevFlags),
@@ -96,10 +98,13 @@ pub(crate) struct DevFlags {
     /// Where metrics and health are [default: the port after the first, or a free one]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
+    /// Let other machines in, over TLS: at the address of this machine in its private network, or at the one that is given
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    pub(crate) lan: Option<LanAddress>,
     /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
+    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -12,6 +12,7 @@ use pageport_gateway::config::ConfigError;
 use pageport_gateway::{BindError, DataError, GatewayError};
 use pageport_proto::Code;
 
+use crate::lan::LanFailure;
 pub(crate) use native::NativeFailure;
 
 /// Why the program did not do what it was asked to.
@@ -35,6 +36,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     #[diagnostic(code(ERR_INTERNAL))]
     Gateway(GatewayError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lan(#[from] LanFailure),
     #[error("cannot write the token to {}: {error}", path.display())]
     #[diagnostic(code(ERR_INTERNAL), help("set XDG_RUNTIME_DIR to a directory that is yours alone"))]
     Token { path: PathBuf, error: io::Error },

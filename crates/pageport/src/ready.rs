@@ -4,7 +4,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use pageport_gateway::Bound;
+use pageport_gateway::address::PublicAddress;
 use serde::Serialize;
+
+use crate::qr;
 
 /// The line for programs; its fields are a promise.
 #[derive(Serialize)]
@@ -13,13 +16,20 @@ struct Ready {
     url: String,
     admin: String,
     link: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lan: Option<String>,
 }
 
 /// Prints the line for programs, exactly one.
 pub(crate) fn json(gateway: &Bound) {
     let public = gateway.public();
-    let ready =
-        Ready { event: "ready", url: public.url(), admin: admin(gateway), link: public.link_websocket() };
+    let ready = Ready {
+        event: "ready",
+        url: public.url(),
+        admin: admin(gateway),
+        link: public.link_websocket(),
+        lan: gateway.lan().map(PublicAddress::url),
+    };
     say(&(serde_json::to_string(&ready).unwrap_or_default() + "\n"));
 }
 
@@ -36,27 +46,62 @@ pub(crate) fn gateway(gateway: &Bound) {
 /// The lines for people who run `dev`.
 pub(crate) fn dev(gateway: &Bound, token: &Path) {
     let url = gateway.public().url();
-    let loopback = gateway.addresses().iter().all(|address| address.ip().is_loopback());
-    let (reach, others) = if loopback {
-        ("this machine only", "other machines;")
-    } else {
-        (
-            "whoever reaches these addresses, as a visitor of a listener",
-            "the gateway's own pages by any other host name;",
-        )
-    };
     let text = format!(
-        "Pageport {} is ready: {url}\n\n  gallery   {url}\n{}  token     {}  (for programs)\n\n\
-         Open:     {reach}. Pages of http://localhost, http://127.0.0.1 and http://[::1]\n          \
-         (any port) may attach and be WebSocket servers; programs may with the token.\n\
-         Names:    a chosen name belongs to its page's key until this stops; then the first to come has it.\n\
-         Not open: {others} pages of any other origin; connections from pages to\n          \
-         anywhere: nothing is allowed yet.\n\nCtrl-C stops it.\n",
+        "Pageport {} is ready: {url}\n\n  gallery   {url}\n{}  token     {}  (for programs)\n{}\n{}\n\nCtrl-C stops it.\n",
         env!("CARGO_PKG_VERSION"),
         lines(gateway),
         token.display(),
+        gateway.lan().map(elsewhere).unwrap_or_default(),
+        openness(gateway),
     );
     say(&text);
+}
+
+/// For whoever holds a phone beside this machine.
+fn elsewhere(lan: &PublicAddress) -> String {
+    let url = lan.url();
+    let code = qr::lines(&url).unwrap_or_default();
+    format!(
+        "  elsewhere {url}\n\n{code}\n  Its certificate is of this gateway's own making: a browser asks once whether to trust it.\n"
+    )
+}
+
+/// What is open to whom, and what is not.
+fn openness(gateway: &Bound) -> String {
+    let loopback = gateway.addresses().iter().all(|address| address.ip().is_loopback());
+    let (reach, others) = match (gateway.lan(), loopback) {
+        (Some(_), _) => return openness_to_others(gateway),
+        (None, true) => ("this machine only", "other machines;"),
+        (None, false) => (
+            "whoever reaches these addresses, as a visitor of a listener",
+            "the gateway's own pages by any other host name;",
+        ),
+    };
+    format!(
+        "Open:     {reach}. Pages of http://localhost, http://127.0.0.1 and http://[::1]\n          \
+         (any port) may attach and be servers; programs may with the token.\n{NAMES}\
+         Not open: {others} pages of any other origin; connections from pages to\n          \
+         anywhere: nothing is allowed yet."
+    )
+}
+
+const NAMES: &str =
+    "Names:    a chosen name belongs to its page's key until this stops; then the first to come has it.\n";
+
+fn openness_to_others(gateway: &Bound) -> String {
+    let lan = gateway.lan().unwrap_or_else(|| gateway.public());
+    let [own, _] = gateway.public().patterns();
+    let [_, path] = lan.patterns();
+    format!(
+        "Open:     this machine, and whoever reaches {}: they see the gallery, their tabs may be servers\n          \
+         here, and so may any program that says that it is such a tab. Stop this in a network that you do not trust.\n\
+         Visitors: from other machines by path, {path}, WebSocket only. {own} is found\n          \
+         on this machine alone, and so are TCP ports. No name service of others is used to change that.\n{NAMES}\
+         Not open: the metrics; pages of any other origin than {} there, and than\n          \
+         http://localhost, http://127.0.0.1 and http://[::1] here; connections from pages to anywhere.",
+        lan.url(),
+        lan.site(),
+    )
 }
 
 fn lines(gateway: &Bound) -> String {

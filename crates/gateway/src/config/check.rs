@@ -3,12 +3,16 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
 use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, secure, tcp};
 use crate::front::origin::{AllowedOrigins, Origin};
+
+/// In `dev` visitors may wait for somebody who types the answer, as in the gallery's webhook catcher.
+const BY_HAND: Duration = Duration::from_secs(300);
 
 pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, ConfigError> {
     let base = base(raw, source)?;
@@ -19,11 +23,12 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         tcp: tcp::check(raw.tcp.as_ref(), &base, dev, source)?,
         data: data(raw, source)?,
         dev,
+        lan: None,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
             tokens: credentials::tokens(&raw.token, &base, source)?,
             issuers: credentials::issuers(&raw.issuer, &base, source)?,
-            limits: limits(raw, source)?,
+            limits: limits(raw, dev, source)?,
             tls: secure::tls(raw, source)?,
         },
         base,
@@ -151,8 +156,11 @@ pub(crate) fn origin(entry: &Located<String>, base: &str, source: &Source) -> Re
     Ok(origin)
 }
 
-fn limits(raw: &Raw, source: &Source) -> Result<Limits, ConfigError> {
+fn limits(raw: &Raw, dev: bool, source: &Source) -> Result<Limits, ConfigError> {
     let mut limits = Limits::default();
+    if dev {
+        limits.accept_timeout = BY_HAND;
+    }
     for (limit, entry) in raw.limits.entries() {
         limit
             .apply(&mut limits, &entry.value)

@@ -12,6 +12,7 @@ use pageport_proto::Code;
 use pageport_proto::head::Kind;
 use pageport_proto::name::Name;
 
+use super::connection::Connection;
 use super::credential::{Token, bearer};
 use super::grants::Grants;
 use super::jwt::Issued;
@@ -60,10 +61,15 @@ impl Applicant {
     ///
     /// # Errors
     /// [`Code::ERR_ORIGIN_FORBIDDEN`], [`Code::ERR_CREDENTIAL_INVALID`].
-    pub(crate) fn of(headers: &HeaderMap, native: bool, shared: &Shared) -> Result<Applicant, Code> {
+    pub(crate) fn of(headers: &HeaderMap, native: bool, connection: &Connection) -> Result<Applicant, Code> {
+        let shared = &connection.shared;
         let policy = shared.policy.load();
         let origin = Origin::of(headers)?;
-        let listed = origin.as_ref().is_some_and(|origin| policy.origins.allow(origin, &shared.address.base));
+        let listed = origin.as_ref().is_some_and(|origin| match connection.lan() {
+            // Another machine's `localhost` is not ours.
+            Some(lan) => *origin == lan.origin,
+            None => policy.origins.allow(origin, &shared.address.base),
+        });
         if let Some(origin) = &origin {
             let known = listed || policy.credential_names(origin);
             if native || !known || origin.is_under(&shared.address.base) {
@@ -114,6 +120,11 @@ impl Applicant {
 }
 
 impl Caller {
+    /// Whether this is a page of that origin.
+    pub(crate) fn is_of(&self, origin: &Origin) -> bool {
+        self.origin.as_ref() == Some(origin)
+    }
+
     /// Whether this caller may have listeners of a kind, and under this name; a random name needs no permission of its own.
     pub(crate) fn may(&self, kind: Kind, name: Option<&Name>) -> bool {
         match self.grants() {

@@ -30,7 +30,9 @@ use super::respond::{Refusal, retry_soon};
 use super::route;
 use super::strict_head::StrictHead;
 use super::transport::{Socket, Transport};
+use crate::address::PublicAddress;
 use crate::config::Limits;
+use crate::lan::{Door, Lan};
 use crate::lifetime::Slot;
 use crate::ports::accept::Listener as PortListener;
 use crate::shared::Shared;
@@ -55,7 +57,8 @@ const TLS_HANDSHAKE: u8 = 0x16;
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
-    /// The listener whose own port this came to; `None`: the front door.
+    door: Door,
+    /// The listener whose own port this came to; `None`: a front door.
     pub(crate) port: Option<Arc<PortListener>>,
     _slots: Slots,
 }
@@ -63,14 +66,31 @@ pub(crate) struct Connection {
 /// What a connection counts against.
 type Slots = (Slot, Option<Slot>);
 
+impl Connection {
+    /// How the gateway is known to whoever is at the other end.
+    pub(crate) fn own_address(&self) -> &PublicAddress {
+        self.lan().map_or(&self.shared.address, |lan| &lan.address)
+    }
+
+    /// The door to the local network, if this came through it.
+    pub(crate) fn lan(&self) -> Option<&Lan> {
+        self.shared.lan.as_ref().filter(|_| self.door == Door::Lan)
+    }
+}
+
 /// Serves a connection in a task of its own, or turns it away.
-pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, door: Door) {
     shared.metrics.connections.increment(1);
     let limit = shared.policy.load().limits.connections;
     match shared.connections.take(limit) {
         Some(slot) => {
-            let connection =
-                Arc::new(Connection { shared: Arc::clone(shared), peer, port: None, _slots: (slot, None) });
+            let connection = Arc::new(Connection {
+                shared: Arc::clone(shared),
+                peer,
+                door,
+                port: None,
+                _slots: (slot, None),
+            });
             shared.lifetime.spawn(serve(connection, stream));
         }
         None => {
@@ -89,7 +109,8 @@ pub(crate) fn take_at_port(
 ) {
     let shared = Arc::clone(listener.shared());
     let slots = (slots.0, Some(slots.1));
-    let connection = Connection { shared, peer, port: Some(Arc::clone(listener)), _slots: slots };
+    let connection =
+        Connection { shared, peer, door: Door::Front, port: Some(Arc::clone(listener)), _slots: slots };
     listener.shared().lifetime.spawn(serve(Arc::new(connection), stream));
 }
 
@@ -106,7 +127,7 @@ async fn serve(connection: Arc<Connection>, stream: TcpStream) {
     let Ok(Ok(length @ 1..)) = timeout(policy.limits.header_timeout, stream.peek(&mut first)).await else {
         return;
     };
-    let config = match connection.shared.tls_config(&policy) {
+    let config = match connection.shared.tls_config(&policy, connection.door) {
         Ok(config) => config,
         Err(error) => return tracing::error!(%error, "TLS"),
     };

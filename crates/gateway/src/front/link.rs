@@ -35,9 +35,9 @@ pub(crate) fn serve(
     }
     let wanted = Wanted::of(request);
     let native = wanted == Wanted::Pageport;
-    let applicant = Applicant::of(request.headers(), native, &connection.shared)?;
-    let origin =
-        own_origin(request.version(), request.uri(), request.headers(), connection.shared.address.secure)?;
+    let applicant = Applicant::of(request.headers(), native, connection)?;
+    let secure = connection.own_address().secure;
+    let origin = own_origin(request.version(), request.uri(), request.headers(), secure)?;
     let response = match wanted {
         Wanted::WebSocket => websocket(request)?,
         Wanted::Pageport => bytes(request)?,

@@ -42,7 +42,7 @@ pub(crate) async fn serve(
         return Err(refusal.header(ALLOW, HeaderValue::from_static("POST")));
     }
     // A credential is not asked for: the session's secret is more than one.
-    let applicant = Applicant::of(request.headers(), false, shared)?;
+    let applicant = Applicant::of(request.headers(), false, connection)?;
     let patience = shared.policy.load().limits.body_timeout;
     if body.length.is_some_and(|length| length > BODY) {
         return Err(Code::ERR_BODY_TOO_LARGE.into());

@@ -14,7 +14,6 @@ use super::handshake::Wanted;
 use super::host::Site;
 use super::respond::{Refusal, common_headers};
 use super::{assets, headers, http2, link, link_close, well_known};
-use crate::shared::Shared;
 use crate::visitor::{self, Way};
 
 /// Answers one request.
@@ -61,7 +60,12 @@ async fn dispatch(
         headers::check_size(request, &shared.policy.load().limits)?;
         return visitor::serve_at_port(connection, request, listener).await;
     }
-    let site = Site::of(request.version(), request.uri(), request.headers(), &shared.address.base)?;
+    let site = match Site::of(request.version(), request.uri(), request.headers(), &shared.address.base) {
+        Err(Code::ERR_HOST_UNKNOWN) if connection.lan().is_some_and(|lan| lan.is_meant_by(request)) => {
+            Site::Gateway
+        }
+        site => site?,
+    };
     headers::check_size(request, &shared.policy.load().limits)?;
     if *request.method() == Method::CONNECT && Wanted::of(request) != Wanted::WebSocket {
         // This is no proxy, and over HTTP/2 only WebSockets are spoken by CONNECT.
@@ -77,7 +81,7 @@ async fn dispatch(
                 let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;
                 visitor::serve(connection, request, body, name, Way::Path).await
             }
-            None => file(shared, request),
+            None => file(connection, request),
         },
     }
 }
@@ -88,13 +92,14 @@ fn listener_by_path(path: &str) -> Option<Option<Name>> {
     Some(Name::parse(rest.split_once('/').map_or(rest, |(name, _)| name)))
 }
 
-fn file(shared: &Shared, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    let shared = &connection.shared;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
         return Err(refusal.header(ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     match request.uri().path() {
-        "/.well-known/pageport" => Ok(describe(shared)),
+        "/.well-known/pageport" => Ok(describe(connection)),
         path if path == "/pageport.js" || path.starts_with("/pageport/") => {
             assets::module(path, request.headers())
         }
@@ -105,8 +110,10 @@ fn file(shared: &Shared, request: &Request<()>) -> Result<Response<Body>, Refusa
 }
 
 /// Open to every origin: it says what a port scan would, and a page that may not attach can tell why.
-fn describe(shared: &Shared) -> Response<Body> {
-    let document = well_known::document(&shared.address, &shared.policy.load().limits);
+fn describe(connection: &Connection) -> Response<Body> {
+    let shared = &connection.shared;
+    let limits = &shared.policy.load().limits;
+    let document = well_known::document(connection.own_address(), &shared.address.base, limits);
     let mut response = Response::new(Body::from(format!("{document:#}\n")));
     let headers = response.headers_mut();
     common_headers(headers);

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::address::PublicAddress;
 use crate::config::Limits;
 
-pub(crate) fn document(address: &PublicAddress, limits: &Limits) -> Value {
+/// `address` is the gateway's as whoever asks knows it, `base` where listeners have their names.
+pub(crate) fn document(address: &PublicAddress, base: &str, limits: &Limits) -> Value {
     json!({
         "version": pageport_proto::hello::VERSION,
-        "base": address.base,
+        "base": base,
         "carriers": [
             { "kind": "websocket", "url": address.link_websocket() },
             { "kind": "bytes", "url": address.link_bytes() },
@@ -19,6 +20,7 @@ pub(crate) fn document(address: &PublicAddress, limits: &Limits) -> Value {
             "streams": limits.streams_per_session,
             "listeners": limits.listeners_per_session,
             "lease": limits.lease.as_secs(),
+            "answer": limits.accept_timeout.as_secs(),
         },
     })
 }

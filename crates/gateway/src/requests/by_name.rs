@@ -24,10 +24,13 @@ pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Liste
         Kind::Http => shared.address.listener_http(&place.name),
         Kind::WebSocket | Kind::Tcp => shared.address.listener(&place.name),
     };
+    // A page of the local network finds the base domain's names at its own machine.
+    let lan = shared.lan.as_ref().filter(|lan| entry.caller.is_of(&lan.origin));
+    let by_path = lan.map_or(&shared.address, |lan| &lan.address);
     let listening = Listening {
         name: place.name.to_string(),
         url: format!("{url}/"),
-        path_url: shared.address.listener_by_path(&place.name),
+        path_url: by_path.listener_by_path(&place.name),
     };
     if stream.respond(&Reply::Ok(listening)).is_err() {
         return;

@@ -12,6 +12,7 @@ use super::environment;
 use crate::cli::DevFlags;
 use crate::descriptors;
 use crate::failure::Failure;
+use crate::lan;
 use crate::ready;
 use crate::signals::Stop;
 use crate::token::{self, TokenFile};
@@ -22,6 +23,9 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     let mut config = Config::dev(flags.listen.as_deref(), flags.admin.as_deref(), environment())?;
     if flags.tls {
         config.policy.tls = Some(Tls::Made { names: Vec::new() });
+    }
+    if let Some(address) = flags.lan {
+        config.lan = Some(lan::find(address, &config.listen)?);
     }
     let token = token::random().map_err(Failure::Runtime)?;
     config.policy.tokens.0.push(Arc::new(Token {
