@@ -63,14 +63,15 @@ export async function launchChromium({ args = [], context: contextOptions = {} }
 }
 
 /**
- * @param {{ args?: string[], prefs?: Record<string, unknown> }} [options]
+ * @param {{ args?: string[], prefs?: Record<string, unknown>, acceptInsecureCerts?: boolean }} [options]
  * @returns {Promise<Browser>}
  */
-export async function launchFirefox({ args = [], prefs = {} } = {}) {
+export async function launchFirefox({ args = [], prefs = {}, acceptInsecureCerts = false } = {}) {
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: FIREFOX,
     headless: true,
+    acceptInsecureCerts,
     args,
     extraPrefsFirefox: { ...FIREFOX_PREFS, ...prefs },
   });

@@ -11,12 +11,12 @@ export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex"
 
 /**
  * @param {string} url
- * @param {{ method?: string, headers?: Record<string, string>, body?: string }} [init]
+ * @param {{ method?: string, headers?: Record<string, string>, body?: string, connect?: string }} [init] `connect`: where to
  * @returns {Promise<{ status: number, headers: import("node:http").IncomingHttpHeaders, body: Buffer }>} rejects when the answer breaks off
  */
-export async function visit(url, { method = "GET", headers = {}, body } = {}) {
+export async function visit(url, { method = "GET", headers = {}, body, connect = "127.0.0.1" } = {}) {
   const { host, port, pathname, search } = new URL(url);
-  const sent = request({ host: "127.0.0.1", port, path: pathname + search, method, headers: { host, ...headers } });
+  const sent = request({ host: connect, port, path: pathname + search, method, headers: { host, ...headers } });
   sent.end(body);
   const [response] = await once(sent, "response");
   const chunks = [];
