@@ -122,3 +122,19 @@ fn wrong_usage_is_told_from_failure() {
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     assert!(place.run(&["--version"]).stdout.starts_with("pageport "));
 }
+
+#[test]
+fn other_machines_get_in_only_by_an_address_that_is_theirs_to_reach() {
+    let place = Place::new();
+    for (flags, hint) in [
+        (["--listen", "0", "--lan=127.0.0.1"], "name this machine's own"),
+        (["--listen", "0", "--lan=0.0.0.0"], "name this machine's own"),
+        (["--listen", "0.0.0.0:0", "--lan=127.0.0.1"], "give --listen a port alone"),
+    ] {
+        let end = place.start(&[&["dev"], flags.as_slice()].concat()).end();
+        assert_eq!(end.code, Some(1), "{end:?}");
+        assert!(end.stderr.contains("ERR_ADDRESS_INVALID") && end.stderr.contains(hint), "{end:?}");
+    }
+    let end = place.start(&["dev", "--lan=nonsense"]).end();
+    assert_eq!(end.code, Some(2), "{end:?}");
+}
