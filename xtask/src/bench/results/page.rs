@@ -136,7 +136,7 @@ fn crowd(results: &Results) -> String {
          {:.0} idle visitors of one gateway behind {:.0} listeners, connected in {:.1} s, none lost. The gateway then had {:.0} descriptors and \
          {:.1} MiB: {:.1} KiB for each visitor; the two listening programs took {:.1} KiB for each. One more visitor was served within \
          {:.0} ms (its process's start included).\n\n\
-         {:.0} set-ups, one after the other on 32 workers: {:.0} a second, no error.\n\n",
+         {:.0} set-ups by 32 workers: {:.0} a second, no error.\n\n",
         number("idle/visitors"),
         number("idle/listeners"),
         number("idle/seconds"),
