@@ -11,6 +11,8 @@ use serde_json::Value;
 const LAYERS: &[&str] = &["pageport-proto", "pageport-link", "pageport-gateway", "pageport"];
 const TESTKIT: &str = "pageport-testkit";
 const TOOLS: &str = "xtask";
+/// Both ends of a tunnel under measurement, and raw relays.
+const BENCH: &str = "pageport-bench";
 /// Measures a running gateway from outside, for proofs; nothing may depend on it.
 const PROBE: &str = "pageport-probe";
 
@@ -111,11 +113,11 @@ pub(super) fn check_modules(sources: &[Source]) -> Vec<Problem> {
 fn wrong(package: &str, dependency: &Dependency) -> Option<&'static str> {
     let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     let name = dependency.name.as_str();
-    if package == TOOLS && (rank(name).is_some() || name == TESTKIT) {
+    if matches!(package, TOOLS | BENCH) && (rank(name).is_some() || name == TESTKIT) {
         return Some("a check must not share code with what it checks");
     }
-    if name == PROBE {
-        return Some("the probe is a program, not a library");
+    if matches!(name, PROBE | BENCH) {
+        return Some("it is a program, not a library");
     }
     if dependency.for_tests {
         return None;
@@ -165,6 +167,8 @@ mod tests {
         assert!(!verdict("pageport-proto", "tokio", false));
         assert!(verdict("pageport-link", "tokio", false));
         assert!(!verdict(TOOLS, "pageport-proto", true));
+        assert!(!verdict(BENCH, "pageport-link", false));
+        assert!(!verdict("pageport", BENCH, true));
     }
 
     #[test]
