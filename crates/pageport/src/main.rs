@@ -1,5 +1,6 @@
 //! `pageport`, the program: a thin shell over the gateway's library. See `pageport --help`.
 
+mod allocator;
 mod cli;
 mod commands;
 mod descriptors;
@@ -21,10 +22,6 @@ use clap::Parser as _;
 
 use cli::{Cli, Command, ConfigCommand, TokenCommand};
 use failure::Failure;
-
-/// The C library's gives large buffers back to the kernel at once and takes them again for the next read: two thirds of a relay's time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
