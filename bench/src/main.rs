@@ -6,8 +6,9 @@
 //! | `relay copy\|splice PORT TARGET` | one hop that does nothing but move bytes, on one thread |
 //! | `load bulk\|trips\|setups\|idle …` | a visitor's side; prints one line of JSON |
 //!
-//! Everything runs on one thread. Must never link a crate of the product: what measures shares no code with what it measures.
+//! Port 0 is a free one; `service` and `relay` say theirs. Everything runs on one thread. Must never link a crate of the product: what measures shares no code with what it measures.
 
+mod listen;
 mod load;
 mod relay;
 mod service;

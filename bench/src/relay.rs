@@ -1,18 +1,18 @@
 //! One hop that copies: what a relay costs that knows nothing.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use tokio::io::copy_bidirectional_with_sizes;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::Outcome;
+use crate::{Outcome, listen};
 
 /// Larger buffers save calls; this is the size from which on more saves little.
 const BUFFER: usize = 256 * 1024;
 
 /// Relays until the process ends.
 pub(crate) async fn run(port: u16, target: SocketAddr) -> Outcome {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = listen::at(port).await?;
     loop {
         let (near, _) = listener.accept().await?;
         tokio::spawn(async move {

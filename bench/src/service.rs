@@ -1,11 +1,9 @@
 //! The native service behind every tunnel: it echoes, or sends or swallows as much as the first bytes ask for.
 
-use std::net::Ipv4Addr;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::Outcome;
+use crate::{Outcome, listen};
 
 /// The first byte of a connection: give everything back.
 pub(crate) const ECHO: u8 = b'e';
@@ -18,7 +16,7 @@ const CHUNK: usize = 256 * 1024;
 
 /// Serves until the process ends.
 pub(crate) async fn run(port: u16) -> Outcome {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = listen::at(port).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {

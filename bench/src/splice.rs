@@ -1,20 +1,20 @@
 //! One hop that never sees a byte: splice(2) moves them from socket to socket inside the kernel. The best that a relay can do.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::Outcome;
+use crate::{Outcome, listen};
 
 const PIPE: usize = 1 << 20;
 
 /// Relays until the process ends.
 pub(crate) async fn run(port: u16, target: SocketAddr) -> Outcome {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = listen::at(port).await?;
     loop {
         let (near, _) = listener.accept().await?;
         tokio::spawn(async move {
