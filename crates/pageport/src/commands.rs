@@ -1,17 +1,45 @@
 //! What the program does, one file for each command.
 
-pub(crate) mod completions;
-pub(crate) mod config;
-pub(crate) mod connect;
-pub(crate) mod dev;
-pub(crate) mod expose;
-pub(crate) mod gateway;
-pub(crate) mod man;
-pub(crate) mod token;
+mod completions;
+mod config;
+mod connect;
+mod dev;
+mod expose;
+mod gateway;
+mod man;
+mod token;
 
 use std::io::{self, Write as _};
 
+use crate::cli::{Command, ConfigCommand, TokenCommand};
 use crate::failure::Failure;
+
+/// Runs one, to its end.
+///
+/// # Errors
+/// What a person is told, and the exit code.
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Dev(flags) => on_runtime(dev::run(flags)),
+        Command::Gateway(flags) => on_runtime(gateway::run(flags)),
+        Command::Expose(flags) => on_runtime(expose::run(flags)),
+        Command::Connect(flags) => on_runtime(connect::run(flags)),
+        Command::Completions { shell } => completions::print(shell),
+        Command::Man { command } => man::print(command.as_deref()),
+        Command::Config(ConfigCommand::Check(file)) => config::check(&file),
+        Command::Config(ConfigCommand::Print(file)) => config::print(&file),
+        Command::Token(TokenCommand::Key(flags)) => token::key(&flags),
+        Command::Token(TokenCommand::Mint(flags)) => token::mint(flags),
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+    let result = runtime.block_on(command);
+    // A read of stdin that nobody waits for any more cannot be called off.
+    runtime.shutdown_background();
+    result
+}
 
 /// Writes what was asked for to stdout.
 fn say(bytes: &[u8]) -> Result<(), Failure> {
