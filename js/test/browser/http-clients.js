@@ -12,7 +12,7 @@ import { blocks, Checked } from "./pages/blocks.js";
 
 const FETCH_PY = fileURLToPath(new URL("../../../xtask/python/fetch.py", import.meta.url));
 
-/** @typedef {{ status: number, text?: string, bytes?: number, right?: boolean, failed?: string }} Seen */
+/** @typedef {{ status: number, text?: string, bytes?: number, right?: boolean, failed?: string, protocol?: string }} Seen */
 /**
  * @typedef {object} Client
  * @property {string} name
@@ -53,7 +53,7 @@ export async function curlClient(args = []) {
   const version = (await text(spawn("curl", ["--version"]).stdout)).split(" ")[1];
   /** @param {string[]} more @param {{ body?: Iterable<Uint8Array>, onData?: (child: any) => void }} [how] */
   const run = async (more, { body, onData } = {}) => {
-    const child = spawn("curl", ["-sS", ...args, "-w", "%{stderr}status %{http_code}\n", ...more]);
+    const child = spawn("curl", ["-sS", ...args, "-w", "%{stderr}status %{http_code} HTTP/%{http_version}\n", ...more]);
     if (body) Readable.from(body).on("error", () => {}).pipe(child.stdin.on("error", () => {}));
     else child.stdin.end();
     const hash = createHash("sha256");
@@ -67,7 +67,8 @@ export async function curlClient(args = []) {
     });
     const [log, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
     const status = Number(/status (\d+)/.exec(log)?.[1] ?? 0);
-    return { status, bytes, text: head, sha256: hash.digest("hex"), ...(code && { failed: `exit ${code}` }) };
+    const protocol = /HTTP\/(\S+)/.exec(log)?.[1];
+    return { status, protocol, bytes, text: head, sha256: hash.digest("hex"), ...(code && { failed: `exit ${code}` }) };
   };
   const client = {
     name: "curl",
@@ -94,9 +95,10 @@ export async function requestsClient() {
   if (!python) throw new Error("PAGEPORT_PYTHON is not set: run this through `cargo xtask`");
   /** @param {string} url @param {object} [order] @param {() => void} [onBegun] */
   const run = async (url, order = {}, onBegun = undefined) => {
-    const { host, port, pathname, search } = new URL(url);
+    const { protocol, host, port, pathname, search } = new URL(url);
     const child = spawn(python, [FETCH_PY]);
-    child.stdin.end(JSON.stringify({ address: `http://127.0.0.1:${port}${pathname}${search}`, host, ...order }));
+    const address = `${protocol}//127.0.0.1:${port}${pathname}${search}`;
+    child.stdin.end(JSON.stringify({ address, host, ...order }));
     child.stderr.on("data", (data) => (String(data).includes("begun") ? onBegun?.() : process.stderr.write(data)));
     return JSON.parse((await text(child.stdout)) || '{"failed":"no output"}');
   };

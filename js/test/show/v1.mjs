@@ -4,6 +4,7 @@
 import { launchChromium, launchFirefox } from "../browser/driver.js";
 import { startGateway } from "../browser/gateway.js";
 import { browserClient, curlClient, nodeClient, requestsClient } from "../browser/http-clients.js";
+import { http2Client } from "../browser/http2-client.js";
 import { growth, resident, tabMeter } from "../browser/memory.js";
 import { startSite } from "../browser/site.js";
 import { openWebsite } from "../browser/web-page.js";
@@ -22,43 +23,68 @@ const must = (/** @type {unknown} */ holds, /** @type {string} */ words) => {
   if (!holds) failures.push(words), console.log(`FAILED ${words}`);
 };
 
-const [gateway, site] = await Promise.all([startGateway({ env: { PAGEPORT_LIMITS__DRAIN: "1s" } }), startSite()]);
-const browsers = [await launchChromium(), await launchFirefox()];
+// A development certificate is nobody's; fetch of Node has no other way to say that it will do.
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+process.removeAllListeners("warning");
+
+const site = await startSite();
+const browsers = [
+  await launchChromium({ args: ["--ignore-certificate-errors"], context: { ignoreHTTPSErrors: true } }),
+  await launchFirefox({ acceptInsecureCerts: true }),
+];
+const node2 = http2Client();
+/** @type {import("../browser/gateway.js").Gateway} */
+let gateway;
 try {
-  const clients = [await curlClient(), await requestsClient(), nodeClient()];
-  for (const browser of browsers) clients.push(await browserClient(browser, site.other));
-  for (const { name, version } of clients) fact({ client: name, version });
-  for (const browser of browsers) {
-    const website = await openWebsite(browser, gateway, site);
-    fact({ listener: browser.name, version: browser.version, url: website.url });
-    await small(website, clients);
-    await large(website, clients);
-    await crowds(website, clients);
-    await leavers(website, clients);
-    await refusals(website, clients);
-    await website.close();
-    await closing(browser, clients);
-  }
+  const inBrowsers = await Promise.all(browsers.map((browser) => browserClient(browser, site.other)));
+  const plain = [await curlClient(["--http1.1"]), await requestsClient(), nodeClient(), ...inBrowsers];
+  for (const { name, version } of plain) fact({ client: name, version });
+  await over("HTTP/1.1", [], plain);
+  // requests speaks no HTTP/2, so here it comes over TLS with HTTP/1.1; node's fetch neither, so here it is its own client.
+  await over("HTTP/2", ["--tls"], [await curlClient(["--http2", "-k"]), await requestsClient(), node2, ...inBrowsers]);
 } finally {
+  node2.end();
   await Promise.all(browsers.map((browser) => browser.close()));
   site.close();
-  await gateway.stop();
 }
 if (failures.length) {
   console.log(`${failures.length} of what has to be seen was not`);
   process.exit(1);
 }
 
-async function small(website, clients) {
+async function over(protocol, args, clients) {
+  gateway = await startGateway({ args, env: { PAGEPORT_LIMITS__DRAIN: "1s" } });
+  try {
+    for (const browser of browsers) {
+      const website = await openWebsite(browser, gateway, site);
+      fact({ over: protocol, listener: browser.name, version: browser.version, url: website.url });
+      await small(website, clients, protocol);
+      await large(website, clients);
+      await crowds(website, clients);
+      await leavers(website, clients);
+      await refusals(website, clients);
+      await website.close();
+      await closing(browser, clients);
+    }
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function small(website, clients, protocol) {
   const where = website.browser.name;
+  const spoken = [];
   for (const client of clients) {
     const seen = await client.get(`${website.url}/hello?to=${client.name}`);
+    if (seen.protocol) spoken.push(`${client.name} ${seen.protocol}`);
     must(seen.status === 200 && seen.text === `hello ${client.name}`, `${client.name} gets a small answer of ${where}: ${JSON.stringify(seen)}`);
     const missing = await client.get(`${website.url}/nowhere`);
     must(missing.status === 404 && missing.text === "nothing here", `${client.name} gets 404 of ${where}`);
   }
+  const known = protocol === "HTTP/2" ? ["curl 2", "chromium h2", "firefox h2"] : ["curl 1.1", "chromium http/1.1", "firefox http/1.1"];
+  must(spoken.join() === known.join(), `${protocol} is what is spoken: ${spoken}`);
   const control = await clients[0].get(`${gateway.url.replace("//localhost", "//never-was-here.localhost")}/hello`);
-  fact({ listener: where, small_answers: clients.length, control: "a name that nobody has", status: control.status });
+  fact({ listener: where, small_answers: clients.length, spoken: spoken.join(", "), control: "a name that nobody has", status: control.status });
   must(control.status === 404, "a name that nobody has is not found");
 }
 
@@ -68,9 +94,10 @@ async function large(website, clients) {
   const meters = { gateway: () => resident(gateway.pid), tab };
   const rows = [];
   for (const client of clients) {
-    // Everything through the program that takes any amount, and through the page's own browser; the others in part.
-    const size = client.name === "curl" ? BIG : MEDIUM;
+    // Everything through the program that takes any amount; the others in part.
+    const most = client.name === "curl" ? BIG : MEDIUM;
     for (const path of ["stream", "known"]) {
+      const size = path === "stream" ? most : MEDIUM;
       const start = performance.now();
       const { result, growth: grown } = await growth(meters, () => client.download(`${website.url}/${path}?bytes=${size}`, size));
       rows.push(row(client, path === "stream" ? "down, chunked" : "down, known length", size, start, grown));
@@ -79,6 +106,7 @@ async function large(website, clients) {
       if (client.name === "curl") flat(grown, `${size} down from ${where}`);
     }
     const start = performance.now();
+    const size = most;
     const { result, growth: grown } = await growth(meters, () => client.upload(`${website.url}/upload`, size));
     rows.push(row(client, "up", size, start, grown));
     const read = result.text ? JSON.parse(result.text) : {};

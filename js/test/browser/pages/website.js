@@ -39,7 +39,7 @@ async function handle(request, info) {
     return info.upgradeWebSocket().response;
   }
   const size = Number(url.searchParams.get("bytes") ?? 0);
-  const headers = { "access-control-allow-origin": "*" };
+  const headers = { "access-control-allow-origin": "*", "timing-allow-origin": "*" };
   switch (url.pathname) {
     case "/hello":
       return new Response(`hello ${url.searchParams.get("to")}`, { headers: { ...headers, "content-type": "text/plain" } });
