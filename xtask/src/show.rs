@@ -21,6 +21,7 @@ mod v2;
 mod v3;
 mod v4;
 mod v5;
+mod v6;
 mod v8;
 mod v9;
 

@@ -3,6 +3,7 @@
 //! The gateway comes by environment: `GATEWAY` (its URL), `TOKEN`, `PID`. A scenario ends with exit code 1 when a bound does not
 //! hold; nothing here knows the gateway from inside.
 
+mod attack;
 mod churn;
 mod crowd;
 mod cuts;
@@ -11,6 +12,8 @@ mod host;
 mod hostile;
 mod page;
 mod place;
+mod site;
+mod smuggle;
 mod stall;
 mod visitor;
 
@@ -43,6 +46,8 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "host" => host::run(place).await,
         "hostile" => hostile::run(place).await,
         "cuts" => cuts::run(place).await,
-        _ => Err("scenarios: stall, crowd, churn, host, hostile, cuts".into()),
+        "smuggle" => smuggle::run(place).await,
+        "attack" => attack::run(place).await,
+        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts".into()),
     }
 }
