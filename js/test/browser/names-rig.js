@@ -72,11 +72,22 @@ export class Tab {
   /** Opens its page, again. */
   load = () => this.page.goto(this.home);
 
-  /** @param {object} init for the listener @returns {Promise<{ number: number, pathUrl: string, diary: string[] }>} */
+  reload = () => this.page.raw.reload();
+
+  /** What became of a listener first. @param {object} [init] @returns {Promise<{ number: number, url: string, pathUrl: string, port?: number, diary: string[] }>} */
   listen = (init) => this.#call("listen", { gateway: this.gateway, init });
 
   /** @param {number} number of a listener @param {number} count how many lines there must be */
   noted = (number, count) => this.#call("noted", { number, count });
+
+  /** @param {number} number of a listener */
+  end = (number) => this.#call("close", number);
+
+  /** What a copy of this tab begins with. @returns {Promise<Record<string, string>>} */
+  memory = () => this.page.evaluate(() => ({ ...sessionStorage }));
+
+  /** @param {Record<string, string>} memory of another tab */
+  remember = (memory) => this.page.evaluate((memory) => void Object.assign(sessionStorage, memory), memory);
 
   /** Tells this load of the page from others. @returns {Promise<string>} */
   id = () => this.#call("name");

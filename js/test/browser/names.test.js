@@ -7,7 +7,8 @@ import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { launchChromium, launchFirefox } from "./driver.js";
 import { startGateway } from "./gateway.js";
-import { answersWithin, NamedPage, whoAnswers } from "./named.js";
+import { awayAndBack, launchThrottledChromium } from "./lifecycle.js";
+import { Rig, Tab, until, visit } from "./names-rig.js";
 import { startSite } from "./site.js";
 
 let gateway;
@@ -25,7 +26,7 @@ after(async () => {
 
 for (const [index, name] of ["chromium", "firefox"].entries()) {
   describe(`a page in ${name}`, () => {
-    const open = (origin = site.local, at = gateway.url) => NamedPage.open(browsers[index], origin, at);
+    const open = (at = gateway.url) => Tab.open(browsers[index], site, at);
 
     test("keeps random names, one for each listener, through a reload", async () => {
       const page = await open();
@@ -34,7 +35,7 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       await page.reload();
       const after = [await page.listen(), await page.listen()];
       assert.deepEqual(after.map(({ url }) => url), before.map(({ url }) => url));
-      assert.equal(await whoAnswers(after[0].pathUrl), await page.id());
+      assert.equal(await heardAt(after[0].pathUrl), await page.id());
       const other = await open();
       assert.notEqual((await other.listen()).url, before[0].url);
     });
@@ -48,7 +49,7 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       const named = await page.listen(init);
       assert.equal(named.url, url);
       assert.equal(new URL(url).hostname, `${init.name}.localhost`);
-      const answer = await whoAnswers(named.pathUrl);
+      const answer = await heardAt(named.pathUrl);
       assert.equal(answer, await page.id());
       assert.notEqual(answer, id);
     });
@@ -61,10 +62,10 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       const copied = await copy.listen();
       assert.match(copied.diary[0], /^listening/);
       assert.notEqual(copied.url, named.url);
-      assert.equal(await whoAnswers(named.pathUrl), await page.id());
+      assert.equal(await heardAt(named.pathUrl), await page.id());
       // Without the other one the memory is good.
       const memory = await page.memory();
-      await page.page.close();
+      await page.close();
       const heir = await open();
       await heir.remember(memory);
       assert.equal((await heir.listen()).url, named.url);
@@ -75,10 +76,10 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       const [one, two] = [await open(), await open()];
       const first = await one.listen(init);
       assert.deepEqual((await two.listen(init)).diary, ["error ERR_NAME_IN_USE", "close"]);
-      assert.equal(await whoAnswers(first.pathUrl), await one.id());
-      await one.close(first);
+      assert.equal(await heardAt(first.pathUrl), await one.id());
+      await one.end(first.number);
       const second = await two.listen(init);
-      assert.equal(await whoAnswers(second.pathUrl), await two.id());
+      assert.equal(await heardAt(second.pathUrl), await two.id());
     });
 
     test("takes a chosen name over when asked to, and who had it does not fight back", async () => {
@@ -86,10 +87,10 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       const [one, two] = [await open(), await open()];
       const first = await one.listen(init);
       const second = await two.listen({ ...init, takeover: true });
-      assert.equal(await whoAnswers(second.pathUrl), await two.id());
-      assert.deepEqual(await one.noted(first, 3), [first.diary[0], "error ERR_NAME_REPLACED", "close"]);
+      assert.equal(await heardAt(second.pathUrl), await two.id());
+      assert.deepEqual(await one.noted(first.number, 3), [first.diary[0], "error ERR_NAME_REPLACED", "close"]);
       assert.deepEqual((await one.listen(init)).diary, ["error ERR_NAME_IN_USE", "close"]);
-      assert.deepEqual(await two.noted(second, 1), [`listening ${first.url}`]);
+      assert.deepEqual(await two.noted(second.number, 1), [`listening ${first.url}`]);
     });
 
     test("has one key for each gateway and origin, which no script can read", async () => {
@@ -110,21 +111,24 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       const port = await freePort();
       const args = ["--listen", `127.0.0.1:${port}`];
       const first = await startGateway({ args });
-      const page = await open(site.local, first.url);
+      const page = await open(first.url);
       const listeners = [await page.listen(), await page.listen({ name: `killed-${name}` })];
       process.kill(first.pid, "SIGKILL");
       await first.exited;
       const second = await startGateway({ args });
       t.after(() => second.stop());
-      for (const { pathUrl } of listeners) assert.ok((await answersWithin(pathUrl, await page.id(), 5_000)) < 5_000, pathUrl);
+      for (const { pathUrl } of listeners) {
+        const id = await page.id();
+        assert.ok((await until(pathUrl, (heard) => heard === `${id} heard hello`, 5_000)) < 5_000, pathUrl);
+      }
       for (const listener of listeners)
-        assert.deepEqual(await page.noted(listener, 3), [listener.diary[0], "error ERR_SESSION_LOST", listener.diary[0]]);
+        assert.deepEqual(await page.noted(listener.number, 3), [listener.diary[0], "error ERR_SESSION_LOST", listener.diary[0]]);
     });
   });
 }
 
 test("a chosen name belongs to its key, in another browser too", async () => {
-  const [one, two] = await Promise.all(browsers.map((browser) => NamedPage.open(browser, site.local, gateway.url)));
+  const [one, two] = await Promise.all(browsers.map((browser) => Tab.open(browser, site, gateway.url)));
   const init = { name: "belongs" };
   const first = await one.listen(init);
   const refused = ["error ERR_NAME_TAKEN", "close"];
@@ -132,16 +136,54 @@ test("a chosen name belongs to its key, in another browser too", async () => {
   assert.deepEqual((await two.listen({ ...init, takeover: true })).diary, refused);
   assert.deepEqual((await two.listen({ name: "be1ongs" })).diary, refused);
   // Nor does it become free when nobody listens.
-  await one.close(first);
+  await one.end(first.number);
   assert.deepEqual((await two.listen(init)).diary, refused);
   assert.deepEqual((await one.listen(init)).diary, first.diary);
 });
 
 test("other names that cannot be are errors of their own", async () => {
-  const page = await NamedPage.open(browsers[0], site.local, gateway.url);
+  const page = await Tab.open(browsers[0], site, gateway.url);
   for (const [name, code] of [["no", "ERR_NAME_INVALID"], ["Upper", "ERR_NAME_INVALID"], ["admin", "ERR_NAME_RESERVED"], ["abcdefghijk23", "ERR_NAME_RESERVED"]])
     assert.deepEqual((await page.listen({ name })).diary, [`error ${code}`, "close"], name);
 });
+
+test("a page that was left for another one has its name to itself again when it comes back", async (t) => {
+  // Firefox keeps no page with an open WebSocket.
+  const browser = await launchThrottledChromium();
+  t.after(() => browser.close());
+  const page = await Tab.open(browser, site, gateway.url);
+  const { pathUrl, diary, number } = await page.listen({ name: "left" });
+  const id = await page.id();
+  await awayAndBack(page.page, site, async () => {});
+  assert.equal(await page.id(), id, "it was not kept");
+  const other = await Tab.open(browser, site, gateway.url);
+  assert.deepEqual((await other.listen({ name: "left" })).diary, ["error ERR_NAME_IN_USE", "close"]);
+  assert.equal(await heardAt(pathUrl), id);
+  assert.deepEqual(await page.noted(number, 1), diary);
+});
+
+test("without cryptography there are random names for a session, and no others", async (t) => {
+  const { port } = new URL(site.local);
+  const home = `http://pages.test:${port}`;
+  const rig = await Rig.start({ data: false, origins: [home] });
+  t.after(() => rig.stop());
+  const plain = [await launchChromium({ args: ["--host-resolver-rules=MAP pages.test 127.0.0.1"] }), await launchFirefox({ prefs: { "network.dns.localDomains": "pages.test" } })];
+  t.after(() => Promise.all(plain.map((browser) => browser.close())));
+  for (const browser of plain) {
+    const page = await Tab.open(browser, { local: home }, rig.url);
+    assert.equal(await page.page.evaluate(() => isSecureContext), false);
+    assert.deepEqual((await page.listen({ name: "plain" })).diary, ["error ERR_INSECURE_CONTEXT", "close"]);
+    const { url, pathUrl } = await page.listen();
+    assert.equal(await heardAt(pathUrl), await page.id());
+    await page.reload();
+    assert.notEqual((await page.listen()).url, url);
+  }
+});
+
+/** The id of the page that answers there, or why none does. @param {string} url */
+async function heardAt(url) {
+  return (await visit(url)).replace(" heard hello", "");
+}
 
 async function freePort() {
   const server = createServer();
