@@ -124,8 +124,9 @@ function remember(listening) {
   const past = {};
   pasts.set(listening, past);
   if (number >= 0) {
-    past.id = `pageport:${session.gateway}:${number}`;
     try {
+      // Another page of this tab is another server.
+      past.id = `pageport:${session.gateway}:${location.pathname}:${number}`;
       const { slot, port } = JSON.parse(sessionStorage[past.id]);
       if (/^[\w-]{21}[AQgw]$/.test(slot)) past.slot = slot;
       if (port > 0 && port < 65_536) past.port = port;

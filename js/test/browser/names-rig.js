@@ -69,8 +69,8 @@ export class Tab {
     return tab;
   }
 
-  /** Opens its page, again. */
-  load = () => this.page.goto(this.home);
+  /** Opens its page, again; or another one. */
+  load = (path = "") => this.page.goto(`${this.home}${path}`);
 
   reload = () => this.page.raw.reload();
 

@@ -38,6 +38,10 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       assert.equal(await heardAt(after[0].pathUrl), await page.id());
       const other = await open();
       assert.notEqual((await other.listen()).url, before[0].url);
+      await page.load("/elsewhere");
+      assert.notEqual((await page.listen()).url, before[0].url);
+      await page.load();
+      assert.equal((await page.listen()).url, before[0].url);
     });
 
     test("keeps a chosen name through a reload", async () => {
