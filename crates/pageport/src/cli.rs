@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use token::{KeyFlags, MintFlags, TokenCommand};
 
-use crate::lan::LanAddress;
+use crate::commands::lan::LanAddress;
 
 /// Web pages as first-class network peers.
 ///

@@ -6,6 +6,7 @@ mod connect;
 mod dev;
 mod expose;
 mod gateway;
+pub(crate) mod lan;
 mod man;
 mod token;
 

@@ -12,7 +12,7 @@ use pageport_gateway::config::ConfigError;
 use pageport_gateway::{BindError, DataError, GatewayError};
 use pageport_proto::Code;
 
-use crate::lan::LanFailure;
+use crate::commands::lan::LanFailure;
 pub(crate) use native::NativeFailure;
 
 /// Why the program did not do what it was asked to.

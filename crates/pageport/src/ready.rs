@@ -1,13 +1,13 @@
 //! What stands on stdout once a gateway is ready: one line of JSON for programs, or what people want to know.
 
+mod qr;
+
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use pageport_gateway::Bound;
 use pageport_gateway::address::PublicAddress;
 use serde::Serialize;
-
-use crate::qr;
 
 /// The line for programs; its fields are a promise.
 #[derive(Serialize)]

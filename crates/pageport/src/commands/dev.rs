@@ -8,11 +8,11 @@ use pageport_gateway::front::credential::{Token, sha256};
 use pageport_gateway::front::grants::Grants;
 use pageport_gateway::tls::Tls;
 
-use super::environment;
+use super::{environment, lan};
 use crate::cli::DevFlags;
 use crate::descriptors;
 use crate::failure::Failure;
-use crate::lan;
+
 use crate::ready;
 use crate::signals::Stop;
 use crate::token::{self, TokenFile};
