@@ -18,13 +18,13 @@ pub(crate) async fn during(workers: usize, seconds: f64, target: SocketAddr) -> 
 }
 
 /// Exactly so many; the first that fails ends the run.
-pub(crate) async fn exactly(workers: usize, count: u64, target: SocketAddr) -> Outcome {
+pub(crate) async fn exactly(workers: usize, count: u32, target: SocketAddr) -> Outcome {
     repeat(workers, target, move |begun| begun < count).await
 }
 
-async fn repeat(workers: usize, target: SocketAddr, more: impl Fn(u64) -> bool + 'static) -> Outcome {
+async fn repeat(workers: usize, target: SocketAddr, more: impl Fn(u32) -> bool + 'static) -> Outcome {
     let more = Rc::new(more);
-    let (begun, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (begun, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0_u32)));
     let start = Instant::now();
     let local = LocalSet::new();
     let mut handles = Vec::new();
@@ -47,7 +47,7 @@ async fn repeat(workers: usize, target: SocketAddr, more: impl Fn(u64) -> bool +
             Outcome::Ok(())
         })
         .await?;
-    let rate = done.get() as f64 / start.elapsed().as_secs_f64();
+    let rate = f64::from(done.get()) / start.elapsed().as_secs_f64();
     println!("{}", json!({ "done": done.get(), "per_s": rate }));
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The program from outside: each load through two hops of each relay.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report")]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
