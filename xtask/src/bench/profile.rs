@@ -35,10 +35,18 @@ fn profile(field: &Field, load: &[&str]) -> Outcome<Value> {
     let mut report = child::command("perf");
     report.args(["report", "--no-children", "--stdio", "-g", "none", "--sort", "symbol", "-i"]).arg(&file);
     let text = child::capture(&mut report)?;
-    Ok(json!({ "load": load.join(" "), "costs": costs(&text) }))
+    let costs = costs(&text);
+    let kernel: f64 =
+        costs.iter().filter(|cost| is_kernel(cost)).filter_map(|cost| cost["percent"].as_f64()).sum();
+    let largest: Vec<_> = costs.into_iter().take(COSTS).collect();
+    Ok(json!({ "load": load.join(" "), "costs": largest, "kernel_percent": kernel.round() }))
 }
 
-/// The first lines that are no comment: `  16.72%  [k] _copy_from_iter`.
+fn is_kernel(cost: &Value) -> bool {
+    cost["symbol"].as_str().is_some_and(|symbol| symbol.starts_with("[k]"))
+}
+
+/// The lines that are no comment, largest first: `  16.72%  [k] _copy_from_iter`.
 fn costs(report: &str) -> Vec<Value> {
     report
         .lines()
@@ -48,7 +56,6 @@ fn costs(report: &str) -> Vec<Value> {
             let symbol = symbol.trim().trim_end_matches([' ', '-']);
             Some(json!({ "percent": share.parse::<f64>().ok()?, "symbol": symbol }))
         })
-        .take(COSTS)
         .collect()
 }
 
@@ -57,10 +64,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_largest_costs_are_read_from_a_report() {
+    fn costs_are_read_from_a_report_and_told_apart() {
         let report = "# Samples\n#\n    16.72%  [k] _copy_from_iter     -      -  \n     9.00%  [.] a::b\n\n  1.0%  [k] c\n  0.5% [k] d\n";
         let costs = costs(report);
-        assert_eq!(costs.len(), COSTS);
+        assert_eq!(costs.len(), 4);
+        assert_eq!(costs.iter().filter(|cost| is_kernel(cost)).count(), 3);
         assert_eq!(costs[0], json!({ "percent": 16.72, "symbol": "[k] _copy_from_iter" }));
         assert_eq!(costs[1]["symbol"], "[.] a::b");
     }

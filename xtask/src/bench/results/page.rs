@@ -76,12 +76,20 @@ fn missed(results: &Results) -> String {
     let mut text = String::new();
     for (name, profile) in results.get("profiles").and_then(Value::as_object).into_iter().flatten() {
         text.push_str(&format!(
-            "\nWhere the time goes in *{name}* (`perf`, both processes, `load {}`), the three largest costs:\n\n",
-            shown(&profile["load"])
+            "\nWhere the time goes in *{name}* (`perf`, both processes, `load {}`): {} % in the kernel. The three largest costs:\n\n",
+            shown(&profile["load"]),
+            shown(&profile["kernel_percent"]),
         ));
         for cost in profile["costs"].as_array().into_iter().flatten() {
             text.push_str(&format!("1. {} %: `{}`\n", shown(&cost["percent"]), shown(&cost["symbol"])));
         }
+    }
+    if !text.is_empty() {
+        text.push_str(
+            "\nIn the kernel `_copy_to_iter` is reading from a socket, `_copy_from_iter` writing to one: two of each are a gigabyte's way \
+             through two processes. What splice(2) saves is just these, and only where nothing is framed: many visitors on one link, of which \
+             each may be resumed, need every byte in memory until the other side has it.\n",
+        );
     }
     text
 }
