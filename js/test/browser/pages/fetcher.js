@@ -5,12 +5,15 @@ import { BLOCK, block, blocks, Checked } from "./blocks.js";
 /** @typedef {{ status: number, text?: string, bytes?: number, wrong?: number, failed?: string, protocol?: string }} Fetched */
 
 /** @param {string} url @returns {Promise<Fetched>} */
-export const get = (url) =>
-  seen(fetch(url), async (response) => {
+export function get(url) {
+  // The buffer of entries would be full some day.
+  performance.clearResourceTimings();
+  return seen(fetch(url), async (response) => {
     const text = await response.text();
     const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByName(url));
     return { text, protocol: entries.at(-1)?.nextHopProtocol };
   });
+}
 
 /** @param {string} url @returns {Promise<Fetched>} */
 export const download = (url) => seen(fetch(url), (response) => new Checked().all(response.body));
