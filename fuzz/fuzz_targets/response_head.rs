@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use pageport_gateway::front::response_headers::ResponseHead;
 use pageport_proto::head::{Accepted, Reply};
 
-/// The first byte says what was asked.
+// The first byte says what was asked.
 fuzz_target!(|data: &[u8]| {
     let Some((method, text)) = data.split_first() else { return };
     let method = if method % 2 == 0 { Method::GET } else { Method::HEAD };
@@ -19,7 +19,8 @@ fuzz_target!(|data: &[u8]| {
     if let Some(length) = lengths.first() {
         assert_eq!(length.to_str().ok().and_then(|text| text.parse().ok()), head.length);
     }
-    for name in ["connection", "transfer-encoding", "upgrade", "alt-svc", "strict-transport-security", "nel"] {
+    for name in ["connection", "transfer-encoding", "upgrade", "alt-svc", "strict-transport-security", "nel"]
+    {
         assert!(!head.headers.contains_key(name), "{name}");
     }
     for cookie in head.headers.get_all("set-cookie") {
