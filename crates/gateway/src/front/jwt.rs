@@ -97,8 +97,14 @@ struct IssuedBy {
 #[must_use]
 pub fn sign(key: &PrivateKey, claims: &Claims) -> String {
     let header = Header { alg: "EdDSA".to_owned(), typ: Some("JWT".to_owned()), crit: None };
-    let part = |json: Result<Vec<u8>, _>| URL_SAFE_NO_PAD.encode(json.unwrap_or_default());
-    let signed = format!("{}.{}", part(serde_json::to_vec(&header)), part(serde_json::to_vec(claims)));
+    let bytes = |json: Result<Vec<u8>, _>| json.unwrap_or_default();
+    sign_parts(key, &bytes(serde_json::to_vec(&header)), &bytes(serde_json::to_vec(claims)))
+}
+
+/// Signs header and claims as they are written, be they right or not (RFC 7515 §7.1).
+#[must_use]
+pub fn sign_parts(key: &PrivateKey, header: &[u8], claims: &[u8]) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = key.sign(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_bytes()))
 }
