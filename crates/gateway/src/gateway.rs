@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::address::PublicAddress;
 use crate::admin::Admin;
 use crate::bind::{self, BindError};
-use crate::config::{Config, Policy};
+use crate::config::{Config, Policy, Tcp};
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
@@ -152,6 +152,12 @@ impl Bound {
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// The public ports that listeners may have.
+    #[must_use]
+    pub fn ports(&self) -> Option<&Tcp> {
+        self.shared.ports.allowed()
     }
 
     /// For changing it while it runs.

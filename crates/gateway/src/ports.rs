@@ -113,6 +113,11 @@ impl Ports {
         Ports { allowed, held: Mutex::default() }
     }
 
+    /// What the operator allows.
+    pub(crate) fn allowed(&self) -> Option<&Tcp> {
+        self.allowed.as_ref()
+    }
+
     /// What clients connect to.
     pub(crate) fn host(&self) -> &str {
         self.allowed.as_ref().map_or("", |tcp| &tcp.host)

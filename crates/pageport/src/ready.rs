@@ -107,9 +107,12 @@ fn openness_to_others(gateway: &Bound) -> String {
 fn lines(gateway: &Bound) -> String {
     let public = gateway.public();
     let [own, path] = public.patterns();
+    let ports = gateway.ports().map_or(String::new(), |tcp| {
+        format!("  ports     {}:{}-{}  (TCP)\n", tcp.host, tcp.ports.start(), tcp.ports.end())
+    });
     let listening: Vec<_> = gateway.addresses().iter().map(ToString::to_string).collect();
     format!(
-        "  module    {}pageport.js\n  visitors  {own}  or by path  {path}\n  listening {}\n  admin     {}\n",
+        "  module    {}pageport.js\n  visitors  {own}  or by path  {path}\n{ports}  listening {}\n  admin     {}\n",
         public.url(),
         listening.join(", "),
         admin(gateway),
