@@ -118,7 +118,7 @@ const isForbidden = (method) => /^(CONNECT|TRACE|TRACK)$/i.test(method);
  * @param {AbortSignal} signal
  */
 function requestOf(url, method, headers, stream, signal) {
-  const body = /^(GET|HEAD)$/.test(method) ? null : stream;
+  const body = /^(GET|HEAD)$/i.test(method) ? null : stream;
   return facade(new Request(url.replace(/^ws/, "http"), { method, headers, signal, ...("duplex" in Request.prototype && { body, duplex: "half" }) }), new Response(body, { headers }));
 }
 
@@ -137,8 +137,8 @@ function facade(request, message) {
  * @param {Headers} [more]
  * @returns {[string, string][]}
  */
-function fieldsOf({ type, status, bodyUsed, headers }, more = new Headers()) {
-  if (!status || bodyUsed) throw new TypeError("not a response that can be sent");
+function fieldsOf({ type, status, body, bodyUsed, headers }, more = new Headers()) {
+  if (!status || bodyUsed || body?.locked) throw new TypeError("not a response that can be sent");
   // What came from the network was decoded on the way.
   const decoded = type !== "default" && headers.has("content-encoding");
   const fields = [...headers, ...more].filter(([name]) => !decoded || !/^content-(encoding|length)$/.test(name));

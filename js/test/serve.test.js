@@ -199,6 +199,11 @@ test("a handler that fails, or answers with nothing that can be sent, is 500 wit
     "/error": () => Response.error(),
     "/nothing": () => undefined,
     "/used": () => used,
+    "/locked": () => {
+      const locked = new Response("locked");
+      locked.body?.getReader();
+      return locked;
+    },
     "/value": () => new Response("", { headers: { "x-bad": "a\u0001b" } }),
     "/large": () => new Response("", { headers: { "x-large": "x".repeat(20_000) } }),
   };
