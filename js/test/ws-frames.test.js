@@ -322,14 +322,16 @@ test("memory follows the bytes that came, not those announced, nor their number 
   assert.equal(received, 1600000);
 });
 
-test("16 MiB come in well under a second, text and binary, and stay what they were", () => {
+test("16 MiB come in for well under a second of work, text and binary, and stay what they were", () => {
   for (const [type, payload] of [[2, Uint8Array.from({ length: 16 * MIB }, (_, i) => i * 2654435761)], [1, bytes("aé€🌍 ".repeat(16 * MIB / 11 - 1))]]) {
     const stream = frame(type, payload);
     let message;
     const parser = new FrameParser({ masked: true, onMessage: (data) => (message = data), onPing() {}, onClose() {} });
-    const start = performance.now();
+    // The processor's time, not the clock's: others may want the processor too.
+    const start = process.cpuUsage();
     for (let at = 0; at < stream.length; at += 65536) parser.push(stream.subarray(at, at + 65536));
-    const took = performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    const took = (user + system) / 1000;
     assert.ok(Buffer.from(message).equals(payload));
     assert.ok(took < 700, `${took} ms`);
   }
