@@ -97,6 +97,21 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       assert.deepEqual(await two.noted(second.number, 1), [`listening ${first.url}`]);
     });
 
+    test("may have a port instead, which is the same after a reload and its own among tabs", async () => {
+      const page = await open();
+      const { url, port, pathUrl } = await page.listen({ port: 0 });
+      assert.deepEqual([url, pathUrl], [`ws://localhost:${port}/`, ""]);
+      assert.equal(await heardAt(url), await page.id());
+      const other = await open();
+      assert.deepEqual((await other.listen({ port })).diary, ["error ERR_PORT_UNAVAILABLE", "close"]);
+      await page.reload();
+      assert.equal((await page.listen({ port: 0 })).url, url);
+      assert.equal(await heardAt(url), await page.id());
+      assert.equal((await other.listen({ port, takeover: true })).url, url);
+      assert.deepEqual(await page.noted(0, 3), [`listening ${url}`, "error ERR_NAME_REPLACED", "close"]);
+      assert.equal(await heardAt(url), await other.id());
+    });
+
     test("has one key for each gateway and origin, which no script can read", async () => {
       const page = await open();
       await page.listen();
