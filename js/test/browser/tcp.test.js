@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { launchChromium, launchFirefox } from "./driver.js";
 import { startGateway } from "./gateway.js";
@@ -67,6 +68,16 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       socket.end(" and behind");
       const { ends, heard } = await page.ends(place, 1);
       assert.deepEqual([ends, heard], [["closed"], "before and behind".length]);
+    });
+
+    test("closes, and what it had said arrives, while its visitor is still talking", async () => {
+      const place = await page.serve("goodbye");
+      const socket = await dial(place);
+      socket.on("error", () => {}).write(randomBytes(1 << 20));
+      const words = await text(socket);
+      assert.equal(words.length, "goodbye ".length * 50_000);
+      assert.deepEqual((await page.ends(place, 1)).ends, ["closed"]);
+      socket.destroy();
     });
 
     test("breaks off, and its visitor does not take that for the end", async () => {

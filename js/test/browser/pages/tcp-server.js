@@ -5,7 +5,7 @@ import { serveResp } from "./resp.js";
 /** @type {Map<number, { sockets: any[], ends: string[], lost: Promise<string>, stop: () => void }>} by port */
 const servers = new Map();
 
-/** What a server does with each connection. @type {Record<string, (streams: { readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array> }) => Promise<unknown>>} */
+/** What a server does with each connection. @type {Record<string, (streams: { readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array> }, socket: any) => Promise<unknown>>} */
 const ROLES = {
   echo: ({ readable, writable }) => readable.pipeTo(writable),
   /** Answers behind the visitor's end only, with what it got. */
@@ -31,6 +31,13 @@ const ROLES = {
     await readable.getReader().read();
     await writer.write(new TextEncoder().encode("half of"));
     await writer.abort();
+  },
+  /** Says goodbye to whoever is still talking, and closes. */
+  goodbye: async ({ writable }, socket) => {
+    const writer = writable.getWriter();
+    writer.write(new TextEncoder().encode("goodbye ".repeat(50_000)));
+    writer.releaseLock();
+    await socket.close();
   },
   resp: (streams) => serveResp(streams),
 };
@@ -72,7 +79,7 @@ async function serve(readable, role, { sockets, ends }) {
   for await (const socket of readable) {
     sockets.push(socket);
     const streams = await socket.opened;
-    ROLES[role](streams).catch(() => {});
+    ROLES[role](streams, socket).catch(() => {});
     socket.closed.then(
       () => ends.push("closed"),
       (error) => ends.push(error.code),
