@@ -14,8 +14,9 @@ import { fact, table } from "./facts.mjs";
 
 const runtime = mkdtempSync(join(tmpdir(), "pageport-show-"));
 const site = await startSite();
-// Limits are the defaults; only the end need not wait for the sessions that cases leave behind.
-const gateway = await startGateway({ env: { XDG_RUNTIME_DIR: runtime, PAGEPORT_LIMITS__DRAIN: "1s" } });
+// Limits are the defaults, of which `dev` has one of its own; only the end need not wait for the sessions that cases leave behind.
+const env = { XDG_RUNTIME_DIR: runtime, PAGEPORT_LIMITS__DRAIN: "1s", PAGEPORT_LIMITS__ACCEPT_TIMEOUT: "30s" };
+const gateway = await startGateway({ env });
 const browser = await launchChromium();
 let failures = 0;
 const fail = (words) => (failures++, console.log(`FAILED ${words}`));
