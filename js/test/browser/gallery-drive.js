@@ -69,7 +69,7 @@ export async function driveWebsite(browser, gateway) {
     assert.equal((await visit(target, { method: "POST", body: "x" })).status, 405);
 
     // A download that the network breaks twice arrives whole; curl takes it slowly enough to be cut in the middle.
-    const cut = curl(target, "--limit-rate", "12M");
+    const cut = curl(target, "--limit-rate", "6M");
     await until(page, "#downloads", /large\.bin.*downloading/s);
     for (let i = 0; i < 2; i++) {
       await click(page, "#cut");
@@ -80,7 +80,7 @@ export async function driveWebsite(browser, gateway) {
     await until(page, "#downloads tr:first-child", /large\.bin.*100 %.*done/s);
 
     // One that is closed here breaks there: it never looks complete.
-    const doomed = curl(target, "--limit-rate", "2M");
+    const doomed = curl(target, "--limit-rate", "500k");
     await until(page, "#connections tr:first-child td", /^open$/);
     await click(page, "#connections tr:first-child button");
     const { code, stdout } = await doomed.finished;
@@ -88,7 +88,7 @@ export async function driveWebsite(browser, gateway) {
     await until(page, "#connections tr:first-child td", /^aborted$/);
 
     // And one that its visitor gives up is seen to be.
-    const left = curl(target, "--limit-rate", "2M");
+    const left = curl(target, "--limit-rate", "500k");
     await until(page, "#connections tr:first-child td", /^open$/);
     left.kill();
     await until(page, "#connections tr:first-child td", /^aborted$/);
