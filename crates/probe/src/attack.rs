@@ -1,12 +1,15 @@
 //! Attackers, and a good client beside them: how long its requests take with and without each attack, in turns of one run.
 //!
-//! The good client visits a page of its own. Attackers come back 50 ms after they were sent away, so they are as many at any time.
+//! The good client visits a page of its own. Attackers are a process of their own with the lowest priority: theirs would be other
+//! machines, whose work costs this one nothing. They come back 200 ms after they were sent away, so they are as many at any time.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use pageport_testkit::smuggling_h2::{block, frame, opening};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -15,15 +18,16 @@ use crate::place::Place;
 use crate::site::Site;
 
 const ROUNDS: usize = 7;
-const REQUESTS: usize = 2_000;
+const REQUESTS: usize = 1_000;
 /// How many slow connections, and how many that flood.
 const SLOW: usize = 2_000;
 const FLOODS: usize = 20;
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(200);
 /// One byte each.
 const DRIP: Duration = Duration::from_millis(500);
-/// For attackers to connect and to be at it.
-const SETTLE: Duration = Duration::from_millis(500);
+/// For attackers to connect and to be at it: slow ones until nothing moves any more.
+const SETTLE: Duration = Duration::from_millis(800);
+const SETTLE_SLOW: Duration = Duration::from_secs(3);
 /// How much slower the good client may be, and what frames that carry nothing may cost.
 const SLOWER: f64 = 2.0;
 const MEMORY_KIB: u64 = 16 * 1024;
@@ -50,33 +54,13 @@ enum Then {
 
 pub(crate) async fn run(place: &Place) -> Outcome {
     let (own, victim) = (Site::open(place).await?, Site::open(place).await?);
-    let get = |path: &str| {
-        block(&[(":method", "GET"), (":scheme", "http"), (":authority", &victim.host), (":path", path)])
-    };
-    let post =
-        block(&[(":method", "POST"), (":scheme", "http"), (":authority", &victim.host), (":path", "/")]);
-    let after = |more: Vec<u8>| [opening(), more].concat();
-    let host = &victim.host;
-    let attacks = [
-        slow("slow_headers", format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: "), Then::Drip),
-        slow(
-            "slow_bodies",
-            format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n\r\n"),
-            Then::Drip,
-        ),
-        slow("slow_readers", format!("GET /big HTTP/1.1\r\nHost: {host}\r\n\r\n"), Then::Stall),
-        flood("rapid_reset", opening(), Then::Resets(get("/"))),
-        flood("continuation", after(frame(1, 0, 1, &get("/"))), Then::Flood(frame(9, 0, 1, &[]))),
-        flood("empty_data", after(frame(1, 4, 1, &post)), Then::Flood(frame(0, 0, 1, &[]))),
-        flood("settings", opening(), Then::Flood(frame(4, 0, 0, &[]))),
-        flood("ping", opening(), Then::Flood(frame(6, 0, 0, &[0; 8]))),
-    ];
     // Everything that is made once is made before anything is measured.
     measure(place, &own.host).await?;
     let mut worst: f64 = 0.0;
     let mut grown = 0;
+    let attacks = attacks(&victim.host);
     for attack in &attacks {
-        let (ratio, memory) = beside(place, &own.host, attack).await?;
+        let (ratio, memory) = beside(place, &own.host, &victim.host, attack).await?;
         worst = worst.max(ratio);
         if attack.connections == FLOODS {
             grown = grown.max(memory);
@@ -91,33 +75,68 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     demand(grown <= MEMORY_KIB, "a flood costs at most 16 MiB")
 }
 
+/// The attackers' process: attacks until it is killed. `VICTIM` and `ATTACK` come by environment.
+pub(crate) async fn attackers(place: &Place) -> Outcome {
+    let (victim, name) = (std::env::var("VICTIM")?, std::env::var("ATTACK")?);
+    let all = attacks(&victim);
+    let attack = all.into_iter().find(|attack| attack.name == name).ok_or("no such attack")?;
+    let mut attackers = JoinSet::new();
+    for _ in 0..attack.connections {
+        let (address, first, then) = (place.address, attack.first.clone(), attack.then.clone());
+        attackers.spawn(async move {
+            loop {
+                // However it ends, the next one comes.
+                let _ = one(address, &first, &then).await;
+                sleep(PAUSE).await;
+            }
+        });
+    }
+    attackers.join_next().await;
+    Ok(())
+}
+
+fn attacks(host: &str) -> Vec<Attack> {
+    let get = block(&[(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", "/")]);
+    let post = block(&[(":method", "POST"), (":scheme", "http"), (":authority", host), (":path", "/")]);
+    let after = |more: Vec<u8>| [opening(), more].concat();
+    vec![
+        slow("slow_headers", format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: "), Then::Drip),
+        slow(
+            "slow_bodies",
+            format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n\r\n"),
+            Then::Drip,
+        ),
+        slow("slow_readers", format!("GET /big HTTP/1.1\r\nHost: {host}\r\n\r\n"), Then::Stall),
+        flood("rapid_reset", opening(), Then::Resets(get.clone())),
+        flood("continuation", after(frame(1, 0, 1, &get)), Then::Flood(frame(9, 0, 1, &[]))),
+        flood("empty_data", after(frame(1, 4, 1, &post)), Then::Flood(frame(0, 0, 1, &[]))),
+        flood("settings", opening(), Then::Flood(frame(4, 0, 0, &[]))),
+        flood("ping", opening(), Then::Flood(frame(6, 0, 0, &[0; 8]))),
+    ]
+}
+
 /// The median of all rounds, and how much higher memory was than before.
-async fn beside(place: &Place, good: &str, attack: &Attack) -> Outcome<(f64, u64)> {
+async fn beside(place: &Place, good: &str, victim: &str, attack: &Attack) -> Outcome<(f64, u64)> {
     let (mut ratios, mut alone, mut attacked) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut sent_away, mut memory) = (0, 0);
+    let (mut connections, mut memory) = (0, 0);
     for _ in 0..ROUNDS {
         let base = measure(place, good).await?;
         let before = place.rss()?;
         place.forget_peak()?;
-        let counter = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let mut attackers = JoinSet::new();
-        for _ in 0..attack.connections {
-            let (address, first, then) = (place.address, attack.first.clone(), attack.then.clone());
-            let counter = std::sync::Arc::clone(&counter);
-            attackers.spawn(async move {
-                loop {
-                    // However it ends, the next one comes.
-                    let _ = one(address, &first, &then).await;
-                    counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    sleep(PAUSE).await;
-                }
-            });
-        }
-        sleep(SETTLE).await;
+        let taken = place.connections().await?;
+        let mut attackers = Command::new("nice")
+            .args(["-n", "19"])
+            .arg(std::env::current_exe()?)
+            .arg("attackers")
+            .envs([("VICTIM", victim), ("ATTACK", attack.name)])
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        sleep(if attack.connections == SLOW { SETTLE_SLOW } else { SETTLE }).await;
         let under = measure(place, good).await?;
         memory = memory.max(place.peak()?.saturating_sub(before));
-        attackers.shutdown().await;
-        sent_away += counter.load(std::sync::atomic::Ordering::Relaxed);
+        connections += place.connections().await?.saturating_sub(taken + 1);
+        attackers.kill().await?;
         ratios.push(under / base);
         alone.push(base);
         attacked.push(under);
@@ -126,14 +145,15 @@ async fn beside(place: &Place, good: &str, attack: &Attack) -> Outcome<(f64, u64
     let ratio = median(&mut ratios);
     fact(&[
         ("attack", &attack.name),
-        ("connections", &attack.connections),
-        ("sent_away", &sent_away),
+        ("at_once", &attack.connections),
+        ("connections_each_round", &(connections / ROUNDS)),
         ("p99_alone_us", &format_args!("{:.0}", median(&mut alone))),
         ("p99_attacked_us", &format_args!("{:.0}", median(&mut attacked))),
         ("p99_ratio", &format_args!("{ratio:.2}")),
         ("ratios", &format_args!("{:.2}-{:.2}", ratios[0], ratios[ROUNDS - 1])),
         ("memory_above_before_kib", &memory),
     ]);
+    demand(connections / ROUNDS >= attack.connections, "the attackers were there")?;
     Ok((ratio, memory))
 }
 

@@ -48,6 +48,7 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "cuts" => cuts::run(place).await,
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
+        "attackers" => attack::attackers(place).await,
         _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts".into()),
     }
 }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::net::SocketAddr;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::facts::Outcome;
 
 pub(crate) struct Place {
@@ -10,6 +13,8 @@ pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) token: String,
     pub(crate) address: SocketAddr,
+    /// Only for those who ask for metrics.
+    admin: Option<SocketAddr>,
     pid: u32,
 }
 
@@ -22,12 +27,26 @@ impl Place {
             url,
             token: get("TOKEN")?,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
+            admin: get("ADMIN")
+                .ok()
+                .map(|url| url.trim_start_matches("http://").trim_end_matches('/').parse())
+                .transpose()?,
             pid: get("PID")?.parse()?,
         })
     }
 
     pub(crate) fn host(&self) -> String {
         format!("localhost:{}", self.address.port())
+    }
+
+    /// Connections that the front door has taken so far.
+    pub(crate) async fn connections(&self) -> Outcome<usize> {
+        let mut socket = TcpStream::connect(self.admin.ok_or("ADMIN is not set")?).await?;
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        let line = answer.lines().find_map(|line| line.strip_prefix("pageport_connections_total "));
+        Ok(line.ok_or("no metrics")?.parse()?)
     }
 
     /// Resident memory in KiB, now.

@@ -13,6 +13,8 @@ pub struct Vector {
     pub bytes: Vec<u8>,
     /// How many requests it holds for a strict reader: so many a page sees.
     pub requests: usize,
+    /// One more has a good head and a body that breaks: a page may see that, but never whole.
+    pub torn: bool,
 }
 
 /// Over HTTP/1.1, for this Host.
@@ -25,7 +27,7 @@ pub fn http1(host: &str) -> Vec<Vector> {
     let length = hidden.len();
     let mut all = Vec::new();
     let mut add = |requests: usize, name: &str, text: String| {
-        all.push(Vector { name: name.to_owned(), bytes: text.into_bytes(), requests });
+        all.push(Vector { name: name.to_owned(), bytes: text.into_bytes(), requests, torn: false });
     };
     // Controls: what is well-formed is seen, every time.
     add(2, "two requests in a row", format!("{get}\r\n{get}Connection: close\r\n\r\n"));
@@ -102,7 +104,12 @@ pub fn http1(host: &str) -> Vec<Vector> {
     add(0, "a version in lower case", format!("GET / http/1.1\r\nHost: {host}\r\n\r\n{hidden}"));
     add(0, "a space in the target", format!("GET /a b HTTP/1.1\r\nHost: {host}\r\n\r\n{hidden}"));
     add(0, "a method with a colon", format!("GE:T / HTTP/1.1\r\nHost: {host}\r\n\r\n{hidden}"));
-    // Bodies that break the format at once: hyper refuses them before anybody has seen the head.
+    // What comes before the answer to an upgrade is nobody's request.
+    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    add(1, "bytes behind a handshake", format!("{get}{upgrade}\r\n{hidden}"));
+    add(0, "a handshake with a body", format!("{get}{upgrade}Content-Length: {length}\r\n\r\n{hidden}"));
+    // Bodies that break the format behind a good head.
     for (name, body) in [
         ("a chunk size that is none", "g\r\n"),
         ("a chunk size with a prefix", "0x5\r\nhello\r\n0\r\n\r\n"),
@@ -112,12 +119,8 @@ pub fn http1(host: &str) -> Vec<Vector> {
         ("LF in a chunk extension", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
         ("a chunk longer than it says", "2\r\nhello\r\n0\r\n\r\n"),
     ] {
-        add(0, name, format!("{chunked}{body}{hidden}"));
+        let bytes = format!("{chunked}{body}{hidden}").into_bytes();
+        all.push(Vector { name: name.to_owned(), bytes, requests: 0, torn: true });
     }
-    // What comes before the answer to an upgrade is nobody's request.
-    let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    add(1, "bytes behind a handshake", format!("{get}{upgrade}\r\n{hidden}"));
-    add(0, "a handshake with a body", format!("{get}{upgrade}Content-Length: {length}\r\n\r\n{hidden}"));
     all
 }

@@ -122,14 +122,14 @@ pub fn http2(host: &str) -> Vec<Vector> {
     let hidden = format!("GET {HIDDEN} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let post =
         |length: &str| block(&[&[(":method", "POST")], &good[1..], &[("content-length", length)]].concat());
-    let with_body = |requests: usize, name: &str, length: usize| {
+    let with_body = |requests: usize, torn: bool, name: &str, length: usize| {
         let headers = frame(1, END_HEADERS, 1, &post(&length.to_string()));
         let data = frame(0, END_STREAM, 1, hidden.as_bytes());
-        Vector { name: name.to_owned(), bytes: [opening(), headers, data].concat(), requests }
+        Vector { name: name.to_owned(), bytes: [opening(), headers, data].concat(), requests, torn }
     };
-    all.push(with_body(1, "a body that looks like a request", hidden.len()));
-    all.push(with_body(0, "a body longer than it says", 3));
-    all.push(with_body(0, "a body shorter than it says", hidden.len() + 9));
+    all.push(with_body(1, false, "a body that looks like a request", hidden.len()));
+    all.push(with_body(0, true, "a body longer than it says", 3));
+    all.push(with_body(0, true, "a body shorter than it says", hidden.len() + 9));
     all
 }
 
@@ -137,7 +137,7 @@ fn vector(requests: usize, name: &str, fields: &[(String, String)]) -> Vector {
     let fields: Vec<(&str, &str)> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let headers = frame(1, END_STREAM | END_HEADERS, 1, &block(&fields));
-    Vector { name: name.to_owned(), bytes: [opening(), headers].concat(), requests }
+    Vector { name: name.to_owned(), bytes: [opening(), headers].concat(), requests, torn: false }
 }
 
 fn own((name, value): (&str, &str)) -> (String, String) {

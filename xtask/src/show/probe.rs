@@ -13,6 +13,7 @@ pub(super) fn run(scenario: &str, gateway: &Gateway) -> Outcome {
         child::command(probe)
             .arg(scenario)
             .env("GATEWAY", format!("{}/", gateway.url))
+            .env("ADMIN", &gateway.admin)
             .env("TOKEN", gateway.token()?)
             .env("PID", gateway.pid().to_string()),
     )?;

@@ -41,16 +41,20 @@ fn answer(page: &Page) -> Seen {
     seen
 }
 
-/// Sends it all, ends the sender's direction, and reads to the end.
-async fn exchange(door: &Door, bytes: &[u8]) -> String {
-    let mut socket = soon(TcpStream::connect(door.address)).await.expect("connects");
-    // The gateway may answer and close before everything has left.
-    let _ = socket.write_all(bytes).await;
-    if !bytes.windows(17).any(|part| part == b"Connection: close") {
-        let _ = socket.shutdown().await;
-    }
+/// Sends it all, waits until the page has seen so many requests, ends the sender's direction, and reads to the end. Whoever ends its
+/// direction earlier has left, for hyper.
+async fn exchange(door: &Door, bytes: &[u8], seen: &Seen, requests: usize) -> String {
+    let (mut read, mut write) = soon(TcpStream::connect(door.address)).await.expect("connects").into_split();
+    let sending = async {
+        // The gateway may answer and close before everything has left.
+        let _ = write.write_all(bytes).await;
+        while seen.lock().expect("no panic").len() < requests {
+            tokio::task::yield_now().await;
+        }
+        let _ = write.shutdown().await;
+    };
     let mut answer = Vec::new();
-    let _ = soon(socket.read_to_end(&mut answer)).await;
+    let (_, _) = soon(async { tokio::join!(sending, read.read_to_end(&mut answer)) }).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -63,14 +67,15 @@ async fn check(vectors: impl Fn(&str) -> Vec<Vector>, least: usize) {
     let names: HashSet<&str> = vectors.iter().map(|vector| vector.name.as_str()).collect();
     assert!(vectors.len() >= least && names.len() == vectors.len(), "{}", vectors.len());
     let mut wrong = Vec::new();
-    for Vector { name, bytes, requests } in &vectors {
-        let answer = exchange(&door, bytes).await;
+    for Vector { name, bytes, requests, torn } in &vectors {
+        let answer = exchange(&door, bytes, &seen, *requests).await;
         // Streams come in order: once this one is seen, all before it were.
         let fence = format!("GET /fence HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(door.ask(&fence).await.status, 200);
         let paths = std::mem::take(&mut *seen.lock().expect("no panic"));
         let paths: Vec<&str> = paths.iter().map(String::as_str).filter(|path| *path != "/fence").collect();
-        if paths.len() != *requests || paths.contains(&HIDDEN) {
+        let most = requests + usize::from(*torn);
+        if !(*requests..=most).contains(&paths.len()) || paths.contains(&HIDDEN) {
             let answer = answer.lines().next().unwrap_or_default();
             wrong.push(format!("{name}: {paths:?}, not {requests}; {answer}"));
         }
