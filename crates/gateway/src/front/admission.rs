@@ -26,6 +26,8 @@ pub(crate) struct Applicant {
     same_origin: bool,
     /// Whether the origin may attach without a credential.
     listed: bool,
+    /// Whether this came through the door of `dev` to its own machine.
+    local: bool,
     credential: Option<Credential>,
 }
 
@@ -34,8 +36,8 @@ pub(crate) struct Applicant {
 pub(crate) struct Caller {
     origin: Option<Origin>,
     credential: Option<Credential>,
-    /// In `dev` ports are on loopback, so that its pages may have them.
-    dev: bool,
+    /// In `dev` ports are on loopback, so that pages of this machine may have them.
+    local: bool,
 }
 
 /// What a caller has shown. A token that was issued again for the same, with the same grants, is equal to the one before.
@@ -81,7 +83,8 @@ impl Applicant {
         let same_origin = !native
             && origin.is_none()
             && headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin");
-        Ok(Applicant { origin, same_origin, listed, credential })
+        let local = shared.dev && connection.lan().is_none();
+        Ok(Applicant { origin, same_origin, listed, local, credential })
     }
 
     /// Whether this comes from the same origin as a caller; what either has shown besides makes no difference.
@@ -115,7 +118,7 @@ impl Applicant {
                 }
             }
         }
-        Ok(Caller { origin: self.origin, credential, dev: shared.dev })
+        Ok(Caller { origin: self.origin, credential, local: self.local })
     }
 }
 
@@ -129,7 +132,7 @@ impl Caller {
     pub(crate) fn may(&self, kind: Kind, name: Option<&Name>) -> bool {
         match self.grants() {
             Some(grants) => grants.listen(kind, name),
-            None => kind != Kind::Tcp || self.dev,
+            None => kind != Kind::Tcp || self.local,
         }
     }
 
