@@ -13,7 +13,7 @@ const NOW: u64 = 1_800_000_000;
 const AUDIENCE: &str = "https://gw.example";
 const LIFETIME: u64 = 3_600;
 
-/// Header and claims, with a line's end between them.
+// Header and claims, with a line's end between them.
 fuzz_target!(|data: &[u8]| {
     let Some(at) = data.iter().position(|byte| *byte == b'\n') else { return };
     let (header, claims) = (&data[..at], &data[at + 1..]);
