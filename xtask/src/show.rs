@@ -54,6 +54,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "V3", title: "netcat, Python and Redis' clients reach tabs at ports of their own", run: v3::run },
     Proof { id: "V4", title: "names belong to keys, through reloads, thefts and a killed gateway", run: v4::run },
     Proof { id: "V5", title: "listeners below one base cannot harm each other where browsers separate them", run: v5::run },
+    Proof { id: "V6", title: "smuggling vectors are refused or harmless, and attackers slow nobody else", run: v6::run },
     Proof { id: "V7", title: "every limit of the configuration holds at n and at n + 1", run: v7::run },
     Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },
     Proof { id: "V9", title: "one command measures everything; 18,000 visitors stand still, 10,000 come and go", run: v9::run },
