@@ -2,6 +2,9 @@
 
 use crate::smuggling::{HIDDEN, Vector};
 
+/// A head, pseudo-header fields first.
+type Fields = Vec<(String, String)>;
+
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -51,16 +54,16 @@ pub fn http2(host: &str) -> Vec<Vector> {
     let good = [(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", "/")];
     let with =
         |fields: &[(&str, &str)]| [&good[..], fields].concat().iter().map(|field| own(*field)).collect();
-    let but = |name: &str, value: &str| -> Vec<(String, String)> {
+    let but = |name: &str, value: &str| -> Fields {
         good.iter().map(|field| own(if field.0 == name { (field.0, value) } else { *field })).collect()
     };
-    let without = |name: &str| -> Vec<(String, String)> {
+    let without = |name: &str| -> Fields {
         good.iter().filter(|field| field.0 != name).map(|field| own(*field)).collect()
     };
     let line = format!("/ HTTP/1.1\r\nHost: {host}\r\n\r\nGET {HIDDEN}");
     let method = format!("GET {HIDDEN} HTTP/1.1\r\nHost: {host}\r\n\r\nGET");
     let field = format!("a\r\n\r\nGET {HIDDEN} HTTP/1.1\r\nHost: {host}");
-    let cases: Vec<(usize, &str, Vec<(String, String)>)> = vec![
+    let cases: Vec<(usize, &str, Fields)> = vec![
         (1, "nothing wrong", with(&[])),
         (1, "two cookies", with(&[("cookie", "a=b"), ("cookie", "c=d")])),
         (1, "the same Host", with(&[("host", host)])),

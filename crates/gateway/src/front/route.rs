@@ -22,7 +22,6 @@ pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incomin
     if request.version() >= Version::HTTP_2 {
         http2::join_cookies(request.headers_mut());
     }
-    let upgrade = Wanted::of(&request) != Wanted::Http;
     let mut response = match dispatch(connection, &mut request, &mut body).await {
         Ok(response) => response,
         Err(refusal) => {
