@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const DRIP: Duration = Duration::from_millis(500);
 /// For attackers to connect and to be at it: slow ones until nothing moves any more.
 const SETTLE: Duration = Duration::from_millis(800);
-const SETTLE_SLOW: Duration = Duration::from_secs(3);
+const SETTLE_SLOW: Duration = Duration::from_secs(5);
 /// How much slower the good client may be, and what frames that carry nothing may cost.
 const SLOWER: f64 = 2.0;
 const MEMORY_KIB: u64 = 16 * 1024;
