@@ -25,8 +25,7 @@ export class WebSocketCarrier {
     socket.binaryType = "arraybuffer";
     // No text belongs here: it counts as an empty message, which is malformed as well.
     socket.onmessage = ({ data }) => onmessage(new Uint8Array(data.big ? 0 : data));
-    socket.onopen = () => onchange(false);
-    socket.onclose = socket.onerror = () => onchange(true);
+    socket.onopen = socket.onclose = socket.onerror = ({ type }) => onchange(type !== "open");
   }
 
   /** How many bytes it takes now; NaN while it is not open. */

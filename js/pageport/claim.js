@@ -6,6 +6,8 @@
 
 import { NAME_IN_USE } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
+import { ID } from "./heads.js";
+import { CLAIM_RETRIES } from "./limits.js";
 import { hold } from "./name-lock.js";
 import { newSlot, signerOf } from "./signer.js";
 
@@ -15,9 +17,6 @@ import { newSlot, signerOf } from "./signer.js";
 /** @typedef {import("./listening.js").Where} Where */
 
 const PORT_UNAVAILABLE = "ERR_PORT_UNAVAILABLE";
-
-/** How often a claim is signed anew because its nonce is of no use any more. */
-const RETRIES = 2;
 
 /**
  * What a listener had last. Where nothing was chosen, it is kept in sessionStorage: the slot that a random name comes from, a port.
@@ -42,7 +41,7 @@ export async function claim(listening, core, ask) {
   /** @param {string} subject @param {Where} where @param {string} [slot] */
   async function request(subject, where, slot) {
     if (!signer) return ask(where);
-    for (let left = RETRIES; ; left--) {
+    for (let left = CLAIM_RETRIES; ; left--) {
       const { nonce } = core;
       try {
         return await ask({ ...where, claim: await signer.claim(session.gateway, core, subject, slot) });
@@ -50,7 +49,7 @@ export async function claim(listening, core, ask) {
         if (!left || !is(error, "ERR_CLAIM_STALE")) throw error;
       }
       if (nonce === core.nonce) session.abortCarrier();
-      while (nonce === core.nonce && core.ended < 0) await new Promise((resolve) => session.addEventListener("carrierchange", resolve, { once: true }));
+      while (nonce === core.nonce && core.ended < 0) await session.changed();
     }
   }
 
@@ -128,7 +127,7 @@ function remember(listening) {
       // Another page of this tab is another server.
       past.id = `pageport:${session.gateway}:${location.pathname}:${number}`;
       const { slot, port } = JSON.parse(sessionStorage[past.id]);
-      if (/^[\w-]{21}[AQgw]$/.test(slot)) past.slot = slot;
+      if (ID.test(slot)) past.slot = slot;
       if (port > 0 && port < 65_536) past.port = port;
     } catch {
       // There is none, or none that could be read.

@@ -72,8 +72,8 @@ export class Core {
   secret;
   /** Of the newest WELCOME. */
   nonce = "";
-  /** What the peer announced. Before that nothing can be opened. @type {import("./heads.js").Limits} */
-  peer = { streams: 0, initial: 0, unreceived: 0 };
+  /** What the peer announced. Before that nothing can be opened. */
+  peer = /** @type {import("./heads.js").Limits} */ ({ streams: 0 });
   /** What GOAWAY says of when to come again: from and to, in seconds. @type {[number, number] | undefined} */
   away;
   /** The code that ended the session; -1: it lives. */
@@ -139,8 +139,9 @@ export function see(core, id) {
   return core.streams.get(id);
 }
 
-/** Forgets a stream whose both directions are over and confirmed (§3.4). @param {Core} core @param {Stream} stream */
+/** Something has changed. Forgets a stream whose both directions are over and confirmed (§3.4). @param {Core} core @param {Stream} stream */
 export function settle(core, stream) {
+  core.touched.add(stream);
   if (isDone(stream) && hasEnded(stream) && core.streams.has(stream.id)) {
     forget(core, stream);
     if (stream.told < reported(stream)) {

@@ -11,22 +11,21 @@ export class PageportError extends Error {
   /**
    * @param {number | string} code a number of the wire, or a name of spec/errors.md
    * @param {string} [message] for people; the code if there is nothing more to say
-   * @param {string} [hint] what to do about it
    */
-  constructor(code, message, hint) {
+  constructor(code, message) {
     const name = typeof code === "number" ? nameOf(code) : code;
     super(message || name);
     this.name = "PageportError";
     /** A name of spec/errors.md, or `ERR_<number>` for one that is not listed there. */
     this.code = name;
     /** What to do about it. */
-    this.hint = hint ?? `See ${name} in the list of error codes.`;
+    this.hint = `See ${name} in the list of error codes.`;
   }
 }
 
-/** @param {number} code @param {string} [message] @param {string} [hint] @returns {never} */
-export function fail(code, message, hint) {
-  throw new PageportError(code, message, hint);
+/** @param {number} code @param {string} [message] @returns {never} */
+export function fail(code, message) {
+  throw new PageportError(code, message);
 }
 
 /** The number that says on the wire why an application ended something. @param {any} reason a number, an error, or anything @returns {number} */

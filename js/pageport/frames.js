@@ -122,7 +122,8 @@ export function decode(message) {
   return frames;
 }
 
-const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Takes nothing but UTF-8, and keeps a leading U+FEFF. */
+export const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Strict UTF-8. @param {Uint8Array} bytes @param {number} code what to fail with */
 export function utf8(bytes, code) {
@@ -133,8 +134,10 @@ export function utf8(bytes, code) {
   }
 }
 
+export const ENCODER = new TextEncoder();
+
 /** @param {unknown} value */
-export const encodeJson = (value) => new TextEncoder().encode(JSON.stringify(value));
+export const encodeJson = (value) => ENCODER.encode(JSON.stringify(value));
 
 /** @param {Part[]} parts */
 export const sizeOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);

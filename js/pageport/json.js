@@ -6,9 +6,7 @@
 
 import { fail } from "./errors.js";
 import { utf8 } from "./frames.js";
-
-/** How deep objects and lists may be nested, the outermost counted. */
-const DEPTH = 8;
+import { DEPTH } from "./limits.js";
 
 /** In text that JSON.parse takes: a string, with the colon that makes it a key; a bracket; a number. */
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|([[{])|[\]}]|-?\d[\d.eE+-]*/g;
@@ -69,5 +67,9 @@ export const list = (rule, most, least = 0) => (value) =>
  * @param {Record<string, Rule>} rules
  * @returns {any}
  */
-export const check = (object, code, rules) =>
-  Object.fromEntries(Object.entries(rules).map(([key, rule]) => (obeys(object[key], rule) ? [key, object[key]] : fail(code))));
+export function check(object, code, rules) {
+  /** @type {any} */
+  const checked = {};
+  for (const key in rules) checked[key] = obeys(object[key], rules[key]) ? object[key] : fail(code);
+  return checked;
+}

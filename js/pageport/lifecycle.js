@@ -6,15 +6,14 @@
 
 /**
  * @param {AbortSignal} signal when to stop
- * @param {(what: "wake" | "sleep" | "leave") => void} onchange wake: the network may be back, or the page is; sleep: no code will
- *   run for a while; leave: never again
+ * @param {(isLeaving: boolean, isAsleep: boolean) => void} onchange no code will ever run again; or none for a while; or neither: the
+ *   network may be back, or the page is
  */
 export function watch(signal, onchange) {
   /** @type {(event: any) => void} */
   const changed = ({ type, persisted }) => {
-    if (type !== "visibilitychange" || !document.hidden) {
-      onchange(type === "freeze" || (type === "pagehide" && persisted) ? "sleep" : type === "pagehide" ? "leave" : "wake");
-    }
+    const hides = type === "pagehide";
+    if (type !== "visibilitychange" || !document.hidden) onchange(hides && !persisted, hides || type === "freeze");
   };
   // Those of the document are seen on their way to it. A worker has few of these events, Node none.
   for (const type of ["online", "visibilitychange", "pageshow", "resume", "freeze", "pagehide"]) {

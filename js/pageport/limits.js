@@ -18,12 +18,18 @@ export const SMALL = 4_096;
 export const SKIPPED = 100;
 /** A head or reply. */
 export const HEAD = 16_384;
+/** How deep objects and lists may be nested in JSON, the outermost counted. */
+export const DEPTH = 8;
 /** Bytes in a datagram: what fits every network. */
 export const DATAGRAM = 1_200;
 /** Datagrams that wait in one direction; late ones are worth more than old ones, so the oldest goes. */
 export const DATAGRAMS = 64;
 /** Entries of one RESUME: all streams of both sides at their most. */
 export const RESUME_ENTRIES = 131_072;
+/** Of these in one frame: 49 bytes each at most. */
+export const FRAME_ENTRIES = 400;
+/** Bytes of ACK entries in one frame. */
+export const ACK_BYTES = 32_768;
 
 /** A stream's window as soon as it is seen, and at most. */
 export const WINDOW = 65_536;
@@ -52,6 +58,11 @@ export const BACKOFF = 250;
 export const BACKOFF_MAX = 10_000;
 /** A carrier that lived this long was a success: the next attempt comes at once. */
 export const SETTLED = 1_000;
+
+/** How often a claim is signed anew because its nonce is of no use any more. */
+export const CLAIM_RETRIES = 2;
+/** How long the page that was here before a reload may take to let go of a name. */
+export const LOCK_WAIT = 500;
 
 /** Connections that wait for an iterator of a listener; from then on visitors get 503. */
 export const ITERATOR_QUEUE = 256;

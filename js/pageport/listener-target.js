@@ -11,12 +11,10 @@ import { defineHandlers } from "./ws-events.js";
 export class ListenerTarget extends /** @type {ListenerBase} */ (EventTarget) {
   /** Where visitors find it, on an origin of its own, or at its port. */
   url = "";
-  /** @internal */
-  listening;
-
   /** @param {import("./listening.js").Init} init @param {import("./listening.js").Role} role */
   constructor(init, role) {
     super();
+    /** @internal */
     this.listening = new Listening(init, {
       ...role,
       opened: (place) => {

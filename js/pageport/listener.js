@@ -4,9 +4,8 @@
  * Must never accept a visitor that nobody could serve, nor lose one that it accepted.
  */
 
-import { ITERATOR_QUEUE } from "./limits.js";
+import { CLOSED } from "./listener-state.js";
 import { ListenerTarget } from "./listener-target.js";
-import { CLOSED } from "./listening.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
 
 /** @typedef {import("./ws-visit.js").Connection} Connection */
@@ -21,35 +20,26 @@ export class WebSocketListener extends /** @type {SocketListenerBase} */ (Listen
   pathUrl = "";
   /** Its port, when it has one to itself. @type {number | undefined} */
   port;
-  /** @type {Connection[] | undefined} */
-  #queue;
-  #wake = () => {};
+  /** What waits for an iterator, if there is one. @internal @type {Connection[] | undefined} */
+  queue;
+  /** @internal */
+  wake = () => {};
 
   /** @param {number | ListenerInit} [port] @param {string} [protocol] */
   constructor(port, protocol) {
     const init = typeof port === "object" ? port : { port, protocol };
     super(init, {
       kind: "websocket",
-      load: () => import("./ws-visit.js"),
+      load: async () => {
+        const { meet } = await import("./ws-visit.js");
+        return (stream, head) => meet(this, stream, head, init);
+      },
       opened: ({ pathUrl = "", port }) => {
         this.pathUrl = pathUrl;
         this.port = port;
       },
-      visit: (/** @type {typeof import("./ws-visit.js")} */ { meet }, stream, head) =>
-        meet(
-          this.listening.session,
-          stream,
-          head,
-          init,
-          (connecting) => (this.#queue && this.#queue.length >= ITERATOR_QUEUE ? connecting.reject(503) : this.emit("connecting", connecting)),
-          (connection) => {
-            this.#queue?.push(connection);
-            this.#wake();
-            this.emit("connection", connection);
-          },
-        ),
     });
-    this.addEventListener("close", () => this.#wake());
+    this.addEventListener("close", () => this.wake());
   }
 
   /** OPENING, LISTENING or CLOSED. */
@@ -60,15 +50,15 @@ export class WebSocketListener extends /** @type {SocketListenerBase} */ (Listen
   /** Every connection from now on; for one loop at a time. */
   async *[Symbol.asyncIterator]() {
     /** @type {Connection[]} */
-    const queue = (this.#queue = []);
+    const queue = (this.queue = []);
     try {
       while (queue.length || this.readyState !== CLOSED) {
-        const [next] = queue.splice(0, 1);
+        const next = queue.shift();
         if (next) yield next;
-        else await new Promise((resolve) => (this.#wake = () => resolve(0)));
+        else await new Promise((resolve) => (this.wake = /** @type {() => void} */ (resolve)));
       }
     } finally {
-      this.#queue = undefined;
+      this.queue = undefined;
       for (const { socket } of queue) socket.close();
     }
   }

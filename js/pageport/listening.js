@@ -6,8 +6,7 @@
 
 import { ABORTED, GATEWAY_UNREACHABLE, INVALID_ARGUMENT } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
-import { answerOf, parseListening, parsePort } from "./heads.js";
-import { hasEnded } from "./receive.js";
+import { CLOSED, LISTENING, OPENING } from "./listener-state.js";
 import { finish } from "./send.js";
 import { session } from "./session.js";
 
@@ -16,6 +15,7 @@ import { session } from "./session.js";
 /** Where visitors find it: by name there is a `pathUrl`, by port a `host`. @typedef {{ url: string, name?: string, pathUrl?: string, host?: string, port?: number }} Place */
 
 /** What a head says besides `listen`. @typedef {{ name?: string, port?: number, claim?: object }} Where */
+/** Meets a visitor; fails where the head breaks the format. @typedef {(stream: Stream, head: import("./json.js").Json) => void} Visit */
 /** Asks the gateway to listen; rejects when it refuses. @typedef {(where: Where) => Promise<Place>} Ask */
 /**
  * @typedef {object} Init
@@ -30,16 +30,12 @@ import { session } from "./session.js";
  * What is different about each kind.
  * @typedef {object} Role
  * @property {import("./visit.js").Visit["kind"]} kind
- * @property {() => Promise<any>} load fetches the part of the module that meets visitors; it has to be there before anybody comes
+ * @property {() => Promise<Visit>} load fetches the part of the module that meets visitors; it has to be there before anybody comes
  * @property {(place: Place) => any} [opened] again in each session; the first time, `opened` resolves with what it returns
  * @property {(error: PageportError) => void} [failed] it tries again unless `closed` follows
  * @property {() => void} [closed] once
- * @property {(part: any, stream: Stream, head: import("./json.js").Json) => void} visit fails where the head breaks the format
  */
 
-export const OPENING = 0;
-export const LISTENING = 1;
-export const CLOSED = 2;
 
 /** Listeners of this realm so far that chose nothing. */
 let count = 0;
@@ -50,18 +46,18 @@ export class Listening {
   name;
   /** Is over once it has closed. */
   life = new AbortController();
+  /** @type {Visit} */
+  visit = () => {};
   #role;
-  /** @type {any} */
-  #part;
   #isPlain;
   /** The session that it listens in, and the stream that stands for it there. @type {Core | undefined} */
   #core;
   /** @type {Stream | undefined} */
-  #stream;
-  /** @type {(value: any) => void} */
-  #first = () => {};
-  /** @type {(value?: any) => void} */
-  #over = () => {};
+  stream;
+  /** Resolve `opened` and `closed`. @type {any} */
+  #first;
+  /** @type {any} */
+  #over;
   /** Rejects with what closed it, unless that was done here. @type {Promise<void>} */
   closed = new Promise((resolve) => (this.#over = resolve));
   /** Where visitors come to; rejects when it is closed before. @type {Promise<any>} */
@@ -73,7 +69,7 @@ export class Listening {
   /** @param {Init} init @param {Role} role */
   constructor(init, role) {
     const { name, port, key, signal } = (this.init = init);
-    if (port !== undefined && !(name === undefined && port >= 0 && port <= 65_535 && port % 1 === 0)) fail(INVALID_ARGUMENT, "port");
+    if (port !== undefined && (name !== undefined || port !== (port & 65_535))) fail(INVALID_ARGUMENT, "port");
     /** Tells those that chose nothing apart, also in the page that comes after a reload: in order of creation. */
     this.number = name === undefined && !port ? count++ : -1;
     this.kind = role.kind;
@@ -95,7 +91,7 @@ export class Listening {
     this.state = CLOSED;
     this.life.abort();
     this.session.listeners.delete(this);
-    if (this.#core && this.#stream) finish(this.#core, this.#stream);
+    if (this.#core && this.stream) finish(this.#core, this.stream);
     this.session.poke();
     this.#over(why && Promise.reject(why));
     this.#role.closed?.();
@@ -105,22 +101,17 @@ export class Listening {
   async listen(core) {
     if (this.#core === core) return;
     this.#core = core;
-    /** @type {Ask} */
-    const ask = (where) => new Promise((resolve, reject) => this.#ask(core, where, resolve, reject));
     try {
       // Not before the gateway answers: some browsers never try again to load what they could not.
-      const [part, claims] = await Promise.all([this.#role.load(), this.#isPlain ? undefined : import("./claim.js")]);
-      this.#part = part;
-      await (claims ? claims.claim(this, core, ask) : ask({}));
+      const [visit, { ask }, claims] = await Promise.all([this.#role.load(), import("./ask.js"), this.#isPlain ? undefined : import("./claim.js")]);
+      this.visit = visit;
+      /** @type {Ask} */
+      const asks = (where) => ask(this, core, where);
+      await (claims ? claims.claim(this, core, asks) : asks({}));
     } catch (error) {
       // A part of the module that did not come, if nothing else.
-      this.#failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
+      this.failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
     }
-  }
-
-  /** @param {Stream} stream @param {import("./json.js").Json} head */
-  visit(stream, head) {
-    this.#role.visit(this.#part, stream, head);
   }
 
   /**
@@ -135,37 +126,15 @@ export class Listening {
     if (last) this.close(error);
   }
 
-  /** @param {Core} core @param {Where} where @param {(place: Place) => void} resolve @param {(error?: unknown) => void} reject */
-  #ask(core, where, resolve, reject) {
-    const { kind, session } = this;
-    if (this.state || core.ended >= 0) return reject();
-    const stream = (this.#stream = session.open({ listen: kind, ...where }));
-    stream.notify = () => {
-      if (this.state === CLOSED || core.ended >= 0) return reject();
-      try {
-        if (stream.failed >= 0) fail(stream.failed);
-        // At once: visitors may come in the same message.
-        if (stream.head && !this.state) {
-          const answer = answerOf(stream.head);
-          /** @type {Place} */
-          const place = kind === "tcp" || where.port !== undefined ? parsePort(answer) : parseListening(answer);
-          this.name = place.name ?? ":" + place.port;
-          this.state = LISTENING;
-          resolve(place);
-          this.#first(this.#role.opened?.(place) ?? place);
-        }
-        if (hasEnded(stream)) this.close();
-      } catch (error) {
-        stream.notify = () => {};
-        finish(core, stream);
-        if (this.state) this.#failed(core, /** @type {PageportError} */ (error));
-        else reject(error);
-      }
-    };
+  /** Visitors find it. @param {Place} place */
+  found(place) {
+    this.name = place.name ?? ":" + place.port;
+    this.state = LISTENING;
+    this.#first(this.#role.opened?.(place) ?? place);
   }
 
   /** @param {Core} core @param {PageportError} error */
-  #failed(core, error) {
+  failed(core, error) {
     // Not after its end: it has been told of that. Refused because the gateway goes away, it listens again in the next session.
     if (this.state !== CLOSED && core.ended < 0) this.lost(error, !core.away);
   }

@@ -6,11 +6,9 @@
 
 import { NAME_REPLACED } from "./codes.js";
 import { PageportError } from "./errors.js";
+import { LOCK_WAIT } from "./limits.js";
 
 /** @typedef {import("./listening.js").Listening} Listening */
-
-/** How long the page that was here before a reload may take to let go, in milliseconds. */
-const WAIT = 500;
 
 /** By name. @type {Map<string, NameLock>} */
 const locks = new Map();
@@ -69,7 +67,7 @@ class NameLock {
         if (locks.get(this.#name) === this) locks.delete(this.#name);
         for (const listening of this.users) if (listening.state) listening.lost(new PageportError(NAME_REPLACED), true);
       };
-      navigator.locks.request(this.#name, steal ? { steal } : { signal: AbortSignal.timeout(WAIT) }, held).catch(gone);
+      navigator.locks.request(this.#name, steal ? { steal } : { signal: AbortSignal.timeout(LOCK_WAIT) }, held).catch(gone);
     });
   }
 }

@@ -25,6 +25,14 @@ export function stop(core, stream, code) {
   progress(core, stream);
 }
 
+/** Ends both directions early. @param {Core} core @param {Stream} stream @param {unknown} why */
+export function giveUp(core, stream, why) {
+  const code = codeOf(why);
+  stop(core, stream, code);
+  reset(core, stream, code);
+  stream.failed = Math.max(stream.failed, stream.stopped);
+}
+
 /**
  * @param {Core} core
  * @param {Stream} stream
@@ -92,7 +100,6 @@ export function progress(core, stream) {
       most >= stream.window / 4 || hasEnded(stream) || stream.in.start >= stream.blockedAt || core.unacked >= core.peer.unreceived / 8;
   }
   if (hasEnded(stream)) release(core, stream);
-  core.touched.add(stream);
   settle(core, stream);
 }
 
@@ -110,9 +117,7 @@ function lead(core, stream, byte) {
     if (bytes.length === at + size) stream.head = parse(Uint8Array.from(bytes.splice(0).slice(at)), HEAD_INVALID);
   } catch (error) {
     // It costs this stream only.
-    stream.failed = codeOf(error);
-    stop(core, stream, stream.failed);
-    reset(core, stream, stream.failed);
+    giveUp(core, stream, error);
   }
 }
 

@@ -7,7 +7,7 @@
 import { FRAME_MALFORMED, SESSION_LOST, STREAM_ID, STREAM_LIMIT } from "./codes.js";
 import { see } from "./core.js";
 import { fail } from "./errors.js";
-import { RESUME_ENTRIES } from "./limits.js";
+import { FRAME_ENTRIES, RESUME_ENTRIES } from "./limits.js";
 import { cut, entry, hasEnded, onReset, progress } from "./receive.js";
 import { arm, freed, isDone, onAck, reset } from "./send.js";
 import { ints } from "./varint.js";
@@ -16,9 +16,6 @@ import { ATTACHED, RESUME } from "./wire.js";
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./core.js").Carrier} Carrier */
 
-/** RESUME entries in one frame: 49 bytes each at most. */
-const ENTRIES = 400;
-
 /** Queues RESUME. What it says needs no other frame any more; what is not acknowledged counts as unsent. @param {Core} core @param {Carrier} carrier */
 export function snapshot(core, carrier) {
   for (const set of [core.dirty, core.finals, core.ready]) set.clear();
@@ -26,7 +23,7 @@ export function snapshot(core, carrier) {
   core.due = false;
   const streams = [...core.streams.values()].sort((a, b) => a.id - b.id);
   do {
-    const entries = streams.splice(0, ENTRIES).flatMap((stream) => {
+    const entries = streams.splice(0, FRAME_ENTRIES).flatMap((stream) => {
       const { reset, out, stopped, final } = stream;
       const resets = reset >= 0 && !isDone(stream);
       const stops = stopped >= 0 && final === Infinity;

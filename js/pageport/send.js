@@ -46,7 +46,6 @@ export function onAck(core, stream, received, limit) {
     stream.sent = Math.max(stream.sent, received);
   }
   stream.limit = Math.max(stream.limit, limit);
-  core.touched.add(stream);
   arm(core, stream);
   settle(core, stream);
 }

@@ -21,8 +21,10 @@ class Server extends ListenerTarget {
   constructor(handler, init) {
     super(init, {
       kind: "http",
-      load: () => import("./http-visit.js"),
-      visit: (/** @type {typeof import("./http-visit.js")} */ { answer }, stream, head) => answer(this.listening.session, stream, head, handler),
+      load: async () => {
+        const { answer } = await import("./http-visit.js");
+        return (stream, head) => answer(this.listening.session, stream, head, handler);
+      },
     });
   }
 

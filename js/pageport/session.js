@@ -14,8 +14,8 @@ import { ANY } from "./heads.js";
 import { check } from "./json.js";
 import { watch } from "./lifecycle.js";
 import { BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED } from "./limits.js";
-import { stop } from "./receive.js";
-import { finish, reset } from "./send.js";
+import { giveUp, stop } from "./receive.js";
+import { finish } from "./send.js";
 import { transmit } from "./transmit.js";
 import { defineHandlers } from "./ws-events.js";
 
@@ -53,15 +53,15 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #shown = "connecting";
   #life = new AbortController();
   #arrived = () => {};
-  /** @type {(value: any) => void} */
-  #over = () => {};
+  /** Resolves `closed`. @type {any} */
+  #over;
 
   /** Unreliable messages, `{ flow, bytes }` of at most 1,200 bytes. 64 wait in a direction; then the oldest is dropped. */
   datagrams = {
     readable: new ReadableStream(
       {
         pull: async (controller) => {
-          while (!this.core.arrived.length) await new Promise((resolve) => (this.#arrived = () => resolve(0)));
+          while (!this.core.arrived.length) await new Promise((resolve) => (this.#arrived = /** @type {() => void} */ (resolve)));
           controller.enqueue(this.core.arrived.shift());
         },
       },
@@ -83,12 +83,16 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     super();
     this.gateway = gateway;
     this.closed.catch(() => {});
-    watch(this.#life.signal, (what) => {
+    watch(this.#life.signal, (isLeaving, isAsleep) => {
       const now = performance.now();
-      const { carrier } = this.core;
-      this.#isAsleep = what === "sleep";
-      if (what === "leave") this.#leave();
-      else if (this.#isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
+      const { carrier, session, secret, ended } = this.core;
+      this.#isAsleep = isAsleep;
+      if (isLeaving) {
+        // Some browsers have closed the carrier before the page hears that it goes.
+        const body = JSON.stringify({ session, secret });
+        if (session && ended < 0) fetch(gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
+        this.close();
+      } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
       this.#retryAt = 0;
       probe(this.core, now);
       this.#run();
@@ -119,23 +123,20 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     this.poke();
   }
 
-  /** Some browsers have closed the carrier before the page hears that it goes. */
-  #leave() {
-    const { session, secret, ended } = this.core;
-    const body = JSON.stringify({ session, secret });
-    if (session && ended < 0) fetch(this.gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
-    this.close();
-  }
-
   /**
    * Opens a stream to the gateway, as soon as that answers.
    * @param {object} head a JSON object that says where the stream goes
    */
   async createBidirectionalStream(head) {
-    while (/^(connecting|suspended)$/.test(this.readyState)) await new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
+    while (/^(connecting|suspended)$/.test(this.readyState)) await this.changed();
     // Not before the gateway answers: some browsers never try again to load what they could not.
     const { publish } = await import("./streams.js");
     return publish(this, this.open(head));
+  }
+
+  /** Resolves with the next `carrierchange`. @internal */
+  changed() {
+    return new Promise((resolve) => this.addEventListener("carrierchange", resolve, { once: true }));
   }
 
   /** @internal @param {object} head */
@@ -252,15 +253,14 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     stream.notify = () => {};
     try {
       const { kind, listener } = check(head, HEAD_INVALID, { kind: ANY, listener: ANY });
-      const named = [...this.listeners].filter(({ name }) => name === listener);
+      /** @param {string} wanted */
+      const find = (wanted) => [...this.listeners].find(({ name, kind }) => name === listener && kind === wanted);
       // Whoever serves pages under a name may also upgrade.
-      const found = named.find((one) => one.kind === kind) ?? named.find((one) => kind === "websocket" && one.kind === "http");
+      const found = find(kind) ?? (kind === "websocket" && find("http"));
       if (found) found.visit(stream, head);
       else this.refuse(stream, /^(websocket|http|tcp)$/.test(kind) ? "ERR_LISTENER_UNKNOWN" : "ERR_UNSUPPORTED");
     } catch (error) {
-      const code = codeOf(error);
-      stop(this.core, stream, code);
-      reset(this.core, stream, code);
+      giveUp(this.core, stream, error);
     }
   }
 }

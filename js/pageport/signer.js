@@ -6,12 +6,11 @@
 
 import { INSECURE_CONTEXT } from "./codes.js";
 import { fail } from "./errors.js";
-import { join } from "./frames.js";
+import { ENCODER, join } from "./frames.js";
 import { pairOf } from "./key-store.js";
 
 /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
 
-const encoder = new TextEncoder();
 const LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** The signer of this origin with a gateway. @param {string} gateway @param {CryptoKeyPair} [pair] where the runtime keeps none */
@@ -49,7 +48,7 @@ export class Signer {
 
   /** Not yet a random name, if it has no digit. @param {string} slot */
   async nameOf(slot) {
-    const text = join([encoder.encode("pageport random name v1\0"), this.#key, fromBase64url(slot)]);
+    const text = join([ENCODER.encode("pageport random name v1\0"), this.#key, fromBase64url(slot)]);
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", text));
     // Five bits each: two bytes hold them wherever they begin.
     return Array.from({ length: 13 }, (_, i) => {
@@ -61,8 +60,8 @@ export class Signer {
 
 /** @param {string} gateway @param {string} session @param {string} nonce @param {string} subject @param {Bytes} key */
 export function messageOf(gateway, session, nonce, subject, key) {
-  const parts = [encoder.encode(gateway), fromBase64url(session), fromBase64url(nonce), encoder.encode(subject), key];
-  return join([encoder.encode("pageport name v1\0"), ...parts.flatMap((part) => [[part.length >> 8, part.length & 255], part])]);
+  const parts = [ENCODER.encode(gateway), fromBase64url(session), fromBase64url(nonce), ENCODER.encode(subject), key];
+  return join([ENCODER.encode("pageport name v1\0"), ...parts.flatMap((part) => [[part.length >> 8, part.length & 255], part])]);
 }
 
 /** @param {Uint8Array} bytes */

@@ -24,15 +24,13 @@ export class Span {
     let tail = this.#blocks.at(-1);
     this.end += length;
     // A small piece of a large buffer would keep all of it.
-    if (length >= LARGE && length * 4 >= bytes.buffer.byteLength) this.#blocks.push({ bytes, base, end: this.end });
-    else {
-      if (!tail || this.end - tail.base > tail.bytes.length) {
-        tail = { bytes: new Uint8Array(Math.max(length, Math.min(4 * (base - this.start), BLOCK))), base, end: base };
-        this.#blocks.push(tail);
-      }
-      tail.bytes.set(bytes, base - tail.base);
-      tail.end = this.end;
+    const isKept = length >= LARGE && length * 4 >= bytes.buffer.byteLength;
+    if (isKept || !tail || this.end - tail.base > tail.bytes.length) {
+      tail = { bytes: isKept ? bytes : new Uint8Array(Math.max(length, Math.min(4 * (base - this.start), BLOCK))), base, end: base };
+      this.#blocks.push(tail);
     }
+    if (!isKept) tail.bytes.set(bytes, base - tail.base);
+    tail.end = this.end;
   }
 
   /** A view of at most `max` bytes. @param {number} offset where there are bytes @param {number} max */

@@ -6,9 +6,9 @@
 
 import { ABORTED, HEAD_INVALID } from "./codes.js";
 import { codeOf, fail, PageportError } from "./errors.js";
-import { answerOf } from "./heads.js";
 import { WINDOW } from "./limits.js";
-import { hasEnded, stop } from "./receive.js";
+import { giveUp, hasEnded, stop } from "./receive.js";
+import { answerOf } from "./replies.js";
 import { finish, reset } from "./send.js";
 import { read, write } from "./stream-io.js";
 
@@ -112,9 +112,7 @@ export function publish(session, stream) {
     writable,
     reply,
     reset(code) {
-      abort(stop, code);
-      abort(reset, code);
-      stream.failed = Math.max(stream.failed, stream.stopped);
+      abort(giveUp, code);
     },
   };
 }

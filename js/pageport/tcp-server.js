@@ -21,27 +21,26 @@ import { Listening } from "./listening.js";
 /** @typedef {{ readable: ReadableStream<import("./tcp-visit.js").AcceptedTCPSocket>, localAddress: string, localPort: number }} TCPServerSocketOpenInfo */
 
 export class TCPServerSocket {
-  /** Resolves once clients can connect. @type {Promise<TCPServerSocketOpenInfo>} */
-  opened;
-  /** Resolves once it is closed; rejects when it is lost. A lost session is not the end: it listens again at the same port. @type {Promise<void>} */
-  closed;
-
   /** @param {string} localAddress @param {TCPServerSocketOptions} [options] */
   constructor(localAddress, options = {}) {
-    const { localPort: port, backlog, takeover, gateway, signal, key } = options;
+    const { localPort: port, backlog } = options;
     if (port === 0 || backlog === 0) throw new TypeError("zero");
     /** @type {import("./tcp-visit.js").Backlog} */
     let waiting;
     const listening = new Listening(
-      { port, takeover, gateway, signal, key },
+      { ...options, port },
       {
         kind: "tcp",
-        load: async () => (waiting ??= new (await import("./tcp-visit.js")).Backlog(listening, backlog)),
+        load: async () => {
+          waiting ??= new (await import("./tcp-visit.js")).Backlog(listening, backlog);
+          return (stream, head) => waiting.add(stream, head);
+        },
         opened: (place) => waiting.open(place),
-        visit: (_, stream, head) => waiting.add(stream, head),
       },
     );
+    /** Resolves once clients can connect. @type {Promise<TCPServerSocketOpenInfo>} */
     this.opened = listening.opened;
+    /** Resolves once it is closed; rejects when it is lost. A lost session is not the end: it listens again at the same port. */
     this.closed = listening.closed;
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { join, sizeOf } from "./frames.js";
-import { DATA as DATA_MAX, DATA_SLOW, MESSAGE } from "./limits.js";
+import { ACK_BYTES, DATA as DATA_MAX, DATA_SLOW, MESSAGE } from "./limits.js";
 import { entry } from "./receive.js";
 import { arm, isBlocked, sendable } from "./send.js";
 import { ints } from "./varint.js";
@@ -14,9 +14,6 @@ import { ACK, BLOCKED, DATA, DATAGRAM, FIN, PONG } from "./wire.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./frames.js").Part} Part */
-
-/** Bytes of ACK entries in one frame. */
-const ENTRIES = 32_768;
 
 /**
  * The next message for the carrier, if there is any: `max` bytes, and at most one frame more.
@@ -52,7 +49,7 @@ export function transmit(core, now, max) {
       const entries = [];
       for (const set of [finals, dirty]) {
         for (const stream of set) {
-          if (entries.length > ENTRIES) break;
+          if (entries.length > ACK_BYTES) break;
           set.delete(stream);
           entries.push(...entry(stream));
         }

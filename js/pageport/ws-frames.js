@@ -5,29 +5,8 @@
  * byte that the RFC forbids: whoever sent it is a stranger.
  */
 
-export const TEXT = 1;
-export const BINARY = 2;
-export const CLOSE = 8;
-export const PING = 9;
-export const PONG = 10;
-
-/** Stands for "the Close frame carried no code" (RFC 6455, section 7.1.5); never sent. */
-export const NO_STATUS = 1005;
-
-/**
- * Largest message accepted, in bytes. A message is held whole until its last byte, for each visitor: this takes
- * photos and documents, while sixty visitors at their worst still fit into a gigabyte.
- */
-export const MAX_MESSAGE = 16 * 1024 * 1024;
-
-/** What no `maxMessage` can exceed: the longest string that every engine can make. */
-export const MAX_TEXT = 2 ** 29 - 24;
-
-/**
- * Most frames one message may consist of, empty ones included. Fragments cost no memory beyond their bytes here,
- * but empty ones would let a message go on for ever.
- */
-export const MAX_FRAGMENTS = 16384;
+import { DECODER, join } from "./frames.js";
+import { CLOSE, MAX_FRAGMENTS, MAX_MESSAGE, MAX_TEXT, NO_STATUS, PING, TEXT } from "./ws-numbers.js";
 
 /** @typedef {{ code: 1002 | 1007 | 1008 | 1009, reason: string }} Violation what FrameParser.push throws */
 
@@ -221,17 +200,6 @@ function* parse({ masked, maxMessage = MAX_MESSAGE, maxFragments = MAX_FRAGMENTS
   }
 }
 
-/** @param {Uint8Array[]} parts */
-export function join(parts) {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 /**
  * Where the sequence begins that bytes[at…end) leaves unfinished, `end` if it leaves none. Fails as soon as no
  * continuation could make these bytes UTF-8; a streaming TextDecoder is no substitute, because engines differ in how
@@ -272,6 +240,3 @@ function fail(code, reason = "") {
 
 /** What a Close frame may say: section 7.4 and the IANA registry. */
 const CLOSE_CODE = /^(100[0-37-9]|101[0-4]|[34]\d{3})$/;
-
-// ignoreBOM keeps a leading U+FEFF, which belongs to the message.
-const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -4,23 +4,12 @@
  * Speaks RFC 6455 in either role. Must never deliver or send out of order, and never let the peer grow a queue of ours.
  */
 
+import { ENCODER, join } from "./frames.js";
 import { defineConstants, defineHandlers } from "./ws-events.js";
-import { BINARY, CLOSE, encodeFrame, FrameParser, join, mask, NO_STATUS, PONG, sizeOf, TEXT } from "./ws-frames.js";
-
-/**
- * How long, in milliseconds, a closing handshake may go without progress before the stream is reset. Progress is a
- * write that completes, so that what was sent before `close()` has its time, and a peer that says nothing has not.
- */
-export const CLOSE_TIMEOUT = 30_000;
-
-/** Most bytes in one write: what a stream carries in a single frame. Smaller writes of one turn are put together. */
-export const WRITE_SIZE = 64 * 1024;
-
-/** Bytes in the largest pong. */
-const MAX_PONG = 131;
-
-/** Pongs that may wait for their turn; from then on the newest takes the place of the one before (section 5.5.3). */
-export const MAX_PONGS = 64;
+import { encodeFrame, FrameParser, mask, sizeOf } from "./ws-frames.js";
+import {
+  BINARY, CLOSE, CLOSED, CLOSE_TIMEOUT, CLOSING, CONNECTING, MAX_PONG, MAX_PONGS, NO_STATUS, OPEN, PONG, TEXT, WRITE_SIZE,
+} from "./ws-numbers.js";
 
 /**
  * @typedef {object} ByteStream
@@ -37,11 +26,6 @@ export const MAX_PONGS = 64;
  * @property {number} [maxMessage] see FrameParser
  * @property {number} [maxFragments] see FrameParser
  */
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
 
 /**
  * A WebSocket over a stream, which may come later. It reads nothing before a task of its own, in which `open` comes first:
@@ -150,7 +134,7 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
     const view = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
     const text = !(view instanceof Blob || ArrayBuffer.isView(view));
     const payload = text
-      ? UTF8.encode(`${view}`)
+      ? ENCODER.encode(`${view}`)
       : view instanceof Blob
         ? view
         : new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
@@ -161,7 +145,7 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
   /** @param {number} [code] 1000 or 3000…4999 @param {string} [reason] at most 123 bytes in UTF-8 */
   close(code, reason = "") {
     if (code !== undefined && !/^(1000|[34]\d{3})$/.test(`${code}`)) throw new DOMException("code", "InvalidAccessError");
-    if (UTF8.encode(`${reason}`).length > 123) throw new DOMException("reason", "SyntaxError");
+    if (ENCODER.encode(`${reason}`).length > 123) throw new DOMException("reason", "SyntaxError");
     if (this.#state) return this.#startClosing(code ?? (reason ? 1000 : 0), reason);
     this.#state = CLOSING;
     queueMicrotask(() => this.#drop());
@@ -171,7 +155,7 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
   #startClosing(code, reason) {
     if (this.#state !== OPEN) return;
     this.#state = CLOSING;
-    this.#send(CLOSE, join(code ? [Uint8Array.of(code >> 8, code), UTF8.encode(reason)] : []));
+    this.#send(CLOSE, join(code ? [Uint8Array.of(code >> 8, code), ENCODER.encode(reason)] : []));
     this.#watch();
   }
 
@@ -302,8 +286,6 @@ export class ListenerSocket extends /** @type {SocketBase} */ (EventTarget) {
 
 defineHandlers(ListenerSocket, "open", "message", "error", "close");
 defineConstants(ListenerSocket, "CONNECTING", "OPEN", "CLOSING", "CLOSED");
-
-const UTF8 = new TextEncoder();
 
 /** Node before 23 has none. @type {typeof globalThis.CloseEvent} */
 const CloseEvent =

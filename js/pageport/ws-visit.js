@@ -7,6 +7,7 @@
 import { INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
 import { reply } from "./core.js";
 import { fail } from "./errors.js";
+import { ITERATOR_QUEUE } from "./limits.js";
 import { publish } from "./streams.js";
 import { parseVisit } from "./visit.js";
 import { ListenerSocket } from "./ws-socket.js";
@@ -23,15 +24,13 @@ import { ListenerSocket } from "./ws-socket.js";
  */
 
 /**
- * @param {import("./session.js").Session} session
+ * @param {import("./listener.js").WebSocketListener} listener
  * @param {import("./stream.js").Stream} stream
  * @param {import("./json.js").Json} head
  * @param {SocketOptions} init
- * @param {(connecting: Connecting) => unknown} onconnecting whether to accept, unless it has answered
- * @param {(connection: Connection) => void} onconnection
  */
-export function meet(session, stream, head, init, onconnecting, onconnection) {
-  const { core } = session;
+export function meet(listener, stream, head, init) {
+  const { session } = listener.listening;
   const { url, method, headers: list, peer } = parseVisit(head);
   const { protocol, protocols = [protocol], maxMessage, maxFragments } = init;
   const headers = new Headers(list);
@@ -48,14 +47,18 @@ export function meet(session, stream, head, init, onconnecting, onconnection) {
   const accept = ({ protocol = offered.find((offer) => offer && protocols.includes(offer)) ?? "" } = {}) => {
     if (protocol && !offered.includes(protocol)) fail(INVALID_ARGUMENT);
     if (answer()) {
-      reply(core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
+      reply(session.core, stream, { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] });
       const socket = new ListenerSocket(/** @type {any} */ (publish(session, stream)), { url, protocol, maxMessage, maxFragments });
-      onconnection({ socket, request });
+      const connection = { socket, request };
+      listener.queue?.push(connection);
+      listener.wake();
+      listener.emit("connection", connection);
     }
   };
   const reject = (status = 403, reason = "") => {
     if (!(status >= 400 && status < 600)) fail(INVALID_ARGUMENT);
     if (answer()) session.refuse(stream, "ERR_REJECTED", { status: status | 0, message: [...`${reason}`].slice(0, 512).join("") });
   };
-  if (onconnecting({ request, accept, reject }) && !isAnswered) accept();
+  if ((listener.queue?.length ?? 0) >= ITERATOR_QUEUE) reject(503);
+  else if (listener.emit("connecting", { request, accept, reject }) && !isAnswered) accept();
 }

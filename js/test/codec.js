@@ -7,8 +7,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import * as codes from "../pageport/codes.js";
 import { fail } from "../pageport/errors.js";
 import { decode as decodeMessage, join, sizeOf } from "../pageport/frames.js";
-import { parseListening, parsePort, parseReply, parseWelcome } from "../pageport/heads.js";
+import { parseWelcome } from "../pageport/heads.js";
 import { parse } from "../pageport/json.js";
+import { parseListening, parsePort, parseReply } from "../pageport/replies.js";
 import { ints, MAX, peekInt } from "../pageport/varint.js";
 import { parseVisit } from "../pageport/visit.js";
 

@@ -228,7 +228,7 @@ class Socket {
       if (this.readyState) return;
       if (network.isUp) {
         this.readyState = 1;
-        this.onopen?.({});
+        this.onopen?.({ type: "open" });
       } else this.break();
     });
   }
@@ -255,7 +255,7 @@ class Socket {
     if (this.readyState === 3) return;
     this.readyState = 3;
     this.network.core.lose(this);
-    setImmediate(() => this.onclose?.({}));
+    setImmediate(() => this.onclose?.({ type: "close" }));
   }
 
   close() {

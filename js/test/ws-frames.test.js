@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { encodeFrame, FrameParser, mask, MAX_FRAGMENTS, MAX_MESSAGE, NO_STATUS } from "../pageport/ws-frames.js";
+import { encodeFrame, FrameParser, mask } from "../pageport/ws-frames.js";
+import { MAX_FRAGMENTS, MAX_MESSAGE, NO_STATUS } from "../pageport/ws-numbers.js";
 import { bytes, closePayload, concat, frame, unframe } from "./ws-wire.js";
 
 const MIB = 1024 * 1024;

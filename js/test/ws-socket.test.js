@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
-import { CLOSE_TIMEOUT, ListenerSocket, MAX_PONGS, WRITE_SIZE } from "../pageport/ws-socket.js";
+import { CLOSE_TIMEOUT, MAX_PONGS, WRITE_SIZE } from "../pageport/ws-numbers.js";
+import { ListenerSocket } from "../pageport/ws-socket.js";
 import { bytes, closePayload, connection, frame, Visitor } from "./ws-wire.js";
 
 const URL = "wss://name.gw.example/chat";
