@@ -41,15 +41,12 @@ export function answer(session, stream, head, handler) {
  */
 async function converse(session, stream, { kind, method, url, headers, peer }, handler) {
   const { core } = session;
-  const duplex = publish(session, stream);
-  const { readable, writable } = duplex;
   const gone = new AbortController();
-  const { notify } = stream;
-  stream.notify = () => {
-    notify?.();
+  const duplex = publish(session, stream, () => {
     const why = Math.max(stream.failed, stream.reset);
     if (why >= 0) gone.abort(new PageportError(why));
-  };
+  });
+  const { readable, writable } = duplex;
 
   /** @type {Response} */
   let response;

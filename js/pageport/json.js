@@ -56,9 +56,9 @@ const obeys = (value, rule) =>
 /** The rule for a key that may be absent. @param {Rule} rule @returns {Rule} */
 export const maybe = (rule) => (value) => value === undefined || obeys(value, rule);
 
-/** The rule for a list. @param {Rule} rule @param {number} most @param {number} [least] @returns {Rule} */
-export const list = (rule, most, least = 0) => (value) =>
-  Array.isArray(value) && value.length <= most && value.length >= least && value.every((item) => obeys(item, rule));
+/** The rule for a list. @param {Rule} rule @param {number} most @returns {Rule} */
+export const list = (rule, most) => (value) =>
+  Array.isArray(value) && value.length <= most && value.every((item) => obeys(item, rule));
 
 /**
  * Those keys of an object that rules are given for.

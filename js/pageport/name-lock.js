@@ -32,7 +32,8 @@ class NameLock {
   /** @type {Set<Listening>} */
   users = new Set();
   #name;
-  #release = () => {};
+  /** Lets go, also while the page is away: browsers keep none that holds a lock. */
+  release = () => {};
 
   /** @param {string} name @param {boolean} [steal] */
   constructor(name, steal) {
@@ -45,13 +46,8 @@ class NameLock {
   leave(listening) {
     this.users.delete(listening);
     if (this.users.size) return;
-    this.rest();
+    this.release();
     if (locks.get(this.#name) === this) locks.delete(this.#name);
-  }
-
-  /** Lets go while the page is away: browsers keep none that holds a lock. */
-  rest() {
-    this.#release();
   }
 
   /** @param {boolean} [steal] @returns {Promise<boolean>} */
@@ -59,7 +55,7 @@ class NameLock {
     return new Promise((resolve) => {
       const held = () => {
         resolve(true);
-        return this.users.size ? new Promise((release) => (this.#release = () => release(0))) : 0;
+        return this.users.size ? new Promise((release) => (this.release = /** @type {() => void} */ (release))) : 0;
       };
       // It does not come in time; or it was here, and is stolen.
       const gone = () => {
@@ -73,5 +69,5 @@ class NameLock {
 }
 
 // In a worker there are none of these.
-globalThis.addEventListener?.("pagehide", () => locks.forEach((lock) => lock.rest()));
+globalThis.addEventListener?.("pagehide", () => locks.forEach((lock) => lock.release()));
 globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && locks.forEach((lock) => lock.take()));

@@ -25,9 +25,10 @@ import { read, write } from "./stream-io.js";
 /**
  * @param {import("./session.js").Session} session
  * @param {import("./stream.js").Stream} stream
+ * @param {() => void} [onchange] called after something has changed, and once before
  * @returns {BidirectionalStream}
  */
-export function publish(session, stream) {
+export function publish(session, stream, onchange) {
   const { core } = session;
   /** @type {(() => void)[]} */
   let waiting = [];
@@ -94,6 +95,7 @@ export function publish(session, stream) {
       if (stream.failed >= 0) source.error(new PageportError(stream.failed));
       if (stream.reset >= 0) sink.error(new PageportError(stream.reset));
       for (const wake of waiting.splice(0)) wake();
+      onchange?.();
       const why = Math.max(stream.failed, stream.stopped);
       try {
         if (stream.head) resolve(answerOf(stream.head));
