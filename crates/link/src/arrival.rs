@@ -55,7 +55,7 @@ async fn first_frame(carrier: &mut Carrier) -> Result<Hello, LinkError> {
     let mut hello = None;
     while hello.is_none() {
         if poll_fn(|cx| carrier.poll_receive(cx, |received| hello = take_hello(received))).await?
-            == Input::End
+            != Input::Some
         {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }

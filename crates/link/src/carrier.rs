@@ -73,6 +73,8 @@ pub(crate) enum Input {
     Some,
     /// The peer's direction has ended.
     End,
+    /// Likewise, and it said that it goes.
+    Left,
 }
 
 impl Carrier {

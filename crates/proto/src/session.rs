@@ -180,6 +180,8 @@ pub struct Session {
     goaway_received: Option<GoAway>,
 
     parked_at: Option<Instant>,
+    /// Whether the page said that it goes when its carrier ended.
+    has_left: bool,
     born_at: Instant,
     /// When unknown frames were skipped, the last hundred times.
     skipped: VecDeque<Instant>,
@@ -225,6 +227,7 @@ impl Session {
             goaway_due: false,
             goaway_received: None,
             parked_at: None,
+            has_left: false,
             born_at: now,
             skipped: VecDeque::new(),
             arriving: 0,

@@ -157,7 +157,7 @@ export const streams = [
   ),
   reply("a reply that announces 16,385 bytes", "502 ERR_BAD_REPLY", (page) => page.send(data(2, 0, varint(16_385)))),
   reply("a stream that ends before its reply", "502 ERR_BAD_REPLY", (page) => page.send(data(2, 0, "", FIN))),
-  reply("a stream that is reset before its reply", "502 ERR_BAD_REPLY", (page) =>
+  reply("a stream that is reset before its reply", "502 ERR_PAGE_ABORTED", (page) =>
     page.send(ints(RESET, 2, numberOf("ERR_ABORTED"), 0)),
   ),
   reply("a reply that never comes", "504 ERR_ACCEPT_TIMEOUT", () => {}, 30_000),

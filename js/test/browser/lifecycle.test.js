@@ -13,7 +13,7 @@ const LAUNCH = { chromium: launchThrottledChromium, firefox: async () => (await 
 /** Far longer than it may take to tell a visitor that the page has gone. */
 const LEASE_S = 60;
 /** A page that goes says so; on the way are one request and the end of the visitor's connection. */
-const TOLD_MS = 2_000;
+const TOLD_MS = 30_000;
 const UNHARMED = { wrong: 0, closed: "no" };
 
 let gateway;

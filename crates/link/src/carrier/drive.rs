@@ -67,6 +67,8 @@ enum End {
     Cut,
     /// The connection broke, or the peer ended it.
     Lost(Option<io::Error>),
+    /// The peer said that it goes.
+    Left,
 }
 
 impl Driver {
@@ -77,6 +79,10 @@ impl Driver {
             End::Finished => {
                 tracing::debug!(carrier = known.id, "finished");
                 carrier.close().await;
+            }
+            End::Left => {
+                tracing::debug!(carrier = known.id, "left");
+                known.shared.left(known.id);
             }
             End::Cut => tracing::debug!(carrier = known.id, "cut"),
             End::Lost(error) => {
@@ -116,6 +122,7 @@ impl Driver {
         for _ in 0..BATCH {
             match self.carrier.poll_receive(cx, |received| shared.receive(*id, received, wakes)) {
                 Poll::Ready(Ok(Input::Some)) => {}
+                Poll::Ready(Ok(Input::Left)) => return ControlFlow::Break(Poll::Ready(End::Left)),
                 Poll::Ready(Ok(Input::End)) => return ControlFlow::Break(Poll::Ready(End::Lost(None))),
                 Poll::Ready(Err(error)) => return ControlFlow::Break(Poll::Ready(End::Lost(Some(error)))),
                 Poll::Pending => return ControlFlow::Break(Poll::Pending),

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt as _, Stream as _};
 use pageport_proto::limits;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio_websockets::{ClientBuilder, Config, Error, Limits, Message, ServerBuilder, WebSocketStream};
+use tokio_websockets::{
+    ClientBuilder, CloseCode, Config, Error, Limits, Message, ServerBuilder, WebSocketStream,
+};
 
 use super::{Input, Received, Wire};
 
@@ -187,7 +189,8 @@ impl WebSocketCarrier {
         } else if message.is_close() {
             // The answer is already queued; whether it arrives matters to nobody.
             let _ = self.poll_flush(cx);
-            return Poll::Ready(Ok(Input::End));
+            let goes = message.as_close().is_some_and(|(code, _)| code == CloseCode::GOING_AWAY);
+            return Poll::Ready(Ok(if goes { Input::Left } else { Input::End }));
         }
         Poll::Ready(Ok(Input::Some))
     }

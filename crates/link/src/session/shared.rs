@@ -155,6 +155,11 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
+    /// A carrier's peer has said that it goes.
+    pub(crate) fn left(&self, id: CarrierId) {
+        self.with(None, |state, now| state.proto.left(id, now));
+    }
+
     /// Calls the state machine, and does what follows from it. `by` is the carrier whose task calls.
     pub(super) fn with<R>(&self, by: Option<CarrierId>, call: impl FnOnce(&mut State, Instant) -> R) -> R {
         let mut wakes = Wakes::default();

@@ -9,7 +9,7 @@ use pageport_proto::{Code, Role, StreamId};
 use pageport_testkit::{Cut, CutRelay};
 use serde_json::json;
 
-use crate::support::{Gateway, KINDS, RawPage, guard};
+use crate::support::{Gateway, KINDS, RawPage, close_websocket, guard};
 
 #[tokio::test]
 async fn a_connector_falls_back_to_websocket_where_bytes_do_not_pass() {
@@ -87,6 +87,17 @@ async fn a_session_ends_when_its_lease_is_over() {
         relay.refuse(false);
         assert_eq!(guard(page.closed()).await, Code::ERR_SESSION_LOST);
     }
+}
+
+#[tokio::test]
+async fn a_page_that_is_left_keeps_its_session_for_a_moment_only() {
+    let mut settings = Settings::new(Role::Gateway);
+    settings.timings.leave = Duration::from_millis(100);
+    let gateway = Gateway::with_settings(settings).await;
+    let aborted = close_websocket(&gateway, 1000).await;
+    let left = close_websocket(&gateway, 1001).await;
+    assert_eq!(guard(left.closed()).await, Code::ERR_SESSION_LOST);
+    assert!(matches!(aborted.state(), SessionState::Parked { .. }), "{:?}", aborted.state());
 }
 
 #[tokio::test]

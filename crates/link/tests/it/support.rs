@@ -10,7 +10,7 @@ use pageport_link::CarrierKind;
 
 pub(crate) use exchange::{Exchange, exchange};
 pub(crate) use gateway::Gateway;
-pub(crate) use raw::RawPage;
+pub(crate) use raw::{RawPage, close_websocket};
 
 /// Every kind of carrier.
 pub(crate) const KINDS: [CarrierKind; 2] = [CarrierKind::Bytes, CarrierKind::WebSocket];

@@ -146,6 +146,13 @@ impl Session {
         }
     }
 
+    /// The same, and the page said that it goes (§5): perhaps it could not say CLOSE.
+    pub fn left(&mut self, carrier: CarrierId, now: Instant) {
+        let is_active = self.active == Some(carrier);
+        self.lost(carrier, now);
+        self.has_left |= is_active;
+    }
+
     /// Retires the active carrier; the page attaches anew.
     pub fn detach(&mut self, code: Code, now: Instant) {
         if let Some(carrier) = self.active {
@@ -239,6 +246,7 @@ impl Session {
         older.into_iter().for_each(|id| self.retire(id, Code::ERR_CARRIER_REPLACED));
         self.active = Some(carrier);
         self.parked_at = None;
+        self.has_left = false;
         for stream in self.streams.values_mut() {
             stream.send.rewind();
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attach::Phase;
-use super::{CarrierId, Session};
+use super::{CarrierId, Session, Settings};
 use crate::frame::{Farewell, Frame};
 use crate::{Code, Role};
 
@@ -18,6 +18,8 @@ pub struct Timings {
     pub silent: Duration,
     /// When a gateway drops a silent candidate: 5 s.
     pub candidate: Duration,
+    /// How long a session lives whose page has left: 10 s, which is for a page that was not.
+    pub leave: Duration,
     /// When a session ends whose first RESUME has not ended: 10 s.
     pub confirm: Duration,
     /// When a page gives up a silent attempt: 10 s.
@@ -35,6 +37,7 @@ impl Default for Timings {
             ping: Duration::from_secs(15),
             silent: Duration::from_secs(20),
             candidate: Duration::from_secs(5),
+            leave: Duration::from_secs(10),
             confirm: Duration::from_secs(10),
             attempt: Duration::from_secs(10),
             page_silent: Duration::from_secs(40),
@@ -145,7 +148,8 @@ impl Session {
 
     fn lease_at(&self) -> Option<Instant> {
         let parked = self.parked_at.filter(|_| self.settings.role == Role::Gateway);
-        parked.map(|at| at + self.settings.lease)
+        let Settings { lease, timings, .. } = &self.settings;
+        parked.map(|at| at + if self.has_left { timings.leave.min(*lease) } else { *lease })
     }
 
     fn confirm_at(&self) -> Option<Instant> {

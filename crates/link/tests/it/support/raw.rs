@@ -96,3 +96,38 @@ impl RawPage {
         }
     }
 }
+
+/// A page in a browser: attaches a new session over a WebSocket, then closes that with a code (RFC 6455 §7.4), and the session
+/// at the gateway.
+pub(crate) async fn close_websocket(gateway: &super::Gateway, code: u16) -> pageport_link::Session {
+    gateway.expect_newer();
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let request = "GET /link HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: pageport.v1\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let hello =
+        Hello { session: None, n: 1, limits: Limits::default(), features: Vec::new(), credential: None };
+    let resume = Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() });
+    for frame in [Frame::Hello(hello.to_payload().into()), resume] {
+        let mut payload = BytesMut::new();
+        frame.encode(&mut payload);
+        stream.write_all(&masked(0x82, &payload)).await.unwrap();
+        // The answer to either comes before the next is due.
+        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0);
+    }
+    let session = gateway.newest().await;
+    assert!(session.attached().await);
+    stream.write_all(&masked(0x88, &code.to_be_bytes())).await.unwrap();
+    session
+}
+
+/// A frame of a client, with a key of zeros.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap();
+    let mut frame = vec![first];
+    match length {
+        0..126 => frame.push(0x80 | length.to_be_bytes()[1]),
+        _ => frame.extend([&[0xfe][..], &length.to_be_bytes()].concat()),
+    }
+    [&frame[..], &[0; 4], payload].concat()
+}
