@@ -12,7 +12,7 @@ import { startSite } from "./site.js";
 const LAUNCH = { chromium: launchThrottledChromium, firefox: async () => (await launchFirefox()).raw };
 /** Far longer than it may take to tell a visitor that the page has gone. */
 const LEASE_S = 60;
-/** A page that goes says so; on the way are one request and the end of the visitor's connection. */
+/** A page that goes says so, or its browser does, and then the session lives for 10 s more. */
 const TOLD_MS = 30_000;
 const UNHARMED = { wrong: 0, closed: "no" };
 
