@@ -15,7 +15,15 @@ pub(crate) fn start(cli: &Cli) {
         (1, false) | (2, true) => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // h2 warns of every connection that it ends for a flood: the flood would be in the log as well.
+    let filter = || {
+        EnvFilter::new(if level == "debug" || level == "trace" {
+            level.to_owned()
+        } else {
+            format!("{level},h2=error")
+        })
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     let started = match cli.log_format {

@@ -1,5 +1,6 @@
 //! Requests that a lax reader takes for others: what becomes of each, and how many a page sees.
 
+use std::future::pending;
 use std::time::Duration;
 
 use pageport_testkit::smuggling::{Vector, http1};
@@ -22,7 +23,8 @@ pub(crate) async fn run(place: &Place) -> Outcome {
         let (mut sent, mut came, mut broken, mut refused) = (0, 0, 0, 0);
         for vector in &vectors {
             let before = site.seen();
-            let answer = timeout(PATIENCE, exchange(place, &vector.bytes)).await??;
+            let all_came = || site.seen().0 >= before.0 + vector.requests;
+            let answer = timeout(PATIENCE, exchange(place, &vector.bytes, all_came)).await??;
             // Streams come in order: once this one was answered, all before it were seen.
             fence(place, &site.host).await?;
             fences += 1;
@@ -59,28 +61,36 @@ pub(crate) async fn run(place: &Place) -> Outcome {
         pageport_testkit::smuggling::HIDDEN,
         site.host
     );
-    exchange(place, plain.as_bytes()).await?;
+    exchange(place, plain.as_bytes(), || false).await?;
     fact(&[("control", &"the hidden request sent openly"), ("hidden_ones_seen", &site.seen().1)]);
     demand(site.seen().1 == 1, "a hidden request would have been seen")?;
     demand(wrong == 0, "every page sees as many requests as were sent")
 }
 
-/// Sends it all, ends the sender's direction, and reads to the end.
-pub(crate) async fn exchange(place: &Place, bytes: &[u8]) -> Outcome<Vec<u8>> {
-    let mut socket = TcpStream::connect(place.address).await?;
-    // The gateway may answer and close before everything has left.
-    let _ = socket.write_all(bytes).await;
-    if !bytes.windows(17).any(|part| part == b"Connection: close") {
-        let _ = socket.shutdown().await;
-    }
+/// Sends it all, ends the sender's direction once `all_came`, and reads to the end. Whoever ends its direction earlier has left, for
+/// hyper.
+async fn exchange(place: &Place, bytes: &[u8], all_came: impl Fn() -> bool) -> Outcome<Vec<u8>> {
+    let (mut read, mut write) = TcpStream::connect(place.address).await?.into_split();
+    let sending = async {
+        // The gateway may answer and close before everything has left.
+        let _ = write.write_all(bytes).await;
+        while !all_came() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let _ = write.shutdown().await;
+        pending::<()>().await;
+    };
     let mut answer = Vec::new();
-    let _ = socket.read_to_end(&mut answer).await;
+    tokio::select! {
+        () = sending => {}
+        _ = read.read_to_end(&mut answer) => {}
+    }
     Ok(answer)
 }
 
 async fn fence(place: &Place, host: &str) -> Outcome {
     let request = format!("GET /fence HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    let answer = exchange(place, request.as_bytes()).await?;
+    let answer = exchange(place, request.as_bytes(), || false).await?;
     demand(answer.starts_with(b"HTTP/1.1 200 "), "a good request is answered")
 }
 
