@@ -110,12 +110,14 @@ impl RequestBody {
     }
 }
 
-/// Reads the rest of a body and keeps nothing of it, for this time at most, and for a tenth of it when nothing comes. A connection
-/// that is closed over unread bytes is reset, and the answer that is still on its way is lost with it (RFC 9112 §9.6). HTTP/2 says it
-/// without words.
+/// Over HTTP/2, how long nothing has come when its sender is told that nothing more is wanted.
+const STILL: Duration = Duration::from_millis(250);
+
+/// Reads the rest of a body and keeps nothing of it, for this time at most, and not for long when nothing comes. A connection that is
+/// closed over unread bytes is reset, and the answer that is still on its way is lost with it (RFC 9112 §9.6). Over HTTP/2 the stream
+/// is reset with NO_ERROR when this returns (RFC 9113 §8.1): when that comes while curl 7.88 sends, it loses the answer.
 pub(crate) async fn discard(mut incoming: Incoming, version: Version, time: Duration) {
-    if version < Version::HTTP_2 {
-        let read = async { while let Ok(Some(Ok(_))) = timeout(time / 10, incoming.frame()).await {} };
-        let _ = timeout(time, read).await;
-    }
+    let still = if version < Version::HTTP_2 { time / 10 } else { STILL.min(time / 10) };
+    let read = async { while let Ok(Some(Ok(_))) = timeout(still, incoming.frame()).await {} };
+    let _ = timeout(time, read).await;
 }

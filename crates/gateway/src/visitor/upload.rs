@@ -140,7 +140,11 @@ impl Task {
             self.set(Turn::Page(Instant::now()));
             self.to_page.room(1).await.map_err(ended)?;
             self.set(Turn::Visitor);
-            let frame = match timeout(patience, self.incoming.frame()).await {
+            let frame = tokio::select! {
+                frame = timeout(patience, self.incoming.frame()) => frame,
+                error = self.to_page.stopped() => return Err(ended(error)),
+            };
+            let frame = match frame {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => break,
                 Ok(Some(Err(_))) => return Err(Ended::Visitor(Code::ERR_VISITOR_GONE)),
