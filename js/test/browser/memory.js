@@ -23,7 +23,7 @@ export async function tree(pid) {
  * @template T
  * @param {Record<string, () => Promise<number>>} meters
  * @param {() => Promise<T>} during
- * @returns {Promise<{ result: T, growth: Record<string, number> }>}
+ * @returns {Promise<{ result: T, growth: Record<string, number>, peak: Record<string, number> }>}
  */
 export async function growth(meters, during) {
   const read = async () => Object.fromEntries(await Promise.all(Object.entries(meters).map(async ([name, meter]) => [name, await meter()])));
@@ -39,7 +39,7 @@ export async function growth(meters, during) {
   })();
   try {
     const result = await during();
-    return { result, growth: Object.fromEntries(Object.keys(most).map((name) => [name, most[name] - start[name]])) };
+    return { result, growth: Object.fromEntries(Object.keys(most).map((name) => [name, most[name] - start[name]])), peak: most };
   } finally {
     over = true;
     await sampling;

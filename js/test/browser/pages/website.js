@@ -7,6 +7,8 @@ const counts = { requests: 0, aborted: 0 };
 const visits = [];
 /** @type {any} */
 let site;
+/** A body that is held on to. @type {ArrayBuffer} */
+let kept;
 
 /** @param {string} gateway its origin @param {object} [init] for `serve` */
 export async function open(gateway, init = {}) {
@@ -51,6 +53,9 @@ async function handle(request, info) {
       return new Response(streamOf(size), { headers: { ...headers, "content-length": String(size) } });
     case "/upload":
       return Response.json(await new Checked().all(request.body), { headers });
+    case "/keep":
+      kept = await request.arrayBuffer();
+      return Response.json({ bytes: kept.byteLength }, { headers });
     case "/echo":
       return new Response(request.body, { headers });
     case "/too-large":
