@@ -28,7 +28,7 @@ use super::frame_guard::FrameGuard;
 use super::http2::{self, PREFACE};
 use super::respond::{Refusal, retry_soon};
 use super::route;
-use super::strict_head::StrictHead;
+use super::strict_head::{Answers, StrictHead};
 use super::transport::{Socket, Transport};
 use crate::address::PublicAddress;
 use crate::config::Limits;
@@ -191,11 +191,15 @@ async fn serve_http1(connection: &Arc<Connection>, transport: Transport, ahead: 
         .header_read_timeout(limits.header_timeout)
         .max_headers(size(limits.headers + SLACK_HEADERS))
         .max_buf_size(size(limits.header_bytes + SLACK_BYTES));
+    let answers = Answers::default();
     let service = service_fn(|request| {
-        let connection = Arc::clone(connection);
-        async move { Ok::<_, Infallible>(route::route(&connection, request).await) }
+        let (connection, answering) = (Arc::clone(connection), answers.begin());
+        async move {
+            let response = route::route(&connection, request).await;
+            Ok::<_, Infallible>(response.map(|body| answering.with(body)))
+        }
     });
-    let io = TokioIo::new(StrictHead::new(transport, ahead));
+    let io = TokioIo::new(StrictHead::new(transport, ahead, answers.clone()));
     let mut served = pin!(http.serve_connection(io, service).with_upgrades());
     let result = tokio::select! {
         result = served.as_mut() => result,

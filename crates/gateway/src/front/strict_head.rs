@@ -4,6 +4,7 @@
 //!
 //! It sits between hyper and the socket, looks at heads only (and at where bodies end), and is gone once a connection was upgraded.
 
+mod answers;
 mod scan;
 
 use std::io;
@@ -14,8 +15,9 @@ use bytes::{Buf as _, Bytes};
 use pageport_proto::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub(crate) use self::answers::Answers;
 use self::scan::Scan;
-use super::respond::{PAGEPORT_ERROR, Refusal};
+use super::respond::Refusal;
 use super::transport::Transport;
 
 /// A connection whose request heads are looked at before hyper sees them.
@@ -25,11 +27,14 @@ pub(crate) struct StrictHead {
     /// What was read already to tell HTTP/1.1 from HTTP/2.
     ahead: Bytes,
     scan: Scan,
+    answers: Answers,
+    /// How many answers had begun when all of them had left: what is written before the next one begins is hyper's own.
+    settled: u64,
     /// What is sent in place of hyper's own answer, and so what is left of it.
     answer: Option<Bytes>,
 }
 
-/// Hyper's own answers begin like this; ours have their code behind it.
+/// Hyper's own answers begin like this.
 const BARE: [(&[u8], Code); 3] = [
     (b"HTTP/1.1 400 ", Code::ERR_HEADER_INVALID),
     (b"HTTP/1.1 414 ", Code::ERR_HEADERS_TOO_LARGE),
@@ -37,23 +42,25 @@ const BARE: [(&[u8], Code); 3] = [
 ];
 
 impl StrictHead {
-    pub(crate) fn new(inner: Transport, ahead: Bytes) -> StrictHead {
-        StrictHead { inner, ahead, scan: Scan::default(), answer: None }
+    /// `answers` counts what the service of the connection answers.
+    pub(crate) fn new(inner: Transport, ahead: Bytes, answers: Answers) -> StrictHead {
+        StrictHead { inner, ahead, scan: Scan::default(), answers, settled: 0, answer: None }
     }
 
     pub(crate) fn into_inner(self) -> Transport {
         self.inner
     }
 
-    /// Sends our answer in place of hyper's, when `head` begins one of these. False when it does not.
+    /// Sends our answer in place of hyper's own, when `head` begins one. False when it does not: what comes from the service may
+    /// begin alike, be it the status of a page or a part of its body.
     fn poll_replace(&mut self, head: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         if self.answer.is_none() {
+            if self.answers.begun() != self.settled {
+                return Poll::Ready(Ok(false));
+            }
             let Some((_, code)) = BARE.iter().find(|(start, _)| head.starts_with(start)) else {
                 return Poll::Ready(Ok(false));
             };
-            if head.windows(PAGEPORT_ERROR.len()).any(|name| name == PAGEPORT_ERROR.as_bytes()) {
-                return Poll::Ready(Ok(false));
-            }
             let refusal = Refusal::from(*code);
             self.answer = Some(match *code {
                 Code::ERR_HEADER_INVALID => {
@@ -114,6 +121,10 @@ impl AsyncWrite for StrictHead {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Hyper flushes only what it has written: its own buffer is empty.
+        if !self.answers.is_under_way() {
+            self.settled = self.answers.begun();
+        }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 

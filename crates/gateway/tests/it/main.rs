@@ -22,6 +22,7 @@ mod names;
 mod names_file;
 mod native;
 mod origin;
+mod own_statuses;
 mod page;
 mod ports;
 mod refusal;
