@@ -23,7 +23,6 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct Applicant {
     origin: Option<Origin>,
-    same_origin: bool,
     /// Whether the origin may attach without a credential.
     listed: bool,
     /// Whether this came through the door of `dev` to its own machine.
@@ -79,12 +78,8 @@ impl Applicant {
             }
         }
         let credential = bearer(headers)?.map(|text| Credential::find(text, shared)).transpose()?;
-        // Browsers set this field and let no page touch it (Fetch Metadata); only they leave Origin out with it.
-        let same_origin = !native
-            && origin.is_none()
-            && headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"same-origin");
         let local = shared.dev && connection.lan().is_none();
-        Ok(Applicant { origin, same_origin, listed, local, credential })
+        Ok(Applicant { origin, listed, local, credential })
     }
 
     /// Whether this comes from the same origin as a caller; what either has shown besides makes no difference.
@@ -104,7 +99,7 @@ impl Applicant {
             (one, other) => one.or(other),
         };
         match &credential {
-            None if self.listed || self.same_origin => {}
+            None if self.listed => {}
             None => return Err(Code::ERR_CREDENTIAL_REQUIRED),
             Some(credential) => {
                 let from = self.origin.as_ref();
@@ -162,7 +157,7 @@ impl Caller {
             (Some(origin), _) => origin.as_str(),
             (None, Some(Credential::Token(token))) => &token.name,
             (None, Some(Credential::Issued(issued))) => &issued.issuer,
-            (None, None) => "same-origin",
+            (None, None) => "nobody",
         }
     }
 }
