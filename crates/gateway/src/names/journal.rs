@@ -75,10 +75,18 @@ struct Writer {
     /// Up to here everything is whole.
     length: u64,
     lines: usize,
-    directory: PathBuf,
+    directory: Arc<Directory>,
     bindings: Arc<Mutex<Bindings>>,
-    /// Nobody knows what is on disk.
+    /// Half a line may be at the end.
     broken: bool,
+    /// The file has its name on disk, too: what is appended will be found after a crash.
+    settled: bool,
+}
+
+/// Open from the start, so that a file which has got its name can be made to keep it.
+struct Directory {
+    path: PathBuf,
+    handle: File,
 }
 
 impl Journal {
@@ -90,7 +98,7 @@ impl Journal {
     ) -> Result<Journal, DataError> {
         let held = hold(directory)?;
         *lock(bindings) = Bindings::load(read(&directory.join("names"))?, now);
-        let mut writer = Writer::begin(directory, bindings).map_err(|error| at(directory, error))?;
+        let mut writer = Writer::first(directory, bindings).map_err(|error| at(directory, error))?;
         let (appends, mut waiting) = mpsc::channel::<Append>(QUEUE);
         let (end, ended) = oneshot::channel();
         thread::spawn(move || {
@@ -130,11 +138,19 @@ impl Journal {
 }
 
 impl Writer {
-    /// Writes what is known as a new file, which then takes the place of the old one.
-    fn begin(directory: &Path, bindings: &Arc<Mutex<Bindings>>) -> io::Result<Writer> {
+    fn first(path: &Path, bindings: &Arc<Mutex<Bindings>>) -> io::Result<Writer> {
+        let directory = Directory { path: path.to_owned(), handle: File::open(path)? };
+        let mut writer = Writer::begin(&Arc::new(directory), bindings)?;
+        writer.settle()?;
+        Ok(writer)
+    }
+
+    /// Writes what is known as a new file, which then takes the place of the old one. An error leaves the old one where it was; without
+    /// one the old one is gone, and the new one must settle.
+    fn begin(directory: &Arc<Directory>, bindings: &Arc<Mutex<Bindings>>) -> io::Result<Writer> {
         let records = lock(bindings).records();
         let text: String = records.iter().map(Record::to_line).collect();
-        let (old, new) = (directory.join("names"), directory.join("names.new"));
+        let (old, new) = (directory.path.join("names"), directory.path.join("names.new"));
         match std::fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -144,17 +160,23 @@ impl Writer {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&new, &old)?;
-        // The new name is as durable as the content only when the directory is.
-        File::open(directory)?.sync_all()?;
         let length = u64::try_from(HEADER.len() + text.len()).unwrap_or(u64::MAX);
-        let (directory, bindings) = (directory.to_owned(), Arc::clone(bindings));
-        Ok(Writer { file, length, lines: records.len(), directory, bindings, broken: false })
+        let (directory, bindings) = (Arc::clone(directory), Arc::clone(bindings));
+        let lines = records.len();
+        Ok(Writer { file, length, lines, directory, bindings, broken: false, settled: false })
+    }
+
+    /// The new name is as durable as the content only when the directory is.
+    fn settle(&mut self) -> io::Result<()> {
+        self.directory.handle.sync_all()?;
+        self.settled = true;
+        Ok(())
     }
 
     /// One sync for all that wait.
     fn append(&mut self, batch: Vec<Append>) {
         let text: String = batch.iter().map(|append| append.line.as_str()).collect();
-        let written = if self.broken { self.start_over() } else { self.write(&text) };
+        let written = if self.broken || !self.settled { self.start_over() } else { self.write(&text) };
         for append in batch {
             self.lines += 1;
             // Whoever asked may be gone.
@@ -186,7 +208,11 @@ impl Writer {
         match Writer::begin(&self.directory, &self.bindings) {
             Ok(writer) => {
                 *self = writer;
-                true
+                let settled = self.settle();
+                if let Err(error) = &settled {
+                    tracing::error!(%error, "the file of names is not sure to keep its name");
+                }
+                settled.is_ok()
             }
             Err(error) => {
                 tracing::error!(%error, "the file of names cannot be written anew");
@@ -255,4 +281,45 @@ fn read(path: &Path) -> Result<Vec<Record>, DataError> {
 
 fn at(path: &Path, error: io::Error) -> DataError {
     DataError::Io { path: path.to_owned(), error }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::names::lock;
+    use pageport_proto::claim::Key;
+    use pageport_proto::name::Name;
+
+    fn append(writer: &mut Writer, name: &str) -> bool {
+        let name = Name::parse(name).expect(name);
+        let record = lock(&writer.bindings).bind(&name, &Key::new([1; 32]), &Limits::default(), 1 << 40);
+        let line = record.expect("free").expect("to be written").to_line();
+        let (done, mut is_done) = oneshot::channel();
+        writer.append(vec![Append { line, done }]);
+        is_done.try_recv().expect("an answer")
+    }
+
+    #[test]
+    fn nothing_is_acknowledged_while_the_file_may_lose_its_name() {
+        let path = std::env::temp_dir().join(format!("pageport-unsettled-{}", std::process::id()));
+        let _held = hold(&path).expect("a directory");
+        let mut writer = Writer::first(&path, &Arc::default()).expect("begins");
+        assert!(append(&mut writer, "one"));
+        let directory = |handle| Arc::new(Directory { path: path.clone(), handle });
+        // A device that cannot be synced stands for a directory that cannot.
+        writer.directory = directory(File::open("/dev/null").expect("a device"));
+        assert!(!writer.start_over());
+        assert!(!append(&mut writer, "two"));
+        writer.directory = directory(File::open(&path).expect("the directory"));
+        assert!(append(&mut writer, "three"));
+        assert!(append(&mut writer, "four"));
+        let names: Vec<String> =
+            read(&path.join("names")).expect("whole").iter().map(|record| record.name.to_string()).collect();
+        assert!(
+            ["one", "three", "four"].iter().all(|name| names.iter().any(|other| other == name)),
+            "{names:?}"
+        );
+        std::fs::remove_dir_all(&path).expect("removed");
+    }
 }
