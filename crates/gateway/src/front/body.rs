@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
@@ -65,6 +65,17 @@ impl hyper::body::Body for Body {
     }
 }
 
+/// For HEAD: an answer without its body, but with its length. Over HTTP/2 hyper would send the body.
+pub(crate) fn leave_out(response: &mut Response<Body>) {
+    let Body::Whole(body) = response.body() else { return };
+    let length = body.size_hint().exact();
+    // A 304 would speak of the length that 200 has (RFC 9110 §8.6).
+    if let Some(length) = length.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    *response.body_mut() = Body::Absent;
+}
+
 /// The body of a request, until somebody takes it.
 pub(crate) struct RequestBody {
     incoming: Option<Incoming>,
@@ -90,7 +101,7 @@ impl RequestBody {
         (Request::from_parts(parts, ()), body)
     }
 
-    /// For whoever reads it; `None` when there is no body. Whoever stops reading early must [`RequestBody::discard`] the rest.
+    /// For whoever reads it; `None` when there is no body. Whoever stops reading early must [`discard`] the rest.
     pub(crate) fn take(&mut self) -> Option<Incoming> {
         self.incoming.take()
     }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use pageport_proto::Code;
 use pageport_proto::name::Name;
 
-use super::body::{Body, RequestBody};
+use super::body::{self, Body, RequestBody};
 use super::connection::Connection;
 use super::handshake::Wanted;
 use super::host::Site;
@@ -30,6 +30,9 @@ pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incomin
             refusal.into_response(request.headers())
         }
     };
+    if *request.method() == Method::HEAD {
+        body::leave_out(&mut response);
+    }
     if request.version() >= Version::HTTP_2 {
         if *request.method() == Method::CONNECT && response.status().is_success() {
             connection.shared.metrics.h2_websockets.increment(1);

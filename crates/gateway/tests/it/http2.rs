@@ -91,6 +91,22 @@ async fn it_is_spoken_by_prior_knowledge_and_inside_tls() {
 }
 
 #[tokio::test]
+async fn an_answer_to_head_says_its_length_and_ends_with_its_head() {
+    let door = door::open("");
+    let mut requests = connect(&door).await;
+    for (uri, status) in [("http://localhost/pageport.js", 200), ("http://localhost/nothing", 404)] {
+        let whole = ask(&mut requests, get(uri)).await;
+        let length = whole.headers()["content-length"].clone();
+        let mut head = get(uri);
+        *head.method_mut() = Method::HEAD;
+        let mut response = ask(&mut requests, head).await;
+        assert_eq!((response.status().as_u16(), &response.headers()["content-length"]), (status, &length));
+        assert_ne!(length, "0");
+        assert!(read(response.body_mut()).await.is_none(), "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn what_only_begins_like_it_is_http_1() {
     let door = door::open("");
     for pieces in [
