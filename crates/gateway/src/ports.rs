@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bind;
 use crate::config::Tcp;
+use crate::front::admission::CredentialId;
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
@@ -46,6 +47,8 @@ struct Held {
     owner: Owner,
     /// Who has it, or had it last: needs no second proof.
     session: SessionId,
+    /// What that session was let in for.
+    credential: Option<CredentialId>,
     state: State,
 }
 
@@ -69,6 +72,8 @@ struct Turn {
 pub(crate) struct Place {
     pub(crate) port: u16,
     turn: Turn,
+    /// How many listeners its credential allows.
+    listeners: Option<u64>,
     shared: Arc<Shared>,
 }
 
@@ -88,8 +93,9 @@ impl Place {
             older.over.cancelled().await;
         }
         let turn = Turn { replaced: CancellationToken::new(), over: CancellationToken::new() };
-        let (port, sockets) = shared.ports.open(owner, &entry.id, wanted, &turn)?;
-        Ok((Place { port, turn, shared: Arc::clone(shared) }, sockets))
+        let (port, sockets) = shared.ports.open(owner, entry, wanted, &turn)?;
+        let listeners = entry.caller.grants().and_then(|grants| grants.listeners);
+        Ok((Place { port, turn, listeners, shared: Arc::clone(shared) }, sockets))
     }
 
     /// Resolves when a newer session of the same key wants the port.
@@ -100,10 +106,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let rests = Instant::now() + self.shared.policy.load().limits.port_rest;
-        if let Some(held) = self.shared.ports.lock().get_mut(&self.port) {
-            held.state = State::Resting(rests);
-        }
+        let policy = self.shared.policy.load();
+        let rests = Instant::now() + policy.limits.port_rest;
+        self.shared.ports.rest(self.port, rests, policy.limits.listeners_per_session, self.listeners);
         self.turn.over.cancel();
     }
 }
@@ -136,7 +141,7 @@ impl Ports {
     /// The listener of the same key in another session.
     fn older(&self, session: &SessionId, owner: &Owner, port: u16) -> Option<Turn> {
         match self.lock().get(&port) {
-            Some(Held { owner: other, session: older, state: State::Open(turn) })
+            Some(Held { owner: other, session: older, state: State::Open(turn), .. })
                 if matches!(owner, Owner::Key(_)) && other == owner && older != session =>
             {
                 Some(turn.clone())
@@ -145,10 +150,24 @@ impl Ports {
         }
     }
 
+    /// A port whose listener has gone. Resting costs its holder nothing, so nobody has more ports at rest than listeners: `most` for a
+    /// session or key, `allowed` for a credential that is limited.
+    fn rest(&self, port: u16, until: Instant, most: u64, allowed: Option<u64>) {
+        let mut all = self.lock();
+        let Some(held) = all.get_mut(&port) else { return };
+        held.state = State::Resting(until);
+        let (owner, session, credential) =
+            (held.owner.clone(), held.session.clone(), held.credential.clone());
+        free_earliest(&mut all, most, |held| held.owner == owner || held.session == session);
+        if let (Some(allowed), true) = (allowed, credential.is_some()) {
+            free_earliest(&mut all, allowed, |held| held.credential == credential);
+        }
+    }
+
     fn open(
         &self,
         owner: &Owner,
-        session: &SessionId,
+        entry: &Entry,
         wanted: u16,
         turn: &Turn,
     ) -> Result<(u16, Vec<TcpListener>), Code> {
@@ -156,6 +175,7 @@ impl Ports {
         let mut held = self.lock();
         let now = Instant::now();
         held.retain(|_, held| !matches!(held.state, State::Resting(until) if until <= now));
+        let session = &entry.id;
         let own = |held: &Held| held.owner == *owner || held.session == *session;
         let candidates = match wanted {
             0 => candidates(tcp, &held, own)?,
@@ -175,7 +195,8 @@ impl Ports {
                         Some(Held { owner: key @ Owner::Key(_), .. }) => key,
                         _ => owner.clone(),
                     };
-                    held.insert(port, Held { owner, session: session.clone(), state });
+                    let (session, credential) = (session.clone(), entry.caller.credential_id());
+                    held.insert(port, Held { owner, session, credential, state });
                     return Ok((port, sockets));
                 }
                 // Another program has it.
@@ -191,12 +212,18 @@ impl Ports {
     }
 }
 
-/// What to try for "any": what rests for this owner, then the whole range from a random place on.
-fn candidates(
-    tcp: &Tcp,
-    held: &HashMap<u16, Held>,
-    is_own: impl Fn(&Held) -> bool,
-) -> Result<Vec<u16>, Code> {
+/// Of the ports that rest for one holder so many stay, the newest.
+fn free_earliest(held: &mut HashMap<u16, Held>, most: u64, is_own: impl Fn(&Held) -> bool) {
+    let mut resting = resting(held, is_own);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    resting.truncate(resting.len().saturating_sub(most));
+    for port in resting {
+        held.remove(&port);
+    }
+}
+
+/// What rests for one holder, the earliest first.
+fn resting(held: &HashMap<u16, Held>, is_own: impl Fn(&Held) -> bool) -> Vec<u16> {
     let mut own: Vec<_> = held
         .iter()
         .filter(|(_, held)| is_own(held))
@@ -206,10 +233,19 @@ fn candidates(
         })
         .collect();
     own.sort_unstable();
+    own.into_iter().map(|(_, port)| port).collect()
+}
+
+/// What to try for "any": what rests for this owner, then the whole range from a random place on.
+fn candidates(
+    tcp: &Tcp,
+    held: &HashMap<u16, Held>,
+    is_own: impl Fn(&Held) -> bool,
+) -> Result<Vec<u16>, Code> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|_| Code::ERR_INTERNAL)?;
     let mut range: Vec<u16> = tcp.ports.clone().collect();
     let start = usize::try_from(u32::from_ne_bytes(random)).unwrap_or(0) % range.len();
     range.rotate_left(start);
-    Ok(own.into_iter().map(|(_, port)| port).chain(range).collect())
+    Ok(resting(held, is_own).into_iter().chain(range).collect())
 }

@@ -226,6 +226,40 @@ async fn a_port_that_rests_no_longer_is_free_for_all() {
     assert_eq!(ask(&second, port).await.1.expect("the port").port, port);
 }
 
+/// Listens at a port and gives it up again.
+async fn use_once(session: &Session, port: u16) {
+    let (mut listener, listening) = ask(session, port).await;
+    assert_eq!(listening.expect("the port").port, port);
+    listener.finish();
+    assert_eq!(soon(listener.read_chunk()).await, Ok(None));
+}
+
+#[tokio::test]
+async fn nobody_has_more_ports_at_rest_than_listeners() {
+    let taken = Err("ERR_PORT_UNAVAILABLE".to_owned());
+    let (door, port) = open_with_ports(3, "listeners_per_session = 2");
+    let (greedy, other) = (attach(&door).await, attach(&door).await);
+    use_once(&greedy, port).await;
+    use_once(&greedy, port + 1).await;
+    assert_eq!(ask(&other, port).await.1, taken, "control: as many as listeners");
+    use_once(&greedy, port + 2).await;
+    use_once(&other, port).await;
+    for rests in [port + 1, port + 2] {
+        assert_eq!(ask(&other, rests).await.1, taken);
+    }
+
+    let (first, range) = free_ports(2);
+    let one = token_section("one", "for-one-listener", "[\"listen\"]") + "listeners = 1";
+    let door = open(&format!("[tcp]\nports = \"{range}\"\n{one}\n"));
+    // A session for each port does not help.
+    use_once(&attach_with(&door, "for-one-listener").await, first).await;
+    let other = attach(&door).await;
+    assert_eq!(ask(&other, first).await.1, taken, "control");
+    use_once(&attach_with(&door, "for-one-listener").await, first + 1).await;
+    use_once(&other, first).await;
+    assert_eq!(ask(&other, first + 1).await.1, taken);
+}
+
 /// What a key is given that asks for this port: the port, or the code of the refusal.
 async fn claim(claimant: &Claimant, session: &Session, port: u16) -> (Stream, Result<u16, String>) {
     let claim = claimant.claim(session, &format!(":{port}"));
