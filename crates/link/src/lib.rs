@@ -42,7 +42,7 @@ pub use dial::{Connection, dial};
 pub use error::{LinkError, OpenError, StreamError};
 pub use identity::Identity;
 pub use listener::{Address, ListenError, Listener, Phase, Status, Visitor};
-pub use messages::{HALVES, Messages};
+pub use messages::{HALVES, LONGEST_MESSAGE, Messages};
 pub use pageport_proto::head;
 pub use pageport_proto::session::{Settings, Timings};
 pub use session::{Session, SessionState, Stats};

@@ -15,13 +15,16 @@ use bytes::{Buf as _, Bytes};
 use futures_util::{Sink as _, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
-use tokio_websockets::{ClientBuilder, CloseCode, Error, Message, ServerBuilder, WebSocketStream};
+use tokio_websockets::{ClientBuilder, CloseCode, Error, Limits, Message, ServerBuilder, WebSocketStream};
 
 /// The subprotocol of those who know the empty message as an end.
 pub const HALVES: &str = "bytes.pageport.v1";
 
-/// What one message takes at most.
+/// What one message that is sent takes at most.
 const MESSAGE: usize = 64 * 1024;
+/// The longest message that is taken, in bytes, all its frames together: it is whole in memory before its first byte is read. A longer one is
+/// an error of whoever reads, and the end of the WebSocket.
+pub const LONGEST_MESSAGE: usize = 1024 * 1024;
 /// For both Closes and the end of the connection.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -41,12 +44,12 @@ pub struct Messages<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Messages<S> {
     /// The visitor's end.
     pub fn client(socket: S, halves: bool) -> Messages<S> {
-        Messages::new(ClientBuilder::new().take_over(socket), halves)
+        Messages::new(ClientBuilder::new().limits(limits()).take_over(socket), halves)
     }
 
     /// The listener's end.
     pub fn server(socket: S, halves: bool) -> Messages<S> {
-        Messages::new(ServerBuilder::new().serve(socket), halves)
+        Messages::new(ServerBuilder::new().limits(limits()).serve(socket), halves)
     }
 
     fn new(socket: WebSocketStream<S>, halves: bool) -> Messages<S> {
@@ -154,6 +157,10 @@ impl<S> fmt::Debug for Messages<S> {
             .field("shut", &self.shut)
             .finish_non_exhaustive()
     }
+}
+
+fn limits() -> Limits {
+    Limits::default().max_payload_len(Some(LONGEST_MESSAGE))
 }
 
 /// 1000, 1001, and none at all.

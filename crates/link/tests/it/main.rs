@@ -13,5 +13,6 @@ mod cuts;
 mod ending;
 mod hostile;
 mod memory;
+mod messages;
 mod streams;
 mod support;
