@@ -22,7 +22,7 @@ use pageport_proto::Code;
 use pageport_proto::claim::Key;
 use pageport_proto::name::Name;
 
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claims, Proven};
 pub use journal::DataError;
 
 use crate::config::Limits;

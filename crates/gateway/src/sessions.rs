@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pageport_link::{Arrival, Budget, Carrier, Level, Session, SessionState, receive_hello};
-use pageport_proto::claim::{Key, Subject};
+use pageport_proto::claim::Subject;
 use pageport_proto::head::Claim;
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::session::Settings;
@@ -19,7 +19,7 @@ use crate::front::admission::{Applicant, Caller};
 use crate::front::connection::Connection;
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
-use crate::names::Claims;
+use crate::names::{Claims, Proven};
 use crate::requests;
 use crate::shared::Shared;
 use crate::usage::{Seat, Usage};
@@ -53,7 +53,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`Code::ERR_CLAIM_INVALID`], [`Code::ERR_CLAIM_STALE`].
-    pub(crate) fn verify(&self, shared: &Shared, claim: &Claim, subject: &Subject) -> Result<Key, Code> {
+    pub(crate) fn verify(&self, shared: &Shared, claim: &Claim, subject: &Subject) -> Result<Proven, Code> {
         let limit = shared.policy.load().limits.claims_per_attach;
         self.claims.accept(&self.id, claim, subject, limit)
     }

@@ -30,6 +30,13 @@ struct Welcomed {
     origin: Box<str>,
 }
 
+/// A claim that held: its key, and the nonce that it used up for its subject.
+pub(crate) struct Proven {
+    pub(crate) key: Key,
+    subject: Subject,
+    welcomed: Arc<Welcomed>,
+}
+
 impl Claims {
     /// A WELCOME is about to leave in answer to HELLO `n`. `origin` is the gateway's, as that carrier's page knows it.
     pub(crate) fn welcomed(&self, n: u64, nonce: &Nonce, origin: &str) {
@@ -52,7 +59,7 @@ impl Claims {
         claim: &Claim,
         subject: &Subject,
         limit: u64,
-    ) -> Result<Key, Code> {
+    ) -> Result<Proven, Code> {
         let welcomes = self.lock().welcomes.clone();
         let holds = |welcomed: &Arc<Welcomed>| {
             let Welcomed { nonce, origin, .. } = &**welcomed;
@@ -60,22 +67,33 @@ impl Claims {
         };
         let Some(at) = welcomes.iter().position(holds) else { return Err(Code::ERR_CLAIM_INVALID) };
         let mut state = self.lock();
-        let newest = state.welcomes.front().is_some_and(|newest| Arc::ptr_eq(newest, &welcomes[at]));
+        let newest = state.is_newest(&welcomes[at]);
         let room = u64::try_from(state.served.len()).is_ok_and(|served| served < limit);
         if newest && room && state.served.insert(subject.clone()) {
-            Ok(claim.key.clone())
+            let (subject, welcomed) = (subject.clone(), Arc::clone(&welcomes[at]));
+            Ok(Proven { key: claim.key.clone(), subject, welcomed })
         } else {
             Err(Code::ERR_CLAIM_STALE)
         }
     }
 
-    /// A claim that held, but got its session nothing, may be made again.
-    pub(crate) fn release(&self, subject: &Subject) {
-        self.lock().served.remove(subject);
+    /// A claim that held, but got its session nothing, may be made again, unless its nonce is an older one by now: what a newer one has
+    /// served stays served.
+    pub(crate) fn release(&self, proven: &Proven) {
+        let mut state = self.lock();
+        if state.is_newest(&proven.welcomed) {
+            state.served.remove(&proven.subject);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_newest(&self, welcomed: &Arc<Welcomed>) -> bool {
+        self.welcomes.front().is_some_and(|newest| Arc::ptr_eq(newest, welcomed))
     }
 }
 
@@ -117,5 +135,22 @@ mod tests {
         assert_eq!(accept(1, 5), Err(Code::ERR_CLAIM_INVALID), "what is remembered is bounded");
         claims.welcomed(20, &Nonce::new([20; 16]), "https://gw.example:8443");
         assert_eq!(accept(20, 5), Err(Code::ERR_CLAIM_INVALID), "another origin");
+    }
+
+    #[test]
+    fn a_claim_that_got_nothing_gives_back_its_own_nonce_only() {
+        let (claims, session) = (Claims::default(), SessionId::new([1; 16]));
+        let accept = |nonce| {
+            let (claim, subject) = claim(&session, nonce, 1);
+            claims.accept(&session, &claim, &subject, 2)
+        };
+        claims.welcomed(1, &Nonce::new([1; 16]), ORIGIN);
+        let first = accept(1).ok().expect("holds");
+        claims.release(&first);
+        let first = accept(1).ok().expect("holds again");
+        claims.welcomed(2, &Nonce::new([2; 16]), ORIGIN);
+        assert!(accept(2).is_ok());
+        claims.release(&first);
+        assert_eq!(accept(2).err(), Some(Code::ERR_CLAIM_STALE));
     }
 }

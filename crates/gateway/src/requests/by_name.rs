@@ -11,6 +11,7 @@ use pageport_proto::name::Name;
 use super::{hold, refuse};
 use crate::lifetime::Slot;
 use crate::listeners::{Place, Right};
+use crate::names::Proven;
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
@@ -51,8 +52,14 @@ async fn place(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Listen) -> Resul
             if !entry.caller.may(wish.kind, Some(&name)) {
                 return Err(Code::ERR_LISTEN_FORBIDDEN);
             }
-            let right = right(shared, entry, &name, wish.claim.as_ref()).await?;
-            Place::take(shared, entry, name, wish.kind, right, slot)
+            let (right, proven) = right(shared, entry, &name, wish.claim.as_ref()).await?;
+            let place = Place::take(shared, entry, name.clone(), wish.kind, right, slot);
+            if let (Err(_), Some(proven)) = (&place, proven)
+                && !shared.listeners.has(entry, &name)
+            {
+                entry.claims.release(&proven);
+            }
+            place
         }
     }
 }
@@ -67,27 +74,26 @@ fn draw(shared: &Arc<Shared>, entry: &Arc<Entry>, kind: Kind, slot: Slot) -> Res
     }
 }
 
-/// Why the session may have this name. What it has needs no proof; a chosen name is bound to its key here, for good.
+/// Why the session may have this name, and what has proven it. What it has needs no proof; a chosen name is bound to its key here, for good.
 async fn right(
     shared: &Shared,
     entry: &Arc<Entry>,
     name: &Name,
     claim: Option<&Claim>,
-) -> Result<Right, Code> {
+) -> Result<(Right, Option<Proven>), Code> {
     if shared.listeners.has(entry, name) {
-        return Ok(Right::Held);
+        return Ok((Right::Held, None));
     }
     let derived = claim.map(|claim| claim.slot.is_some());
     if name.is_reserved() || (derived == Some(false) && name.is_random_form()) {
         return Err(Code::ERR_NAME_RESERVED);
     }
     let claim = claim.ok_or(Code::ERR_CLAIM_REQUIRED)?;
-    let subject = Subject::Name(name.clone());
-    let key = entry.verify(shared, claim, &subject)?;
+    let proven = entry.verify(shared, claim, &Subject::Name(name.clone()))?;
     if claim.slot.is_none() {
         let policy = shared.policy.load_full();
-        let bound = shared.names.bind(name, &key, &policy.limits).await;
-        bound.inspect_err(|_| entry.claims.release(&subject))?;
+        let bound = shared.names.bind(name, &proven.key, &policy.limits).await;
+        bound.inspect_err(|_| entry.claims.release(&proven))?;
     }
-    Ok(Right::Claimed(key))
+    Ok((Right::Claimed(proven.key.clone()), Some(proven)))
 }

@@ -8,6 +8,7 @@ use pageport_proto::claim::Subject;
 use pageport_proto::head::{Kind, Listen, ListeningPort, Reply};
 
 use super::{hold, refuse};
+use crate::names::Proven;
 use crate::ports::accept::Listener;
 use crate::ports::{Owner, Place};
 use crate::sessions::Entry;
@@ -30,7 +31,13 @@ pub(super) async fn listen(
         Err(code) => return refuse(shared, stream, code),
     };
     let taken = match owner(shared, entry, &wish, wanted) {
-        Ok(owner) => Place::take(shared, entry, &owner, wanted).await,
+        Ok((owner, proven)) => {
+            let taken = Place::take(shared, entry, &owner, wanted).await;
+            if let (Err(_), Some(proven)) = (&taken, proven) {
+                entry.claims.release(&proven);
+            }
+            taken
+        }
         Err(code) => Err(code),
     };
     let (place, sockets) = match taken {
@@ -57,11 +64,17 @@ pub(super) async fn listen(
 }
 
 /// To whom the port belongs: to the key of the claim, or just to this session. What the session has needs no proof.
-fn owner(shared: &Shared, entry: &Entry, wish: &Listen, wanted: u16) -> Result<Owner, Code> {
+fn owner(
+    shared: &Shared,
+    entry: &Entry,
+    wish: &Listen,
+    wanted: u16,
+) -> Result<(Owner, Option<Proven>), Code> {
     match &wish.claim {
         Some(claim) if !shared.ports.has(&entry.id, wanted) => {
-            entry.verify(shared, claim, &Subject::Port(wanted)).map(Owner::Key)
+            let proven = entry.verify(shared, claim, &Subject::Port(wanted))?;
+            Ok((Owner::Key(proven.key.clone()), Some(proven)))
         }
-        _ => Ok(Owner::Session(entry.id.clone())),
+        _ => Ok((Owner::Session(entry.id.clone()), None)),
     }
 }

@@ -8,7 +8,7 @@ use pageport_proto::hello::{Nonce, Opaque, SessionId};
 use crate::claimant::{Claimant, listen, random_name, reset};
 use crate::client::soon;
 use crate::door;
-use crate::page::{attach, handshake, listen_with};
+use crate::page::{attach, attach_with, handshake, listen_with};
 use crate::wire::Wire;
 
 #[tokio::test]
@@ -156,6 +156,21 @@ async fn a_nonce_serves_a_name_once_and_an_older_one_never() {
     let stale = listen(&page.session, Kind::WebSocket, "shop2", Some(old)).await.err();
     assert_eq!(stale.as_deref(), Some("ERR_CLAIM_STALE"), "there is a newer WELCOME");
     assert!(mine.listen(&page.session, "shop").await.is_ok(), "and back, on purpose");
+}
+
+#[tokio::test]
+async fn a_claim_that_held_but_got_nothing_can_be_made_again() {
+    let door =
+        door::open(&(door::token_section("one", "for-one-listener", "[\"listen\"]") + "listeners = 1"));
+    let session = attach_with(&door, "for-one-listener").await;
+    let claimant = Claimant::new(&door, 1);
+    let mut only = claimant.listen(&session, "first").await.expect("free");
+    let claim = claimant.claim(&session, "shop");
+    let ask = async || listen(&session, Kind::WebSocket, "shop", Some(claim.clone())).await.map(drop);
+    assert_eq!(ask().await, Err("ERR_LISTEN_FORBIDDEN".into()), "no second listener");
+    only.finish();
+    assert_eq!(soon(only.read_chunk()).await, Ok(None));
+    assert_eq!(ask().await, Ok(()), "the nonce has served nothing yet");
 }
 
 #[tokio::test]

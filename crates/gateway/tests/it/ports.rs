@@ -326,6 +326,20 @@ async fn a_claim_is_good_for_its_own_port_once() {
 }
 
 #[tokio::test]
+async fn a_claim_that_got_no_port_can_be_made_again() {
+    let (door, port) = open_with_ports(1, "port_rest = \"0s\"");
+    let (other, session) = (attach(&door).await, attach(&door).await);
+    let (mut listener, _) = ask(&other, port).await;
+    let claim = Claimant::new(&door, 1).claim(&session, &format!(":{port}"));
+    let refused = ask_with(&session, port, Some(claim.clone())).await.1;
+    assert_eq!(refused, Err("ERR_PORT_UNAVAILABLE".into()));
+    listener.finish();
+    assert_eq!(soon(listener.read_chunk()).await, Ok(None));
+    let (_listener, taken) = ask_with(&session, port, Some(claim)).await;
+    assert_eq!(taken.expect("the nonce has served nothing yet").port, port);
+}
+
+#[tokio::test]
 async fn only_free_ports_of_the_range_exist() {
     let (door, first) = open_with_ports(2, "");
     let session = attach(&door).await;
