@@ -28,8 +28,8 @@ export function fail(code, message) {
   throw new PageportError(code, message);
 }
 
-/** The number that says on the wire why an application ended something. @param {any} reason a number, an error, or anything @returns {number} */
+/** The number that says on the wire why an application ended something. @param {any} reason a number of 32 bits, an error, or anything @returns {number} */
 export function codeOf(reason) {
-  const code = typeof reason === "number" ? reason : numberOf(reason?.code);
+  const code = reason >>> 0 === reason ? reason : numberOf(reason?.code);
   return code < 0 ? ABORTED : code;
 }

@@ -173,6 +173,22 @@ test("cancel stops the peer, reset ends both directions", async () => {
   await assert.rejects(second.reply, { code: "ERR_70002" });
 });
 
+test("a number that is no code says no more than that it was aborted, and costs no session", async () => {
+  const network = new Network();
+  /** @type {import("../pageport/stream.js").Stream[]} */
+  const far = [];
+  network.onstream = (stream) => {
+    far.push(stream);
+    stream.notify = () => {};
+  };
+  const one = begin(network);
+  const reasons = [2 ** 32, -1, 1.5, NaN, Infinity, 2 ** 32 - 1, 0];
+  for (const reason of reasons) (await one.createBidirectionalStream({})).writable.abort(reason);
+  await until(() => far.length === reasons.length && far.every(({ failed }) => failed >= 0));
+  assert.deepEqual(far.map(({ failed }) => failed), [64, 64, 64, 64, 64, 2 ** 32 - 1, 0]);
+  assert.equal(one.readyState, "open");
+});
+
 test("a transfer survives cuts with every byte in place", async () => {
   const network = new Network();
   const one = begin(network);
