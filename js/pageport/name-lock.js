@@ -22,9 +22,15 @@ const locks = new Map();
 export async function hold(name, listening, steal) {
   // Without locks it is up to the gateway, which lets the newest have it.
   if (!globalThis.navigator?.locks) return true;
+  const { signal } = listening.life;
+  // Nobody would let go of it.
+  signal.throwIfAborted();
   const lock = locks.get(name) ?? new NameLock(name, steal);
-  lock.users.add(listening);
-  listening.life.signal.addEventListener("abort", () => lock.leave(listening));
+  // Not again in each session.
+  if (!lock.users.has(listening)) {
+    lock.users.add(listening);
+    signal.addEventListener("abort", () => lock.leave(listening));
+  }
   return lock.isHeld;
 }
 
@@ -70,4 +76,4 @@ class NameLock {
 
 // In a worker there are none of these.
 globalThis.addEventListener?.("pagehide", () => locks.forEach((lock) => lock.release()));
-globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && locks.forEach((lock) => lock.take()));
+globalThis.addEventListener?.("pageshow", ({ persisted }) => persisted && locks.forEach((lock) => (lock.isHeld = lock.take())));

@@ -83,6 +83,9 @@ export class Tab {
   /** @param {number} number of a listener */
   end = (number) => this.#call("close", number);
 
+  /** Closes a listener before it can listen, and listens under another name: which are held then. @param {string[]} names */
+  hurry = (names) => this.#call("hurry", { gateway: this.gateway, names });
+
   /** What a copy of this tab begins with. @returns {Promise<Record<string, string>>} */
   memory = () => this.page.evaluate(() => ({ ...sessionStorage }));
 

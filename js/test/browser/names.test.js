@@ -86,6 +86,15 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
       assert.equal(await heardAt(second.pathUrl), await two.id());
     });
 
+    test("that closes a listener before it could listen leaves its name to other tabs", async () => {
+      const page = await open();
+      const names = [`early-${name}`, `late-${name}`];
+      const held = await page.hurry(names);
+      const ours = held.filter((lock) => names.some((each) => lock.endsWith(`:${each}`)));
+      assert.deepEqual(ours, [`pageport:${gateway.url}:${names[1]}`]);
+      assert.match((await (await open()).listen({ name: names[0] })).diary[0], /^listening/);
+    });
+
     test("takes a chosen name over when asked to, and who had it does not fight back", async () => {
       const init = { name: `takeover-${name}` };
       const [one, two] = [await open(), await open()];

@@ -48,6 +48,20 @@ export async function end(gateway) {
   session().close();
 }
 
+/**
+ * Closes a listener while what it needs is being fetched, listens under another name, and says which names are held then.
+ * @param {{ gateway: string, names: [string, string] }} options
+ */
+export async function hurry({ gateway, names: [early, late] }) {
+  const { session, WebSocketListener } = await import(`${gateway}/pageport.js`);
+  const listener = new WebSocketListener({ name: early });
+  await new Promise((resolve) => (session().oncarrierchange = resolve));
+  listener.close();
+  await listen({ gateway, init: { name: late } });
+  const { held } = await navigator.locks.query();
+  return held?.map(({ name }) => name);
+}
+
 /** Tells this page from the one that was here before, and from a copy of it. */
 const id = Math.random().toString(36).slice(2, 8);
 export const name = () => id;
