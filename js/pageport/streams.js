@@ -18,7 +18,7 @@ import { read, write } from "./stream-io.js";
  * @property {ReadableStream<Uint8Array<ArrayBuffer>>} readable bytes; reading them is what lets more come
  * @property {WritableStream<BufferSource>} writable a write settles once the session has accepted its bytes; close() ends the
  *   direction, abort() resets it
- * @property {Promise<import("./json.js").Json>} reply rejects with the code of a refusal
+ * @property {Promise<import("./json.js").Json>} reply rejects with the code of a refusal; never settles for a visitor, who waits for one
  * @property {(code?: number) => void} reset ends both directions at once
  */
 
@@ -91,15 +91,18 @@ export function publish(session, stream, onchange) {
     close: () => abort(finish),
   });
   const reply = new Promise((resolve, reject) => {
+    // Visitors open with a head, which is no reply.
+    let isOpen = stream.id % 2 === core.side;
     (stream.notify = () => {
       if (stream.failed >= 0) source.error(new PageportError(stream.failed));
       if (stream.reset >= 0) sink.error(new PageportError(stream.reset));
       for (const wake of waiting.splice(0)) wake();
       onchange?.();
       const why = Math.max(stream.failed, stream.stopped);
+      if (!isOpen || !(stream.head || hasEnded(stream) || why >= 0)) return;
+      isOpen = false;
       try {
-        if (stream.head) resolve(answerOf(stream.head));
-        else if (hasEnded(stream) || why >= 0) fail(why < 0 ? HEAD_INVALID : why);
+        resolve(answerOf(stream.head ?? fail(why < 0 ? HEAD_INVALID : why)));
       } catch (error) {
         reject(error);
       }
