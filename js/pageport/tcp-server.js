@@ -48,7 +48,8 @@ export class TCPServerSocket {
   async close() {
     const { readable } = (await Promise.race([this.opened, null])) ?? {};
     if (!readable || readable.locked) throw new DOMException("not open, or locked", "InvalidStateError");
-    readable.cancel();
+    // Where it was lost before, so says what follows.
+    readable.cancel().catch(() => {});
     return this.closed;
   }
 }

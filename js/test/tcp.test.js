@@ -253,5 +253,6 @@ test("where another has the port by then, it is lost with an error", async () =>
   const closed = assert.rejects(server.closed, { code: "ERR_PORT_UNAVAILABLE" });
   network.restart();
   await closed;
+  await assert.rejects(server.close(), { code: "ERR_PORT_UNAVAILABLE" });
   await assert.rejects(readable.getReader().read(), { code: "ERR_PORT_UNAVAILABLE" });
 });
