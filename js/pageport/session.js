@@ -56,12 +56,15 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   /** Resolves `closed`. @type {any} */
   #over;
 
-  /** Unreliable messages, `{ flow, bytes }` of at most 1,200 bytes. 64 wait in a direction; then the oldest is dropped. */
+  /** Unreliable messages, `{ flow, bytes }` of at most 1,200 bytes. 64 wait in a direction; then the oldest is dropped. `readable` ends with the session. */
   datagrams = {
     readable: new ReadableStream(
       {
         pull: async (controller) => {
-          while (!this.core.arrived.length) await new Promise((resolve) => (this.#arrived = /** @type {() => void} */ (resolve)));
+          while (!this.core.arrived.length) {
+            if (this.#isClosed) return controller.close();
+            await new Promise((resolve) => (this.#arrived = /** @type {() => void} */ (resolve)));
+          }
           controller.enqueue(this.core.arrived.shift());
         },
       },
@@ -150,6 +153,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     reply(this.core, stream, { error, ...more });
     finish(this.core, stream);
     stop(this.core, stream, codeOf({ code: error }));
+    this.poke();
   }
 
   /** Something has changed: to be looked at once this turn is over. @internal */
@@ -238,6 +242,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     this.#tell(error, last);
     if (last) {
       this.#isClosed = true;
+      this.#arrived();
       this.#life.abort();
       this.#over(error && Promise.reject(error));
     } else {

@@ -299,6 +299,16 @@ test("datagrams go both ways, and old ones make room", async () => {
   assert.deepEqual(value, { flow: 6, bytes: Uint8Array.of(6) });
 });
 
+test("datagrams end with their session", async () => {
+  const one = begin(new Network());
+  await next(one, "carrierchange");
+  const reader = one.datagrams.readable.getReader();
+  const waiting = reader.read();
+  one.close();
+  assert.deepEqual(await waiting, { value: undefined, done: true });
+  await reader.closed;
+});
+
 test("a carrier that is full is not filled further", async () => {
   const network = new Network();
   const one = begin(network);
