@@ -10,22 +10,22 @@ import { fail } from "./errors.js";
 const STORE = "keys";
 
 /** @param {string} gateway an origin @returns {Promise<CryptoKeyPair>} */
-export async function pairOf(gateway) {
-  if (!globalThis.indexedDB) fail(INSECURE_CONTEXT, "nowhere to keep a key: pass one");
+export const pairOf = (gateway) => find(gateway).catch((error) => fail(INSECURE_CONTEXT, `nowhere to keep a key: ${error}`));
+
+/** @param {string} gateway */
+async function find(gateway) {
   const opening = indexedDB.open("pageport");
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-  const database = await done(opening).catch((error) => fail(INSECURE_CONTEXT, `nowhere to keep a key: ${error}`));
+  const database = await done(opening);
   // Strict: a name may depend on it from now on.
   const keys = () => database.transaction(STORE, "readwrite", { durability: "strict" }).objectStore(STORE);
   try {
     const found = await done(keys().get(gateway));
     if (found) return found;
-    const fresh = await crypto.subtle
-      .generateKey("Ed25519", false, ["sign", "verify"])
-      .catch((error) => fail(INSECURE_CONTEXT, `no Ed25519 here: ${error}`));
+    const fresh = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
     // Another tab may have been faster: then its key is everybody's.
     await done(keys().add(fresh, gateway)).catch(() => {});
-    return await done(keys().get(gateway));
+    return (await done(keys().get(gateway))) ?? fail(INSECURE_CONTEXT);
   } finally {
     database.close();
   }

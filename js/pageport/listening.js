@@ -52,6 +52,8 @@ export class Listening {
   #isPlain;
   /** The session that it listens in, and the stream that stands for it there. @type {Core | undefined} */
   #core;
+  /** The nonce of the attempt for which a part of the module did not come. @type {string | undefined} */
+  #missed;
   /** @type {Stream | undefined} */
   stream;
   /** Resolve `opened` and `closed`. @type {any} */
@@ -82,7 +84,7 @@ export class Listening {
     this.session.listeners.add(this);
     this.session.poke();
     if (signal?.aborted) this.close();
-    signal?.addEventListener("abort", () => this.close());
+    signal?.addEventListener("abort", () => this.close(), { signal: this.life.signal });
   }
 
   /** Takes no more visitors; those who are connected stay. @param {PageportError} [why] */
@@ -99,18 +101,23 @@ export class Listening {
 
   /** There is a session, perhaps still the same. @param {Core} core */
   async listen(core) {
-    if (this.#core === core) return;
+    const { nonce } = core;
+    if (this.#core === core || this.#missed === nonce) return;
     this.#core = core;
     try {
       // Not before the gateway answers: some browsers never try again to load what they could not.
-      const [visit, { ask }, claims] = await Promise.all([this.#role.load(), import("./ask.js"), this.#isPlain ? undefined : import("./claim.js")]);
+      const [visit, { ask }, claims] = await Promise.all([this.#role.load(), import("./ask.js"), this.#isPlain ? undefined : import("./claim.js")]).catch((error) => {
+        // Others do, when a carrier has come again.
+        this.#core = undefined;
+        this.#missed = nonce;
+        throw new PageportError(GATEWAY_UNREACHABLE, `${error}`);
+      });
       this.visit = visit;
       /** @type {Ask} */
       const asks = (where) => ask(this, core, where);
       await (claims ? claims.claim(this, core, asks) : asks({}));
     } catch (error) {
-      // A part of the module that did not come, if nothing else.
-      this.failed(core, error instanceof PageportError ? error : new PageportError(GATEWAY_UNREACHABLE, `${error}`));
+      this.failed(core, /** @type {PageportError} */ (error));
     }
   }
 
@@ -136,6 +143,6 @@ export class Listening {
   /** @param {Core} core @param {PageportError} error */
   failed(core, error) {
     // Not after its end: it has been told of that. Refused because the gateway goes away, it listens again in the next session.
-    if (this.state !== CLOSED && core.ended < 0) this.lost(error, !core.away);
+    if (this.state !== CLOSED && core.ended < 0) this.lost(error, this.#core && !core.away);
   }
 }

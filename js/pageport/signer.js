@@ -4,7 +4,7 @@
  * Must never let anything but a claim be signed.
  */
 
-import { INSECURE_CONTEXT } from "./codes.js";
+import { INSECURE_CONTEXT, INVALID_ARGUMENT } from "./codes.js";
 import { fail } from "./errors.js";
 import { ENCODER, join } from "./frames.js";
 import { pairOf } from "./key-store.js";
@@ -18,8 +18,12 @@ export async function signerOf(gateway, pair) {
   const { subtle } = globalThis.crypto ?? {};
   if (!subtle) fail(INSECURE_CONTEXT);
   pair ??= await pairOf(gateway);
-  return new Signer(pair, new Uint8Array(await subtle.exportKey("raw", pair.publicKey)));
+  const { publicKey, privateKey } = pair;
+  return new Signer(privateKey, new Uint8Array(await subtle.exportKey("raw", publicKey).catch(unfit)));
 }
+
+/** @param {unknown} error @returns {never} */
+const unfit = (error) => fail(INVALID_ARGUMENT, `not a key that signs: ${error}`);
 
 /** What a random name comes from, besides the key. */
 export const newSlot = () => toBase64url(crypto.getRandomValues(new Uint8Array(16)));
@@ -28,8 +32,8 @@ export class Signer {
   #privateKey;
   #key;
 
-  /** @param {CryptoKeyPair} pair @param {Bytes} key its public half */
-  constructor({ privateKey }, key) {
+  /** @param {CryptoKey} privateKey @param {Bytes} key its public half */
+  constructor(privateKey, key) {
     this.#privateKey = privateKey;
     this.#key = key;
   }
@@ -42,7 +46,7 @@ export class Signer {
    */
   async claim(gateway, { session = "", nonce }, subject, slot) {
     const message = messageOf(gateway, session, nonce, subject, this.#key);
-    const signature = await crypto.subtle.sign("Ed25519", this.#privateKey, message);
+    const signature = await crypto.subtle.sign("Ed25519", this.#privateKey, message).catch(unfit);
     return { key: toBase64url(this.#key), signature: toBase64url(new Uint8Array(signature)), slot };
   }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { configure, serve, session, WebSocketListener } from "../pageport/index.js";
+import { Listening } from "../pageport/listening.js";
 import * as wire from "../pageport/wire.js";
 import { Names } from "./names-gateway.js";
 import { Network, next, until } from "./session-network.js";
@@ -134,6 +135,31 @@ test("without a key there is no chosen name, and a random one belongs to the ses
   const listener = new WebSocketListener({ gateway });
   await next(listener, "listening");
   assert.deepEqual(names.heads, [{ listen: "websocket" }]);
+});
+
+test("a key that cannot sign is an error of its own", async () => {
+  const { begin } = await world();
+  const other = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);
+  for (const key of [other, { publicKey: (await newKey()).publicKey }, {}, "a string"]) {
+    const listener = begin({ name: "shop", key });
+    assert.equal(await failure(listener), "ERR_INVALID_ARGUMENT");
+    assert.equal(listener.readyState, listener.CLOSED);
+  }
+});
+
+test("a part of the module that does not come is asked for again when a carrier has come again", async () => {
+  const { network, gateway } = await world();
+  /** @type {any[]} */
+  const told = [];
+  let calls = 0;
+  const load = async () => (++calls > 1 ? () => {} : Promise.reject(new TypeError("it did not come")));
+  const listening = new Listening({ gateway }, { kind: "websocket", load, failed: (error) => told.push(error), closed: () => assert.fail("it was closed") });
+  await until(() => told.length);
+  assert.deepEqual([told[0].code, told[0].message], ["ERR_GATEWAY_UNREACHABLE", "TypeError: it did not come"]);
+  network.cut();
+  await listening.opened;
+  assert.deepEqual([calls, told.length], [2, 1]);
+  listening.session.listeners.delete(listening);
 });
 
 test("a port of its own", async () => {
