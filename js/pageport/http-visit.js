@@ -21,7 +21,11 @@ import { HEADERS, parseVisit } from "./visit.js";
  * @property {(init?: UpgradeInit) => { socket: ListenerSocket, response: Response }} upgradeWebSocket for a visitor who asks for it
  *   (`upgrade: websocket`); whoever returns the response accepts
  */
-/** @typedef {(request: Request, info: VisitorInfo) => Response | Promise<Response>} Handler */
+/**
+ * A body that nobody reads when the answer has been sent is stopped, those of clones too. A reader that was taken and given up unreleased
+ * leaves it open: release or cancel it.
+ * @typedef {(request: Request, info: VisitorInfo) => Response | Promise<Response>} Handler
+ */
 
 /**
  * @param {import("./session.js").Session} session
@@ -48,8 +52,9 @@ async function converse(session, stream, { kind, method, url, headers, peer }, h
   });
   const { readable, writable } = duplex;
 
-  /** @type {Response} */
-  let response;
+  /** The request and its clones. @type {Request[]} */
+  const requests = [];
+  let response = /** @type {Response} */ (/** @type {unknown} */ (undefined));
   /** @type {{ response: Response, open: (stream: import("./ws-socket.js").ByteStream) => void, cancel: (why?: any) => void } | undefined} */
   let upgrade;
   const more = new Headers();
@@ -76,10 +81,11 @@ async function converse(session, stream, { kind, method, url, headers, peer }, h
     };
     response = isForbidden(method)
       ? new Response(null, { status: 405 })
-      : await handler(requestOf(url, method, asked, readable, gone.signal), { peer, headers: more, upgradeWebSocket });
+      : await handler(requestOf(url, method, asked, readable, gone.signal, requests), { peer, headers: more, upgradeWebSocket });
     say(more);
   } catch (error) {
     if (!gone.signal.aborted) report(error);
+    drop(response?.body);
     response = new Response("Internal Server Error", { status: 500 });
     say();
   }
@@ -91,41 +97,55 @@ async function converse(session, stream, { kind, method, url, headers, peer }, h
     if (body && method !== "HEAD") await body.pipeTo(writable, { preventAbort: true });
     else await writable.close();
     // Who still reads the request may go on.
-    if (!readable.locked) await readable.cancel();
+    for (const { body } of [{ body: readable }, ...requests]) drop(body);
   } catch (error) {
     if (!gone.signal.aborted) report(error);
     duplex.reset();
   } finally {
     // Where the socket has not become the answer.
     upgrade?.cancel();
-    if (response.body && !response.body.locked) response.body.cancel().catch(() => {});
+    drop(response.body);
   }
 }
 
 /** What no Request can be. @param {string} method */
 const isForbidden = (method) => /^(CONNECT|TRACE|TRACK)$/i.test(method);
 
+/** What nobody reads. @param {unknown} body */
+function drop(body) {
+  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {});
+}
+
 /**
- * A Request that keeps the fields that browsers forbid to pages, and that has its body where they let no Request have a stream: both are
- * those of a Response.
+ * A Request that keeps the fields that browsers forbid to pages, and that has its body where they let no Request have a stream: then it is
+ * that of a Response.
  * @param {string} url
  * @param {string} method
  * @param {Headers} headers
  * @param {ReadableStream | null} stream
  * @param {AbortSignal} signal
+ * @param {Request[]} all gets the request, and its clones
  */
-function requestOf(url, method, headers, stream, signal) {
+function requestOf(url, method, headers, stream, signal, all) {
   const body = /^(GET|HEAD)$/i.test(method) ? null : stream;
-  return facade(new Request(url.replace(/^ws/, "http"), { method, headers, signal, ...("duplex" in Request.prototype && { body, duplex: "half" }) }), new Response(body, { headers }));
+  const carries = "duplex" in Request.prototype;
+  const request = new Request(url.replace(/^ws/, "http"), { method, headers, signal, ...(carries && { body, duplex: "half" }) });
+  return facade(request, headers, carries ? undefined : new Response(body, { headers }), all);
 }
 
-/** @param {Request} request @param {any} message */
-function facade(request, message) {
-  for (const name of ["headers", "body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"]) {
-    Object.defineProperty(request, name, { get: () => message[name]?.bind?.(message) ?? message[name] });
+/**
+ * @param {Request} request
+ * @param {Headers} headers
+ * @param {any} message what has the body, where the request has not
+ * @param {Request[]} all
+ */
+function facade(request, headers, message, all) {
+  all.push(request);
+  for (const name of ["headers", ...(message ? ["body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"] : [])]) {
+    Object.defineProperty(request, name, { get: () => (name === "headers" ? headers : (message[name]?.bind?.(message) ?? message[name])) });
   }
-  const { url, method, signal } = request;
-  return Object.defineProperty(request, "clone", { value: () => facade(new Request(url, { method, signal }), message.clone()) });
+  const clone = () => facade(Request.prototype.clone.call(request), new Headers(headers), message?.clone(), all);
+  return Object.defineProperty(request, "clone", { value: clone });
 }
 
 /**

@@ -122,6 +122,17 @@ test("a Request can be passed on whole, to another fetch", async () => {
   assert.equal((await get("/", { method: "POST", body: "carried" })).text, "carried");
 });
 
+test("a clone can be passed on whole, and so can what it was made from", async () => {
+  const { get } = await site(async (/** @type {Request} */ request) => {
+    const twins = [request.clone(), request, request.clone()];
+    const passed = twins.map((each) => new Request(each));
+    const texts = await Promise.all(passed.map((each) => each.text()));
+    return new Response(passed.map(({ method, headers }, i) => [method, headers.get("x-own"), twins[i].headers.get("cookie"), texts[i]]).join());
+  });
+  const { text } = await get("/", { method: "PUT", body: "carried", headers: [["x-own", "yes"], ["cookie", "a=1"]] });
+  assert.deepEqual(text.split(","), Array(3).fill(["PUT", "yes", "a=1", "carried"]).flat());
+});
+
 test("a slow visitor holds the response back", async () => {
   let pulled = 0;
   const { visit } = await site(() => {
@@ -140,19 +151,28 @@ test("a slow visitor holds the response back", async () => {
 test("an unread body is stopped behind the answer, one that is being read is not", async () => {
   /** @type {any} */
   let late;
+  /** @type {Request[]} */
+  const clones = [];
   const { visit } = await site((request) => {
     if (request.url.endsWith("late")) late = request.text();
+    // Kept, since Node stops what was collected.
+    if (request.url.endsWith("cloned")) clones.push(request, request.clone());
     return new Response("enough");
   });
   const ignored = visit("/", { method: "POST" });
   await ignored.write("something");
   assert.equal(await textOf(ignored), "enough");
   await until(() => ignored.stream.reset === 64);
+  const cloned = visit("/cloned", { method: "POST" });
+  await cloned.write("something");
+  assert.equal(await textOf(cloned), "enough");
+  await until(() => cloned.stream.reset === 64);
   const read = visit("/late", { method: "POST" });
   assert.equal(await textOf(read), "enough");
   await read.write("the rest");
   read.end();
   assert.equal(await late, "the rest");
+  assert.equal(clones.length, 2);
 });
 
 test("the answer to HEAD has the fields, and no body", async () => {
@@ -204,9 +224,11 @@ test("a handler that fails, or answers with nothing that can be sent, is 500 wit
       locked.body?.getReader();
       return locked;
     },
-    "/value": () => new Response("", { headers: { "x-bad": "a\u0001b" } }),
-    "/large": () => new Response("", { headers: { "x-large": "x".repeat(20_000) } }),
+    "/value": () => new Response(body(), { headers: { "x-bad": "a\u0001b" } }),
+    "/large": () => new Response(body(), { headers: { "x-large": "x".repeat(20_000) } }),
   };
+  let dropped = 0;
+  const body = () => new ReadableStream({ cancel: () => void dropped++ });
   const { get } = await site((/** @type {Request} */ request) => faults[/** @type {keyof faults} */ (new URL(request.url).pathname)]());
   for (const path of Object.keys(faults)) {
     const errors = await reported(async () => {
@@ -215,6 +237,7 @@ test("a handler that fails, or answers with nothing that can be sent, is 500 wit
     });
     assert.equal(errors.length, 1, path);
   }
+  assert.equal(dropped, 2, "bodies that nobody will read");
 });
 
 test("methods that no Request has are 405", async () => {
