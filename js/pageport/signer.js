@@ -18,8 +18,7 @@ export async function signerOf(gateway, pair) {
   const { subtle } = globalThis.crypto ?? {};
   if (!subtle) fail(INSECURE_CONTEXT);
   pair ??= await pairOf(gateway);
-  const { publicKey, privateKey } = pair;
-  return new Signer(privateKey, new Uint8Array(await subtle.exportKey("raw", publicKey).catch(unfit)));
+  return new Signer(pair, new Uint8Array(await subtle.exportKey("raw", pair.publicKey).catch(unfit)));
 }
 
 /** @param {unknown} error @returns {never} */
@@ -32,8 +31,8 @@ export class Signer {
   #privateKey;
   #key;
 
-  /** @param {CryptoKey} privateKey @param {Bytes} key its public half */
-  constructor(privateKey, key) {
+  /** @param {CryptoKeyPair} pair @param {Bytes} key its public half */
+  constructor({ privateKey }, key) {
     this.#privateKey = privateKey;
     this.#key = key;
   }
