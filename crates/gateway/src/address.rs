@@ -38,6 +38,12 @@ impl PublicAddress {
         format!("{}/link", self.origin("http", &self.base))
     }
 
+    /// Where the requests go that carry messages `up` or `down`.
+    #[must_use]
+    pub fn link_http(&self, direction: &str) -> String {
+        format!("{}/link/{direction}", self.origin("http", &self.base))
+    }
+
     /// A listener's own URL without a path: `ws://name.localhost:7070`.
     #[must_use]
     pub fn listener(&self, name: &Name) -> String {

@@ -8,7 +8,7 @@
 //! | `route` | from a request to whoever answers it |
 //! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
-//! | `link`, `link_close` | where pages attach, and how they leave without a carrier |
+//! | `link`, `link_http`, `link_close` | where pages attach, also by plain requests, and how they leave without a carrier |
 //! | `assets`, `well_known` | what is served to everybody |
 //! | `respond`, `advice`, `error_page`, `body` | answers and their codes |
 //! | [`response_headers`] | what of a page's answer reaches its visitor |
@@ -32,6 +32,7 @@ mod http2;
 pub mod jwt;
 pub(crate) mod link;
 mod link_close;
+mod link_http;
 pub mod origin;
 pub(crate) mod respond;
 pub mod response_headers;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::address::PublicAddress;
 use crate::admin::Admin;
 use crate::bind::{self, BindError};
+use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
@@ -112,6 +113,7 @@ impl Gateway {
             lifetime: Lifetime::default(),
             connections: Slots::default(),
             sessions: Sessions::default(),
+            http_carriers: HttpCarriers::default(),
             listeners: Listeners::default(),
             ports: Ports::new(config.tcp),
             names,

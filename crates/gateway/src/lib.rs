@@ -7,6 +7,7 @@
 //! | [`tls`] | certificates |
 //! | [`Gateway`] | sockets, life and end |
 //! | `sessions`, `listeners`, `requests` | pages: attaching, listening, what they ask for |
+//! | `carriers` | carriers over plain requests, by id |
 //! | `lan` | a second door, to the local network |
 //! | `names` | whose names are: claims, keys, and the file of them |
 //! | `ports` | listeners at public ports, and their TCP visitors |
@@ -19,6 +20,7 @@
 pub mod address;
 mod admin;
 mod bind;
+mod carriers;
 pub mod config;
 pub mod front;
 mod gateway;

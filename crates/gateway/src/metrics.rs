@@ -1,7 +1,10 @@
 //! What is counted. One recorder for each gateway, never a process-wide one; labels come from closed lists only.
 
+use std::collections::BTreeMap;
+
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use pageport_link::CarrierKind;
 use pageport_proto::Code;
 
 /// Handles that are used often, and the recorder that they belong to.
@@ -19,8 +22,6 @@ pub(crate) struct Metrics {
     pub(crate) tls_failed: Counter,
     /// Sessions that were begun.
     pub(crate) sessions: Counter,
-    /// Carriers that were attached to a session, the first one included.
-    pub(crate) attaches: Counter,
     /// Visitors whose handshake was completed.
     pub(crate) visitors: Counter,
     /// Visitors that are connected now.
@@ -37,6 +38,8 @@ pub(crate) struct Snapshot {
     pub(crate) connections: usize,
     pub(crate) sessions_attached: usize,
     pub(crate) sessions_parked: usize,
+    /// Sessions that are attached, by kind of carrier.
+    pub(crate) carriers: BTreeMap<&'static str, u64>,
     pub(crate) listeners: usize,
     pub(crate) streams: u64,
     pub(crate) memory: u64,
@@ -56,7 +59,6 @@ impl Metrics {
             h2_websockets: counter("pageport_http2_websockets_total"),
             tls_failed: counter("pageport_tls_failures_total"),
             sessions: counter("pageport_sessions_total"),
-            attaches: counter("pageport_attaches_total"),
             visitors: counter("pageport_visitors_total"),
             bytes_in: counter("pageport_visitor_received_bytes_total"),
             bytes_out: counter("pageport_visitor_sent_bytes_total"),
@@ -68,6 +70,13 @@ impl Metrics {
     /// A request, attach or stream that was refused.
     pub(crate) fn refused(&self, code: Code) {
         self.coded("pageport_refusals_total", code);
+    }
+
+    /// A carrier that was let into a session, the first one included.
+    pub(crate) fn attached(&self, kind: CarrierKind) {
+        with_local_recorder(&self.recorder, || {
+            counter!("pageport_attaches_total", "carrier" => kind.name()).increment(1);
+        });
     }
 
     /// A session that ended.
@@ -90,6 +99,10 @@ impl Metrics {
             gauge!("pageport_connections").set(now.connections as f64);
             gauge!("pageport_sessions", "state" => "attached").set(now.sessions_attached as f64);
             gauge!("pageport_sessions", "state" => "parked").set(now.sessions_parked as f64);
+            for kind in CarrierKind::ALL {
+                let count = now.carriers.get(kind.name()).copied().unwrap_or_default();
+                gauge!("pageport_carriers", "carrier" => kind.name()).set(count as f64);
+            }
             gauge!("pageport_listeners").set(now.listeners as f64);
             gauge!("pageport_streams").set(now.streams as f64);
             gauge!("pageport_memory_bytes").set(now.memory as f64);
@@ -112,7 +125,7 @@ fn describe() {
     describe_counter!("pageport_tls_failures_total", "TLS handshakes that failed or took too long.");
     describe_counter!("pageport_sessions_total", "Sessions that were begun.");
     describe_counter!("pageport_sessions_ended_total", "Sessions that ended, by code.");
-    describe_counter!("pageport_attaches_total", "Carriers that were attached to a session.");
+    describe_counter!("pageport_attaches_total", "Carriers that were let into a session, by kind.");
     describe_counter!(
         "pageport_refusals_total",
         "Requests, attaches and streams that were refused, by code."
@@ -126,6 +139,7 @@ fn describe() {
     describe_counter!("pageport_visitor_sent_bytes_total", "Bytes from pages to visitors.");
     describe_gauge!("pageport_connections", "Connections to the front door now.");
     describe_gauge!("pageport_sessions", "Sessions now, by state.");
+    describe_gauge!("pageport_carriers", "Sessions that are attached now, by kind of carrier.");
     describe_gauge!("pageport_listeners", "Names that are listened to now.");
     describe_gauge!("pageport_visitors", "Visitors that are connected now.");
     describe_gauge!("pageport_streams", "Streams now, over all sessions.");

@@ -3,6 +3,7 @@
 //! A HELLO without the right secret changes nothing. Secrets are kept as hashes and compared in constant time.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ use subtle::ConstantTimeEq;
 
 use crate::config;
 use crate::front::admission::{Applicant, Caller};
-use crate::front::connection::Connection;
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
 use crate::names::{Claims, Proven};
@@ -86,17 +86,18 @@ impl Entry {
 ///
 /// `origin` is the gateway's own, as the carrier's page knows it.
 pub(crate) async fn arrive(
-    connection: Arc<Connection>,
+    shared: &Arc<Shared>,
+    peer: SocketAddr,
     carrier: Carrier,
     applicant: Applicant,
     origin: Box<str>,
 ) {
-    let shared = &connection.shared;
+    let kind = carrier.kind();
     let timeout = shared.policy.load().limits.hello_timeout;
     let arrival = match receive_hello(carrier, timeout).await {
         Ok(arrival) => arrival,
         Err(error) => {
-            tracing::debug!(%error, peer = %connection.peer, "no HELLO");
+            tracing::debug!(%error, %peer, "no HELLO");
             return;
         }
     };
@@ -112,7 +113,7 @@ pub(crate) async fn arrive(
                 Ok(carried) => {
                     // WELCOME leaves only when this is awaited.
                     entry.claims.welcomed(n, &welcome.nonce, &origin);
-                    shared.metrics.attaches.increment(1);
+                    shared.metrics.attached(kind);
                     carried.await;
                 }
                 Err(code) => shared.metrics.refused(code),
@@ -120,7 +121,7 @@ pub(crate) async fn arrive(
         }
         Err(code) => {
             shared.metrics.refused(code);
-            tracing::debug!(%code, peer = %connection.peer, "attach refused");
+            tracing::debug!(%code, %peer, "attach refused");
             arrival.refuse(code, "").await;
         }
     }

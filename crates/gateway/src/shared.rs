@@ -7,6 +7,7 @@ use pageport_link::{Budget, SessionState};
 use rustls::ServerConfig;
 
 use crate::address::PublicAddress;
+use crate::carriers::HttpCarriers;
 use crate::config::Policy;
 use crate::front::h2_windows::Windows;
 use crate::lan::{Door, Lan};
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Slots,
     pub(crate) budget: Budget,
     pub(crate) sessions: Sessions,
+    pub(crate) http_carriers: HttpCarriers,
     pub(crate) listeners: Listeners,
     pub(crate) ports: Ports,
     pub(crate) names: Names,
@@ -77,7 +79,11 @@ impl Shared {
                 SessionState::Parked { .. } => snapshot.sessions_parked += 1,
                 SessionState::Connecting | SessionState::Closed(_) => {}
             }
-            snapshot.streams += entry.session.stats().streams as u64;
+            let stats = entry.session.stats();
+            snapshot.streams += stats.streams as u64;
+            if let Some(kind) = stats.carrier {
+                *snapshot.carriers.entry(kind.name()).or_default() += 1;
+            }
         }
         snapshot
     }

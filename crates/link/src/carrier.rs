@@ -4,6 +4,7 @@
 
 mod bytes;
 mod drive;
+mod http;
 mod pace;
 mod shared_tcp;
 mod socket;
@@ -19,8 +20,11 @@ use ::bytes::{Bytes, BytesMut};
 use pageport_proto::frame::Frame;
 use pageport_proto::session::Message;
 
+use crate::Budget;
+
 pub use bytes::BytesCarrier;
 pub use drive::Carried;
+pub use http::{Cut, Download, HttpCarrier, HttpLimits, HttpLine, Upload};
 pub use shared_tcp::SharedTcp;
 pub use socket::{Io, Socket};
 pub use websocket::WebSocketCarrier;
@@ -38,6 +42,8 @@ pub enum Carrier {
     WebSocket(WebSocketCarrier),
     /// Frames back to back.
     Bytes(BytesCarrier),
+    /// Numbered messages over plain requests.
+    Http(HttpCarrier),
 }
 
 /// Which kind of carrier it is; displayed by the names of §9 of the protocol.
@@ -47,14 +53,28 @@ pub enum CarrierKind {
     WebSocket,
     /// `bytes`
     Bytes,
+    /// `http`
+    Http,
+}
+
+impl CarrierKind {
+    /// Every kind.
+    pub const ALL: [CarrierKind; 3] = [CarrierKind::WebSocket, CarrierKind::Bytes, CarrierKind::Http];
+
+    /// The name of §9 of the protocol.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            CarrierKind::WebSocket => "websocket",
+            CarrierKind::Bytes => "bytes",
+            CarrierKind::Http => "http",
+        }
+    }
 }
 
 impl fmt::Display for CarrierKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CarrierKind::WebSocket => "websocket",
-            CarrierKind::Bytes => "bytes",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -94,6 +114,14 @@ impl Carrier {
         Carrier::Bytes(BytesCarrier::new(Wire::new(socket.into(), read_ahead)))
     }
 
+    /// The gateway's end of numbered messages over requests, and where these are to be brought. What it holds for its page's sake is
+    /// counted in `budget`.
+    #[must_use]
+    pub fn http_server(limits: HttpLimits, budget: Budget) -> (Carrier, HttpLine) {
+        let (carrier, line) = HttpCarrier::server(limits, budget);
+        (Carrier::Http(carrier), line)
+    }
+
     pub(crate) fn websocket_client(socket: Socket, read_ahead: Bytes) -> Carrier {
         Carrier::WebSocket(WebSocketCarrier::client(Wire::new(socket, read_ahead)))
     }
@@ -104,6 +132,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(_) => CarrierKind::WebSocket,
             Carrier::Bytes(_) => CarrierKind::Bytes,
+            Carrier::Http(_) => CarrierKind::Http,
         }
     }
 
@@ -119,6 +148,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.poll_receive(cx, deliver),
             Carrier::Bytes(carrier) => carrier.poll_receive(cx, deliver),
+            Carrier::Http(carrier) => carrier.poll_receive(cx, deliver),
         }
     }
 
@@ -127,6 +157,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.start_send(message.take_whole()),
             Carrier::Bytes(carrier) => carrier.start_send(message.take_parts()),
+            Carrier::Http(carrier) => carrier.start_send(message.take_parts()),
         }
     }
 
@@ -137,6 +168,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.start_send(bytes.freeze()),
             Carrier::Bytes(carrier) => carrier.start_send(vec![bytes.freeze()]),
+            Carrier::Http(carrier) => carrier.start_send(vec![bytes.freeze()]),
         }
     }
 
@@ -148,6 +180,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.poll_flush(cx),
             Carrier::Bytes(carrier) => carrier.poll_flush(cx),
+            Carrier::Http(carrier) => carrier.poll_flush(cx),
         }
     }
 
@@ -156,13 +189,23 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.wire().room(),
             Carrier::Bytes(carrier) => carrier.wire().room(),
+            Carrier::Http(carrier) => carrier.room(),
+        }
+    }
+
+    /// There is nothing to send for now, until the next [`Carrier::start_send`].
+    pub(crate) fn rest(&mut self) {
+        if let Carrier::Http(carrier) = self {
+            carrier.rest();
         }
     }
 
     /// HELLO has come: from now on messages of full size may.
     pub(crate) fn lift_hello_limit(&mut self) {
-        if let Carrier::WebSocket(carrier) = self {
-            carrier.lift_hello_limit();
+        match self {
+            Carrier::WebSocket(carrier) => carrier.lift_hello_limit(),
+            Carrier::Http(carrier) => carrier.lift_hello_limit(),
+            Carrier::Bytes(_) => {}
         }
     }
 
@@ -175,6 +218,7 @@ impl Carrier {
                 match self {
                     Carrier::WebSocket(carrier) => carrier.close().await,
                     Carrier::Bytes(carrier) => carrier.close().await,
+                    Carrier::Http(carrier) => carrier.close().await,
                 }
             };
             if tokio::time::timeout(FAREWELL, closing).await.is_err() {

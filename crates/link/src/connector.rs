@@ -20,7 +20,7 @@ use crate::{LinkError, Session};
 use backoff::Backoff;
 use gateway::Gateway;
 use tls::Trust;
-use upgrade::Upgrade;
+use upgrade::{Protocol, Upgrade};
 
 /// How long one attempt may take until the gateway has answered the upgrade.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -179,12 +179,17 @@ impl Connector {
     }
 
     async fn upgraded(&mut self, kind: CarrierKind) -> Result<Carrier, LinkError> {
+        let protocol = match kind {
+            CarrierKind::Bytes => Protocol::Raw,
+            CarrierKind::WebSocket => Protocol::WebSocket,
+            CarrierKind::Http => return Err(LinkError::Answer("no upgrade leads to this kind of carrier")),
+        };
         let mut stream = match self.dial {
             Some(address) => TcpStream::connect(address).await?,
             None => TcpStream::connect((self.gateway.host.as_str(), self.gateway.port)).await?,
         };
         stream.set_nodelay(true)?;
-        let upgrade = Upgrade::new(kind)?;
+        let upgrade = Upgrade::new(protocol)?;
         let credential = self.credential.as_deref();
         let (socket, read_ahead) = if self.gateway.secure {
             let tcp = SharedTcp::from(stream);
@@ -195,9 +200,9 @@ impl Connector {
             let read_ahead = upgrade.run(&mut stream, &self.gateway, credential).await?;
             (Socket::from(stream), read_ahead)
         };
-        Ok(match kind {
-            CarrierKind::Bytes => Carrier::bytes(socket, read_ahead),
-            CarrierKind::WebSocket => Carrier::websocket_client(socket, read_ahead),
+        Ok(match protocol {
+            Protocol::Raw => Carrier::bytes(socket, read_ahead),
+            Protocol::WebSocket => Carrier::websocket_client(socket, read_ahead),
         })
     }
 }

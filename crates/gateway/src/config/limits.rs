@@ -86,6 +86,20 @@ limits! {
         "From a carrier's opening to its HELLO: nothing unauthenticated stays longer.";
     connections: Count = 10_000, 1..=1_000_000,
         "Connections to the front door at once: each costs a file descriptor, so stay below the process's limit.";
+    http_carriers: Count = 10_000, 1..=1_000_000,
+        "Carriers over plain requests at once, those that wait for HELLO included: they belong to no connection.";
+    http_uploads: Count = 8, 2..=64,
+        "Bodies that one of them sends at once, of 256 KiB at most; the oldest ends for one more. Two are under way, each may \
+         be sent three times, and what was lost on the way seems to be there for a while.";
+    http_order: Time = 5_000, 100..=120_000,
+        "How long a message waits for the one before it while nothing of that comes: a request that got lost is repeated \
+         within two seconds.";
+    http_answer_bytes: Size = MIB, 64 * KIB..=1_024 * MIB,
+        "How long an answer with messages gets: proxies that keep what passes them forget it with the answer.";
+    http_answer_time: Time = 25_000, 100..=600_000,
+        "How long an answer stays open: less than the 30 s after which many proxies end one.";
+    http_kept: Size = 256 * KIB, 16 * KIB..=16 * MIB,
+        "Messages that are kept after they left until the page confirms them: what an answer that got lost may cost.";
     sessions: Count = 10_000, 1..=1_000_000,
         "Sessions at once, parked ones included: each costs some kilobytes even when idle.";
     listeners_per_session: Count = 64, 1..=65_536,

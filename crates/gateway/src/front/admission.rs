@@ -19,8 +19,8 @@ use super::jwt::Issued;
 use super::origin::Origin;
 use crate::shared::Shared;
 
-/// Whoever asks to attach, before HELLO.
-#[derive(Debug)]
+/// Whoever asks to attach, before HELLO. Two requests come from the same when everything here is equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Applicant {
     origin: Option<Origin>,
     /// Whether the origin may attach without a credential.
@@ -80,6 +80,11 @@ impl Applicant {
         let credential = bearer(headers)?.map(|text| Credential::find(text, shared)).transpose()?;
         let local = shared.dev && connection.lan().is_none();
         Ok(Applicant { origin, listed, local, credential })
+    }
+
+    /// The origin that the request named.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// Whether this comes from the same origin as a caller; what either has shown besides makes no difference.

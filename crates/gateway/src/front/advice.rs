@@ -25,6 +25,12 @@ const TABLE: &[Advice] = &[
         "Report it, with the log line.",
     ),
     row(
+        Code::ERR_ATTACH_ORIGIN,
+        StatusCode::FORBIDDEN,
+        "Another origin or credential than the one that began the session or carrier.",
+        "Start a new session.",
+    ),
+    row(
         Code::ERR_OVERLOADED,
         StatusCode::SERVICE_UNAVAILABLE,
         "The gateway's memory budget is used up.",
@@ -41,6 +47,24 @@ const TABLE: &[Advice] = &[
         StatusCode::SERVICE_UNAVAILABLE,
         "The gateway has as many sessions as it allows.",
         "Wait, then try again.",
+    ),
+    row(
+        Code::ERR_CARRIER_UNKNOWN,
+        StatusCode::NOT_FOUND,
+        "No carrier has this id (any more).",
+        "Attach again with a carrier of a new id.",
+    ),
+    row(
+        Code::ERR_CARRIER_SEQUENCE,
+        StatusCode::CONFLICT,
+        "A message's or an acknowledgement's number that does not follow, or an older request in place of a newer one.",
+        "Attach again with a carrier of a new id.",
+    ),
+    row(
+        Code::ERR_CARRIER_REQUEST,
+        StatusCode::BAD_REQUEST,
+        "A body that is no carrier's request.",
+        "Fix the encoder.",
     ),
     row(
         Code::ERR_REJECTED,

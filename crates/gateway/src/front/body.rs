@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use pageport_proto::Code;
 use tokio::time::timeout;
 
 use crate::shared::Shared;
@@ -22,6 +23,8 @@ pub(crate) enum Body {
     Whole(Full<Bytes>),
     /// A page's, while it comes.
     Streamed(Box<Download>),
+    /// Carrier messages, while there are some.
+    Carried(Box<pageport_link::Download>),
 }
 
 impl Default for Body {
@@ -45,6 +48,9 @@ impl hyper::body::Body for Body {
             Body::Absent => Poll::Ready(None),
             Body::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Body::Streamed(body) => Pin::new(body.as_mut()).poll_frame(cx),
+            Body::Carried(body) => body.poll_next(cx).map(|next| {
+                next.map(|bytes| bytes.map(Frame::data).map_err(|_| Aborted(Code::ERR_CARRIER_UNKNOWN)))
+            }),
         }
     }
 
@@ -53,6 +59,7 @@ impl hyper::body::Body for Body {
             Body::Absent => true,
             Body::Whole(body) => body.is_end_stream(),
             Body::Streamed(body) => body.is_end_stream(),
+            Body::Carried(body) => body.is_over(),
         }
     }
 
@@ -61,6 +68,7 @@ impl hyper::body::Body for Body {
             Body::Absent => SizeHint::default(),
             Body::Whole(body) => body.size_hint(),
             Body::Streamed(body) => body.size_hint(),
+            Body::Carried(_) => SizeHint::default(),
         }
     }
 }
@@ -104,6 +112,25 @@ impl RequestBody {
     /// For whoever reads it; `None` when there is no body. Whoever stops reading early must [`discard`] the rest.
     pub(crate) fn take(&mut self) -> Option<Incoming> {
         self.incoming.take()
+    }
+
+    /// The next piece; `None` at the end. What is left, when nobody asks for more, is dropped as if nobody had taken it.
+    pub(crate) async fn chunk(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        loop {
+            match self.incoming.as_mut()?.frame().await {
+                // Trailers mean nothing to those who ask here.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Some(Ok(bytes));
+                    }
+                }
+                Some(Err(error)) => {
+                    self.incoming = None;
+                    return Some(Err(error));
+                }
+                None => self.incoming = None,
+            }
+        }
     }
 
     /// Whether there is one that nobody took.

@@ -52,7 +52,7 @@ pub(crate) fn serve(
         } else {
             Carrier::websocket_server(stream, read_ahead)
         };
-        sessions::arrive(task, carrier, applicant, origin).await;
+        sessions::arrive(&task.shared, task.peer, carrier, applicant, origin).await;
     });
     Ok(response)
 }

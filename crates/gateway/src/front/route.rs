@@ -12,6 +12,7 @@ use super::body::{self, Body, RequestBody};
 use super::connection::Connection;
 use super::handshake::Wanted;
 use super::host::Site;
+use super::link_http::{self, Direction};
 use super::respond::{Refusal, common_headers};
 use super::{assets, headers, http2, link, link_close, well_known};
 use crate::visitor::{self, Way};
@@ -78,6 +79,12 @@ async fn dispatch(
     match site {
         Site::Listener(name) => visitor::serve(connection, request, body, name, Way::OwnOrigin).await,
         Site::Gateway if path == "/link" => link::serve(connection, request),
+        Site::Gateway if path == "/link/up" => {
+            link_http::serve(connection, Direction::Up, request, body).await
+        }
+        Site::Gateway if path == "/link/down" => {
+            link_http::serve(connection, Direction::Down, request, body).await
+        }
         Site::Gateway if path == "/link/close" => link_close::serve(connection, request, body).await,
         Site::Gateway => match listener_by_path(path) {
             Some(name) => {

@@ -13,6 +13,7 @@ pub(crate) fn document(address: &PublicAddress, base: &str, limits: &Limits) -> 
         "carriers": [
             { "kind": "websocket", "url": address.link_websocket() },
             { "kind": "bytes", "url": address.link_bytes() },
+            { "kind": "http", "up": address.link_http("up"), "down": address.link_http("down") },
         ],
         "services": ["listen:websocket", "listen:http"],
         "module": format!("{}pageport.js", address.url()),

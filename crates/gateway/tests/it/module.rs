@@ -79,7 +79,6 @@ async fn nothing_outside_the_module_can_be_reached() {
         "/@",
         "/@-/",
         "/@nobody-here/",
-        "/link/up",
     ] {
         let answer = door.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.head);

@@ -152,6 +152,7 @@ impl Driver {
                 }
                 Next::Idle => {
                     self.corked = true;
+                    self.carrier.rest();
                     return Poll::Pending;
                 }
                 Next::Finished => return Poll::Ready(Ok(End::Finished)),

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::gateway::Gateway;
 use crate::LinkError;
-use crate::carrier::CarrierKind;
 
 /// The subprotocol, and the name of the raw upgrade.
 const PROTOCOL: &str = "pageport.v1";
@@ -22,9 +21,18 @@ const FIELDS: usize = 64;
 /// RFC 6455 §1.3
 const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// What a connection is to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Frames back to back.
+    Raw,
+    /// A WebSocket with our subprotocol.
+    WebSocket,
+}
+
 /// One upgrade.
 pub(super) struct Upgrade {
-    kind: CarrierKind,
+    protocol: Protocol,
     /// `Sec-WebSocket-Key`, drawn anew for each.
     key: String,
 }
@@ -40,10 +48,10 @@ pub(crate) struct Answer {
 }
 
 impl Upgrade {
-    pub(super) fn new(kind: CarrierKind) -> Result<Upgrade, LinkError> {
+    pub(super) fn new(protocol: Protocol) -> Result<Upgrade, LinkError> {
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(|error| LinkError::Io(io::Error::other(error)))?;
-        Ok(Upgrade { kind, key: STANDARD.encode(key) })
+        Ok(Upgrade { protocol, key: STANDARD.encode(key) })
     }
 
     /// Asks for the upgrade and waits for the answer. What was read behind it.
@@ -81,9 +89,9 @@ impl Upgrade {
             }
             request.push_str(&format!("authorization: Bearer {token}\r\n"));
         }
-        match self.kind {
-            CarrierKind::Bytes => request.push_str(&format!("upgrade: {PROTOCOL}\r\n\r\n")),
-            CarrierKind::WebSocket => request.push_str(&format!(
+        match self.protocol {
+            Protocol::Raw => request.push_str(&format!("upgrade: {PROTOCOL}\r\n\r\n")),
+            Protocol::WebSocket => request.push_str(&format!(
                 "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\
                  sec-websocket-protocol: {PROTOCOL}\r\n\r\n",
                 self.key,
@@ -96,21 +104,21 @@ impl Upgrade {
         if answer.status != 101 {
             return Err(LinkError::Refused { status: answer.status, code: answer.code });
         }
-        match self.kind {
-            CarrierKind::Bytes if !answer.upgrade.eq_ignore_ascii_case(PROTOCOL) => {
+        match self.protocol {
+            Protocol::Raw if !answer.upgrade.eq_ignore_ascii_case(PROTOCOL) => {
                 Err(LinkError::Answer("it upgraded to something else"))
             }
-            CarrierKind::Bytes => Ok(()),
-            CarrierKind::WebSocket if !answer.upgrade.eq_ignore_ascii_case("websocket") => {
+            Protocol::Raw => Ok(()),
+            Protocol::WebSocket if !answer.upgrade.eq_ignore_ascii_case("websocket") => {
                 Err(LinkError::Answer("it upgraded to something else"))
             }
-            CarrierKind::WebSocket if answer.accept != accept(&self.key) => {
+            Protocol::WebSocket if answer.accept != accept(&self.key) => {
                 Err(LinkError::Answer("its sec-websocket-accept is wrong"))
             }
-            CarrierKind::WebSocket if answer.protocol != PROTOCOL || answer.extensions => {
+            Protocol::WebSocket if answer.protocol != PROTOCOL || answer.extensions => {
                 Err(LinkError::Answer("it does not speak pageport.v1"))
             }
-            CarrierKind::WebSocket => Ok(()),
+            Protocol::WebSocket => Ok(()),
         }
     }
 }
@@ -154,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_credential_cannot_smuggle_header_fields() {
-        let upgrade = Upgrade::new(CarrierKind::Bytes).unwrap();
+        let upgrade = Upgrade::new(Protocol::Raw).unwrap();
         let gateway = Gateway::parse("http://gw.example").unwrap();
         assert!(upgrade.request(&gateway, Some("a\r\nx: y")).is_err());
         assert!(upgrade.request(&gateway, Some("abc")).unwrap().contains("authorization: Bearer abc\r\n"));

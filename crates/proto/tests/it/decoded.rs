@@ -7,6 +7,7 @@ use pageport_proto::claim::{PrivateKey, Seed, Statement, Subject};
 use pageport_proto::frame::{self, Ack, Entry, Farewell, Frame, Mark};
 use pageport_proto::head::{Accepted, Claim, Listening, ListeningPort, Reply, Request, Visit};
 use pageport_proto::hello::{Hello, Nonce, SessionId, Welcome};
+use pageport_proto::numbered::{Answer, Down, Mode, Up};
 use pageport_proto::{Code, json, limits, varint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,6 +35,9 @@ pub(crate) fn decode(kind: &str, bytes: &[u8]) -> Result<Decoded, Code> {
         "port reply" => Reply::<ListeningPort>::parse(bytes).map(|reply| serialized(&reply)),
         "accepting reply" => Reply::<Accepted>::parse(bytes).map(|reply| serialized(&reply)),
         "claim" => claim(bytes),
+        "up" => up(bytes),
+        "down" => down(bytes),
+        "down answer" => down_answer(bytes),
         other => panic!("no such kind: {other}"),
     }
 }
@@ -95,6 +99,42 @@ fn claim(bytes: &[u8]) -> Result<Decoded, Code> {
     let made = key.claim(&statement, claim.slot);
     let message = hex(&statement.message(&key.public()));
     Ok(Decoded { value: json!({ "message": message, "claim": made }), encoded: bytes.to_vec() })
+}
+
+fn up(bytes: &[u8]) -> Result<Decoded, Code> {
+    let (up, message) = Up::parse_whole(bytes)?;
+    let value = json!({ "id": hex(up.id.as_bytes()), "seq": up.seq, "message": hex(message) });
+    Ok(Decoded { value, encoded: [&up.encode(), message].concat() })
+}
+
+fn down(bytes: &[u8]) -> Result<Decoded, Code> {
+    let down = Down::parse(bytes)?;
+    let mode = match down.mode {
+        Mode::Stream => 0,
+        Mode::Poll => 1,
+        Mode::Now => 2,
+    };
+    let value = json!({ "id": hex(down.id.as_bytes()), "ack": down.ack, "mode": mode });
+    Ok(Decoded { value, encoded: down.encode().to_vec() })
+}
+
+/// Once in one piece and once byte by byte, as networks do.
+fn down_answer(bytes: &[u8]) -> Result<Decoded, Code> {
+    let whole = answered([bytes]);
+    assert_eq!(whole, answered(bytes.chunks(1)), "pieces differ");
+    let (messages, rest) = whole?;
+    Ok(Decoded { value: json!({ "messages": messages, "rest": rest }), encoded: bytes.to_vec() })
+}
+
+fn answered<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<String>, usize), Code> {
+    let (mut answer, mut messages) = (Answer::default(), Vec::new());
+    for piece in pieces {
+        answer.push(piece);
+        while let Some(message) = answer.next()? {
+            messages.push(hex(&message));
+        }
+    }
+    Ok((messages, answer.unread()))
 }
 
 fn serialized(value: &impl Serialize) -> Decoded {

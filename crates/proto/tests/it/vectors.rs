@@ -93,7 +93,7 @@ fn fault(kind: &str, vector: &Vector) -> Option<String> {
     let got = decode(kind, &input);
     let differs = match (&got, &want) {
         (Err(code), Err(name)) => code.name() != Some(name),
-        (Ok(decoded), Ok(value)) if matches!(kind, "varint" | "message") => {
+        (Ok(decoded), Ok(value)) if matches!(kind, "varint" | "message" | "up" | "down") => {
             decoded.value != *value || decoded.encoded != vector.encodes_as.as_deref().map_or(input, bytes)
         }
         (Ok(_), Ok(value)) if kind == "json" => *value != Value::Null,

@@ -233,6 +233,7 @@ async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
             _ if !answer.starts_with("HTTP/1.1 101") => None,
             CarrierKind::Bytes => Some(Carrier::bytes(stream, ahead)),
             CarrierKind::WebSocket => Some(Carrier::websocket_server(stream, ahead)),
+            CarrierKind::Http => None,
         };
     }
 }

@@ -1,0 +1,157 @@
+//! The carrier `http` at the gateway (§9.1 of the protocol): numbers, repetitions, ends.
+
+use pageport_proto::frame::Frame;
+use pageport_proto::numbered::Mode;
+use pageport_proto::{Code, StreamId};
+
+use crate::client::soon;
+use crate::door;
+use crate::http_page::{HttpPage, ORIGINS, data_of, message, open};
+use crate::page::{hello, hello_again};
+
+const LISTEN: &str = "{\"listen\":\"websocket\"}";
+
+#[tokio::test]
+async fn a_page_attaches_by_requests_and_gets_a_name() {
+    for mode in [Mode::Stream, Mode::Poll, Mode::Now] {
+        let door = door::open(ORIGINS);
+        let (mut page, _) = HttpPage::attached(&door, 1).await;
+        door.until("pageport_carriers{carrier=\"http\"} 1").await;
+        page.say(&[open(1, LISTEN)]).await;
+        let reply = reply(&mut page, mode).await;
+        assert!(reply.contains("\"ok\":true"), "{mode:?}: {reply}");
+        door.until("pageport_attaches_total{carrier=\"http\"} 1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_as_it_was() {
+    let door = door::open(ORIGINS);
+    let (mut page, _) = HttpPage::attached(&door, 1).await;
+    page.say(&[open(1, LISTEN)]).await;
+    let mut first = page.stream().await;
+    let mut seen = Vec::new();
+    while !seen.iter().any(|message| !data_of(message, StreamId::new(1).expect("an id")).is_empty()) {
+        seen.push(first.message().await.expect("not cut").expect("goes on"));
+    }
+    drop(first);
+    let mut again = page.stream().await;
+    for message in &seen {
+        assert_eq!(again.message().await.expect("not cut").as_ref(), Some(message));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_not_given_again() {
+    let door = door::open(ORIGINS);
+    let mut page = HttpPage::new(&door, 1);
+    let hello = message(&[Frame::Hello(hello().to_payload().into())]);
+    for _ in 0..3 {
+        // A second HELLO would be a violation.
+        assert_eq!(page.up(0, &hello).await.status, 204);
+    }
+    let (_, messages) = page.poll(Mode::Poll).await;
+    assert_eq!(messages.len(), 1);
+    page.seq = 1;
+    let resume = pageport_proto::frame::Resume { end: true, highest: 0, entries: Vec::new() };
+    page.say(&[Frame::Resume(resume)]).await;
+    door.until("pageport_carriers{carrier=\"http\"} 1").await;
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_one_before_it() {
+    let door = door::open(ORIGINS);
+    let (mut page, _) = HttpPage::attached(&door, 1).await;
+    let (listen, ping) = (message(&[open(1, LISTEN)]), message(&[Frame::Ping(*b"12345678")]));
+    let mut second = Box::pin(page.up(page.seq + 1, &ping));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), &mut second).await;
+    assert!(early.is_err(), "it was answered before its predecessor came");
+    assert_eq!(page.up(page.seq, &listen).await.status, 204);
+    assert_eq!(soon(second).await.status, 204);
+    assert!(reply(&mut page, Mode::Poll).await.contains("\"ok\":true"));
+}
+
+#[tokio::test]
+async fn a_message_that_skips_one_loses_the_carrier_and_not_the_session() {
+    let door = door::open(ORIGINS);
+    let (page, welcome) = HttpPage::attached(&door, 1).await;
+    let mut open = page.stream().await;
+    open.begin().await;
+    page.up(page.seq + 2, b"x").await.refuses(409, "ERR_CARRIER_SEQUENCE");
+    while let Ok(message) = open.message().await {
+        assert!(message.is_some(), "what is lost does not end in order");
+    }
+    page.up(page.seq, b"x").await.refuses(404, "ERR_CARRIER_UNKNOWN");
+    let (_, head) = page.down(1, Mode::Now).await;
+    head.refuses(404, "ERR_CARRIER_UNKNOWN");
+    let secret = welcome.secret.expect("a secret");
+    let mut next = HttpPage::new(&door, 2);
+    assert_eq!(next.attach(&hello_again(&welcome.session, &secret, 2)).await.session, welcome.session);
+}
+
+#[tokio::test]
+async fn a_newer_reader_ends_the_older_one_and_a_late_one_loses() {
+    let door = door::open(ORIGINS);
+    let (mut page, _) = HttpPage::attached(&door, 1).await;
+    let mut first = page.stream().await;
+    first.begin().await;
+    page.say(&[open(1, LISTEN)]).await;
+    let mut second = page.stream().await;
+    while first.message().await.expect("ends in order").is_some() {}
+    page.ack += u64::from(second.message().await.expect("not cut").is_some());
+    let third = page.stream().await;
+    let (_, late) = page.down(page.ack - 1, Mode::Stream).await;
+    late.refuses(409, "ERR_CARRIER_SEQUENCE");
+    drop(third);
+    let (_, alive) = page.down(page.ack, Mode::Now).await;
+    assert_eq!(alive.status, 200, "the carrier lives");
+    let (_, beyond) = page.down(page.ack + 9, Mode::Now).await;
+    beyond.refuses(409, "ERR_CARRIER_SEQUENCE");
+    let (_, gone) = page.down(page.ack, Mode::Now).await;
+    gone.refuses(404, "ERR_CARRIER_UNKNOWN");
+}
+
+#[tokio::test]
+async fn a_refused_hello_is_answered_by_the_next_answers_for_a_while() {
+    let door = door::open(ORIGINS);
+    let (_, welcome) = HttpPage::attached(&door, 1).await;
+    let secret = welcome.secret.expect("a secret");
+    for (id, n, secret, want) in [
+        (2, 1, secret, Frame::Detach as fn(_) -> _),
+        (3, 2, pageport_proto::hello::Secret::new([7; 32]), Frame::Close as fn(_) -> _),
+    ] {
+        let mut page = HttpPage::new(&door, id);
+        let answer = page.hello(&hello_again(&welcome.session, &secret, n)).await;
+        let code = match &answer {
+            Frame::Detach(farewell) | Frame::Close(farewell) => farewell.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answer, want(code.clone()));
+        let wanted = if n == 1 { Code::ERR_ATTACH_STALE } else { Code::ERR_ATTACH_FORBIDDEN };
+        assert_eq!(code.code, wanted);
+        // The answer might have been lost: it is there once more.
+        page.ack = 0;
+        assert_eq!(page.poll(Mode::Now).await.1.len(), 1);
+        // A message that was under way meets no error before the page has read why.
+        assert_eq!(page.up(page.seq, b"x").await.status, 204);
+    }
+}
+
+/// What the gateway answers on stream 1.
+async fn reply(page: &mut HttpPage, mode: Mode) -> String {
+    let first = StreamId::new(1).expect("an id");
+    if mode == Mode::Stream {
+        let mut open = page.stream().await;
+        return String::from_utf8_lossy(&open.bytes_of(first, 1).await).into_owned();
+    }
+    let reading = async {
+        loop {
+            let (_, messages) = page.poll(mode).await;
+            let bytes: Vec<u8> = messages.iter().flat_map(|message| data_of(message, first)).collect();
+            if !bytes.is_empty() {
+                return String::from_utf8_lossy(&bytes).into_owned();
+            }
+        }
+    };
+    soon(reading).await
+}
