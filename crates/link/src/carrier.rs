@@ -13,6 +13,7 @@ mod websocket;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,16 +21,18 @@ use ::bytes::{Bytes, BytesMut};
 use pageport_proto::frame::Frame;
 use pageport_proto::session::Message;
 
-use crate::Budget;
+use crate::connector::http1::Requests;
+use crate::{Budget, LinkError};
 
 pub use bytes::BytesCarrier;
 pub use drive::Carried;
-pub use http::{Cut, Download, HttpCarrier, HttpLimits, HttpLine, Upload};
+pub use http::{Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode, Upload};
 pub use shared_tcp::SharedTcp;
 pub use socket::{Io, Socket};
 pub use websocket::WebSocketCarrier;
 
 pub(crate) use drive::drive;
+pub(crate) use http::Polling;
 pub(crate) use socket::Wire;
 
 /// How long a last frame and the end of a connection may take before the connection is simply dropped.
@@ -59,7 +62,7 @@ pub enum CarrierKind {
 
 impl CarrierKind {
     /// Every kind.
-    pub const ALL: [CarrierKind; 3] = [CarrierKind::WebSocket, CarrierKind::Bytes, CarrierKind::Http];
+    pub const ALL: [CarrierKind; 3] = [CarrierKind::Bytes, CarrierKind::WebSocket, CarrierKind::Http];
 
     /// The name of §9 of the protocol.
     #[must_use]
@@ -120,6 +123,14 @@ impl Carrier {
     pub fn http_server(limits: HttpLimits, budget: Budget) -> (Carrier, HttpLine) {
         let (carrier, line) = HttpCarrier::server(limits, budget);
         (Carrier::Http(carrier), line)
+    }
+
+    /// A native program's end. `polling` remembers when something on the way turns out to hold answers back.
+    ///
+    /// # Errors
+    /// When the gateway refuses, or cannot be reached.
+    pub(crate) async fn http_client(requests: Requests, polling: Arc<Polling>) -> Result<Carrier, LinkError> {
+        Ok(Carrier::Http(HttpCarrier::client(requests, polling).await?))
     }
 
     pub(crate) fn websocket_client(socket: Socket, read_ahead: Bytes) -> Carrier {

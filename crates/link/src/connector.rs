@@ -1,7 +1,19 @@
 //! A native program's side: finds a carrier to a gateway, and another one whenever that is lost.
+//!
+//! | module | what |
+//! |---|---|
+//! | `race` | which kind of carrier gets through |
+//! | `dialer`, `proxy`, `tls` | connections |
+//! | `upgrade`, `http1` | requests on them |
+//! | `gateway` | the address |
+//! | `backoff` | when to try again |
 
 pub(crate) mod backoff;
+mod dialer;
 mod gateway;
+pub(crate) mod http1;
+mod proxy;
+mod race;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 
@@ -11,30 +23,28 @@ use std::time::Duration;
 
 use pageport_proto::Code;
 use pageport_proto::session::Settings;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::carrier::{Carrier, CarrierKind, SharedTcp, Socket};
+use crate::carrier::{Carrier, CarrierKind, HttpMode};
 use crate::session::Shared;
 use crate::{LinkError, Session};
 use backoff::Backoff;
+use dialer::Dialer;
 use gateway::Gateway;
+use proxy::Proxy;
+use race::Runners;
 use tls::Trust;
-use upgrade::{Protocol, Upgrade};
 
-/// How long one attempt may take until the gateway has answered the upgrade.
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long an attach may take from the opening of its carrier.
+const ATTEMPT: Duration = Duration::from_secs(20);
 /// A carrier that lived as long as this, or moved bytes of streams, makes the next retry immediate again.
 const PROVEN: Duration = Duration::from_secs(1);
 
 /// Connects to a gateway's `/link`.
 #[derive(Debug, Clone)]
 pub struct Connector {
-    gateway: Gateway,
-    credential: Option<String>,
-    carriers: Vec<CarrierKind>,
-    dial: Option<SocketAddr>,
-    trust: Trust,
+    dialer: Dialer,
+    runners: Runners,
     settings: Settings,
 }
 
@@ -44,35 +54,49 @@ impl Connector {
     /// # Errors
     /// [`LinkError::Address`].
     pub fn new(gateway: &str) -> Result<Connector, LinkError> {
+        let gateway = Gateway::parse(gateway)?;
         Ok(Connector {
-            gateway: Gateway::parse(gateway)?,
-            credential: None,
-            carriers: vec![CarrierKind::Bytes, CarrierKind::WebSocket],
-            dial: None,
-            trust: Trust::default(),
+            dialer: Dialer { gateway, address: None, proxy: None, trust: Trust::default() },
+            runners: Runners::default(),
             settings: Settings::new(pageport_proto::Role::Page),
         })
     }
 
-    /// A token, which travels as `Authorization: Bearer` on the upgrade request.
+    /// A token, which travels as `Authorization: Bearer` on each request.
     #[must_use]
     pub fn credential(mut self, token: String) -> Connector {
-        self.credential = Some(token);
+        self.runners.credential = Some(token);
         self
     }
 
-    /// Which carriers to try, in this order; `bytes`, then `websocket` by default.
+    /// Which carriers to try, the better ones first; `bytes`, `websocket`, `http` by default.
     #[must_use]
     pub fn carriers(mut self, kinds: &[CarrierKind]) -> Connector {
-        self.carriers = kinds.to_vec();
+        self.runners.kinds = kinds.to_vec();
         self
     }
 
-    /// Connects to this address in place of the one that the gateway's name has.
+    /// How the carrier `http` asks for messages.
+    #[must_use]
+    pub fn http_mode(mut self, mode: HttpMode) -> Connector {
+        self.runners.set_http_mode(mode);
+        self
+    }
+
+    /// Connects to this address in place of the one that the gateway's name has; without effect through a proxy.
     #[must_use]
     pub fn dial(mut self, address: SocketAddr) -> Connector {
-        self.dial = Some(address);
+        self.dialer.address = Some(address);
         self
+    }
+
+    /// Goes through a proxy, `http://[user:password@]host[:port]`: upgrades and TLS by CONNECT, plain requests as its own.
+    ///
+    /// # Errors
+    /// [`LinkError::Address`].
+    pub fn proxy(mut self, proxy: &str) -> Result<Connector, LinkError> {
+        self.dialer.proxy = Some(Proxy::parse(proxy)?);
+        Ok(self)
     }
 
     /// Trusts these certificates (PEM) as well as those that the system trusts: an operator's own authority, or a gateway's
@@ -81,7 +105,7 @@ impl Connector {
     /// # Errors
     /// [`LinkError::Certificate`] when there is none in it.
     pub fn trust(mut self, pem: &[u8]) -> Result<Connector, LinkError> {
-        self.trust.add(pem)?;
+        self.dialer.trust.add(pem)?;
         Ok(self)
     }
 
@@ -94,32 +118,64 @@ impl Connector {
 
     /// The gateway's origin as this program knows it: `http://host[:port]`, as browsers write it. Claims are signed for it.
     pub(crate) fn origin(&self) -> String {
-        self.gateway.origin()
+        self.dialer.gateway.origin()
     }
 
     /// Starts a session and waits until it is attached for the first time. Afterwards it is kept attached in the background until
     /// it is closed: the first retry comes at once, later ones after a random time of up to 250 ms, doubling to 10 s.
     ///
     /// # Errors
-    /// Why the first attempt failed; it is not repeated.
+    /// Why no kind of carrier could be attached; that is not repeated.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn connect(mut self) -> Result<Session, LinkError> {
-        let carrier = self.carrier().await?;
+        let mut left = self.runners.kinds.clone();
         let session = Session::new_page(self.settings.clone());
         let shared = Arc::clone(session.shared());
-        tokio::spawn(shared.connect(carrier));
-        let attempted = timeout(ATTEMPT * 2, shared.attempted()).await.map_err(|_| LinkError::Timeout)?;
-        // A carrier that is lost right behind its first success is what reconnecting is for.
-        if session.stats().attaches == 0 {
-            attempted.map_err(|code| match code {
-                Code::NO_ERROR => LinkError::Answer("it ended the connection before the session began"),
-                code => LinkError::Code(code),
-            })?;
+        loop {
+            let carrier = self.runners.race(&mut self.dialer, &left).await?;
+            let kind = carrier.kind();
+            left.retain(|other| *other != kind);
+            let attempted = self.attach(&shared, carrier).await;
+            // A carrier that is lost right behind its first success is what reconnecting is for.
+            match attempted {
+                Err(error) if session.stats().attaches == 0 => match error {
+                    // It opened, and nothing came through.
+                    LinkError::Code(Code::NO_ERROR) | LinkError::Timeout if !left.is_empty() => {}
+                    LinkError::Code(Code::NO_ERROR) => {
+                        return Err(LinkError::Answer("it ended the connection before the session began"));
+                    }
+                    error => return Err(error),
+                },
+                _ => break,
+            }
         }
         tokio::spawn(self.keep_attached(shared));
         Ok(session)
+    }
+
+    /// Moves a session of such a connector to another kind of carrier. While that is not attached, or if it never is, the session
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// Why the other carrier could not be attached.
+    pub async fn carry(mut self, session: &Session, kind: CarrierKind) -> Result<(), LinkError> {
+        let carrier = self.runners.race(&mut self.dialer, &[kind]).await?;
+        self.attach(session.shared(), carrier).await
+    }
+
+    /// Waits until the session is attached by this carrier, or the attempt has failed.
+    async fn attach(&mut self, shared: &Arc<Shared>, carrier: Carrier) -> Result<(), LinkError> {
+        let kind = carrier.kind();
+        tokio::spawn(shared.connect(carrier));
+        let attempted = timeout(ATTEMPT, shared.attempted()).await.map_err(|_| LinkError::Timeout)?;
+        match attempted {
+            Ok(()) => self.runners.prefer(kind),
+            Err(Code::NO_ERROR) => self.runners.put_off(kind),
+            Err(_) => {}
+        }
+        attempted.map_err(LinkError::Code)
     }
 
     /// Runs until the session has ended.
@@ -134,7 +190,8 @@ impl Connector {
             tracing::debug!(?delay, "attaching anew");
             let attempt = async {
                 tokio::time::sleep(delay).await;
-                self.carrier().await
+                let kinds = self.runners.kinds.clone();
+                self.runners.race(&mut self.dialer, &kinds).await
             };
             let carrier = tokio::select! {
                 carrier = attempt => carrier,
@@ -143,9 +200,8 @@ impl Connector {
             (since, moved) = (Instant::now(), shared.moved());
             match carrier {
                 Ok(carrier) => {
-                    tokio::spawn(shared.connect(carrier));
-                    if let Err(code) = shared.attempted().await {
-                        tracing::debug!(%code, "attempt failed");
+                    if let Err(error) = self.attach(&shared, carrier).await {
+                        tracing::debug!(%error, "attempt failed");
                     }
                     since = Instant::now();
                 }
@@ -156,54 +212,6 @@ impl Connector {
                 Err(error) => tracing::debug!(%error, "attempt failed"),
             }
         }
-    }
-
-    /// The first kind of carrier that the gateway, and all that stands before it, lets through.
-    async fn carrier(&mut self) -> Result<Carrier, LinkError> {
-        let mut result = Err(LinkError::Answer("no kind of carrier to try"));
-        for at in 0..self.carriers.len() {
-            let kind = self.carriers[at];
-            result = timeout(ATTEMPT, self.upgraded(kind)).await.unwrap_or(Err(LinkError::Timeout));
-            match &result {
-                Ok(_) => {
-                    // What worked is tried first the next time.
-                    self.carriers[..=at].rotate_right(1);
-                    return result;
-                }
-                Err(LinkError::Refused { .. } | LinkError::Answer(_))
-                    if !result.as_ref().is_err_and(is_final) => {}
-                Err(_) => return result,
-            }
-        }
-        result
-    }
-
-    async fn upgraded(&mut self, kind: CarrierKind) -> Result<Carrier, LinkError> {
-        let protocol = match kind {
-            CarrierKind::Bytes => Protocol::Raw,
-            CarrierKind::WebSocket => Protocol::WebSocket,
-            CarrierKind::Http => return Err(LinkError::Answer("no upgrade leads to this kind of carrier")),
-        };
-        let mut stream = match self.dial {
-            Some(address) => TcpStream::connect(address).await?,
-            None => TcpStream::connect((self.gateway.host.as_str(), self.gateway.port)).await?,
-        };
-        stream.set_nodelay(true)?;
-        let upgrade = Upgrade::new(protocol)?;
-        let credential = self.credential.as_deref();
-        let (socket, read_ahead) = if self.gateway.secure {
-            let tcp = SharedTcp::from(stream);
-            let mut tls = self.trust.connect(&self.gateway.host, tcp.clone()).await?;
-            let read_ahead = upgrade.run(&mut tls, &self.gateway, credential).await?;
-            (Socket::over(tls, tcp), read_ahead)
-        } else {
-            let read_ahead = upgrade.run(&mut stream, &self.gateway, credential).await?;
-            (Socket::from(stream), read_ahead)
-        };
-        Ok(match protocol {
-            Protocol::Raw => Carrier::bytes(socket, read_ahead),
-            Protocol::WebSocket => Carrier::websocket_client(socket, read_ahead),
-        })
     }
 }
 

@@ -24,6 +24,12 @@ pub enum LinkError {
         /// What its `pageport-error` field says.
         code: Option<Code>,
     },
+    /// The proxy on the way does not pass on what it was asked for.
+    #[error("the proxy refused with status {status}")]
+    Proxy {
+        /// The HTTP status.
+        status: u16,
+    },
     /// What answered does not speak HTTP/1.1 upgrades as it should.
     #[error("the answer is not that of a gateway: {0}")]
     Answer(&'static str),
@@ -43,7 +49,7 @@ impl LinkError {
             LinkError::Code(code) | LinkError::Refused { code: Some(code), .. } => *code,
             LinkError::Timeout => Code::ERR_ATTACH_TIMEOUT,
             LinkError::Address(_) | LinkError::Certificate(_) => Code::ERR_INVALID_ARGUMENT,
-            LinkError::Io(_) | LinkError::Refused { .. } | LinkError::Answer(_) => {
+            LinkError::Io(_) | LinkError::Refused { .. } | LinkError::Proxy { .. } | LinkError::Answer(_) => {
                 Code::ERR_GATEWAY_UNREACHABLE
             }
         }

@@ -36,8 +36,8 @@ mod stream;
 pub use arrival::{Arrival, receive_hello};
 pub use budget::{Budget, Level};
 pub use carrier::{
-    BytesCarrier, Carried, Carrier, CarrierKind, Cut, Download, HttpCarrier, HttpLimits, HttpLine, Io,
-    SharedTcp, Socket, Upload, WebSocketCarrier,
+    BytesCarrier, Carried, Carrier, CarrierKind, Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode,
+    Io, SharedTcp, Socket, Upload, WebSocketCarrier,
 };
 pub use connector::Connector;
 pub use connector::upgrade::accept as websocket_accept;

@@ -94,6 +94,12 @@ impl Wire {
         wire
     }
 
+    /// What is below; what was read ahead must have been taken.
+    pub(crate) fn into_socket(self) -> Socket {
+        debug_assert!(self.ahead.is_empty());
+        self.socket
+    }
+
     /// Stands where a wire was taken away.
     pub(super) fn nowhere() -> Wire {
         Wire::new(Socket::boxed(tokio::io::empty()), Bytes::new())

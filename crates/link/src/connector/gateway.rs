@@ -40,6 +40,15 @@ impl Gateway {
         })
     }
 
+    /// Host and port for a tunnel (RFC 9110 §9.3.6).
+    pub(super) fn target(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
     /// Scheme, host and port as browsers write them (RFC 6454 §6.2).
     pub(super) fn origin(&self) -> String {
         let (scheme, default) = if self.secure { ("https", ":443") } else { ("http", ":80") };

@@ -34,6 +34,11 @@ impl Trust {
         Ok(())
     }
 
+    /// Reads what is trusted, once for all connections to come, if TLS is spoken at all.
+    pub(crate) fn prepare(&mut self, secure: bool) -> Result<(), LinkError> {
+        if secure { self.config().map(drop) } else { Ok(()) }
+    }
+
     pub(crate) async fn connect(
         &mut self,
         host: &str,

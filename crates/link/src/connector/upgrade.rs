@@ -45,6 +45,12 @@ pub(crate) struct Answer {
     pub(crate) protocol: String,
     pub(crate) extensions: bool,
     pub(crate) code: Option<Code>,
+    /// Its body comes in chunks.
+    pub(crate) chunked: bool,
+    /// Its body has this length.
+    pub(crate) length: Option<u64>,
+    /// Another request may follow on the connection (RFC 9112 §9.3).
+    pub(crate) persistent: bool,
 }
 
 impl Upgrade {
@@ -84,10 +90,7 @@ impl Upgrade {
             gateway.path, gateway.authority
         );
         if let Some(token) = credential {
-            if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(LinkError::Code(Code::ERR_CREDENTIAL_INVALID));
-            }
-            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+            request.push_str(&bearer(token)?);
         }
         match self.protocol {
             Protocol::Raw => request.push_str(&format!("upgrade: {PROTOCOL}\r\n\r\n")),
@@ -123,6 +126,18 @@ impl Upgrade {
     }
 }
 
+/// The field that shows a token (RFC 6750 §2.1).
+///
+/// # Errors
+/// [`Code::ERR_CREDENTIAL_INVALID`] when it cannot stand in a field.
+pub(crate) fn bearer(token: &str) -> Result<String, LinkError> {
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(format!("authorization: Bearer {token}\r\n"))
+    } else {
+        Err(LinkError::Code(Code::ERR_CREDENTIAL_INVALID))
+    }
+}
+
 /// The head of an answer and its length; `None` while it is not complete.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
@@ -133,6 +148,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> 
         let value = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
         value.map(|field| String::from_utf8_lossy(field.value).trim().to_owned())
     };
+    let has = |name: &str, wanted: &str| {
+        field(name).is_some_and(|list| list.split(',').any(|one| one.trim().eq_ignore_ascii_case(wanted)))
+    };
     let answer = Answer {
         status: response.code.unwrap_or(0),
         upgrade: field("upgrade").unwrap_or_default(),
@@ -140,6 +158,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, LinkError> 
         protocol: field("sec-websocket-protocol").unwrap_or_default(),
         extensions: field("sec-websocket-extensions").is_some(),
         code: field("pageport-error").and_then(|name| Code::from_name(&name)),
+        chunked: has("transfer-encoding", "chunked"),
+        length: field("content-length").and_then(|length| length.parse().ok()),
+        persistent: match response.version {
+            Some(0) => has("connection", "keep-alive"),
+            _ => !has("connection", "close"),
+        },
     };
     Ok(Some((answer, len)))
 }

@@ -3,6 +3,7 @@
 mod exchange;
 mod gateway;
 mod raw;
+mod requests;
 
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ pub(crate) use gateway::Gateway;
 pub(crate) use raw::{RawPage, close_websocket};
 
 /// Every kind of carrier.
-pub(crate) const KINDS: [CarrierKind; 2] = [CarrierKind::Bytes, CarrierKind::WebSocket];
+pub(crate) const KINDS: [CarrierKind; 3] = CarrierKind::ALL;
+/// Those that are a connection, and so are lost with it.
+pub(crate) const CONNECTED: [CarrierKind; 2] = [CarrierKind::Bytes, CarrierKind::WebSocket];
 
 /// Far longer than anything here takes: what hangs shall fail and not block.
 pub(crate) async fn guard<T>(test: impl Future<Output = T>) -> T {

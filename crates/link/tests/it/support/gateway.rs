@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
-use pageport_link::{Arrival, Budget, Carrier, CarrierKind, Connector, Session, Settings, receive_hello};
+use pageport_link::{
+    Arrival, Budget, Carrier, CarrierKind, Connector, HttpLimits, Session, Settings, receive_hello,
+};
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Role};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::exchange;
+use super::requests::{self, Front, Lines};
 
 /// Listens on a free port until it is dropped.
 pub(crate) struct Gateway {
@@ -30,6 +33,8 @@ struct Shared {
     hello_timeout: Duration,
     credential: Option<&'static str>,
     carriers: Vec<CarrierKind>,
+    http: HttpLimits,
+    lines: Arc<Lines>,
     sessions: Mutex<HashMap<SessionId, (Secret, Session)>>,
     /// The newest session, and why carriers were refused.
     newest: watch::Sender<Option<Session>>,
@@ -61,6 +66,10 @@ impl Gateway {
         Gateway::with(Settings::new(Role::Gateway), |shared| shared.carriers = kinds.to_vec()).await
     }
 
+    pub(crate) async fn with_http(limits: HttpLimits) -> Gateway {
+        Gateway::with(Settings::new(Role::Gateway), |shared| shared.http = limits).await
+    }
+
     async fn with(settings: Settings, change: impl FnOnce(&mut Shared)) -> Gateway {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let mut shared = Shared {
@@ -69,6 +78,8 @@ impl Gateway {
             hello_timeout: Duration::from_secs(10),
             credential: None,
             carriers: super::KINDS.to_vec(),
+            http: HttpLimits::default(),
+            lines: Arc::default(),
             sessions: Mutex::default(),
             newest: watch::Sender::new(None),
             refused: watch::Sender::default(),
@@ -130,7 +141,19 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         let (stream, _) = listener.accept().await.unwrap();
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            if let Some(carrier) = upgrade(&shared, stream).await {
+            if is_plain(&stream).await {
+                let owner = Arc::clone(&shared);
+                let arrive = move |carrier| {
+                    let shared = Arc::clone(&owner);
+                    tokio::spawn(async move { arrive(&shared, carrier).await });
+                };
+                if shared.carriers.contains(&CarrierKind::Http) {
+                    let Shared { lines, http, budget, credential, .. } = &*shared;
+                    let (lines, limits, budget) = (Arc::clone(lines), http.clone(), budget.clone());
+                    let front = Front { lines, limits, budget, credential: *credential, arrive };
+                    requests::serve(stream, front).await;
+                }
+            } else if let Some(carrier) = upgrade(&shared, stream).await {
                 arrive(&shared, carrier).await;
             }
         });
@@ -187,6 +210,22 @@ fn welcome(shared: &Shared, session: SessionId, secret: Option<Secret>) -> Welco
         limits: shared.settings.limits,
         features: Vec::new(),
     }
+}
+
+/// Whether a connection begins with a plain request, and no upgrade.
+async fn is_plain(stream: &TcpStream) -> bool {
+    const PLAIN: &[u8] = b"POST ";
+    let mut first = [0; PLAIN.len()];
+    while let Ok(length @ 1..) = stream.peek(&mut first).await {
+        if !PLAIN.starts_with(&first[..length]) {
+            return false;
+        }
+        if length == PLAIN.len() {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
 }
 
 /// Reads the request and answers it; the carrier, if it is one.

@@ -1,0 +1,67 @@
+//! From an address to a connection: TCP, a proxy if there is one, TLS if the gateway speaks it.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
+
+use super::gateway::Gateway;
+use super::proxy::Proxy;
+use super::tls::Trust;
+use crate::LinkError;
+use crate::carrier::{SharedTcp, Socket};
+
+/// Makes connections to one gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialer {
+    pub(super) gateway: Gateway,
+    /// In place of the address that the gateway's name has; nothing to a proxy.
+    pub(super) address: Option<SocketAddr>,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) trust: Trust,
+}
+
+impl Dialer {
+    /// A connection on which the gateway itself is spoken to.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) async fn connect(&mut self) -> Result<Socket, LinkError> {
+        let mut stream = self.reach().await?;
+        if let Some(proxy) = &self.proxy {
+            proxy.tunnel(&mut stream, &self.gateway).await?;
+        }
+        self.secured(stream).await
+    }
+
+    /// A connection for plain requests: a proxy passes them on by itself, unless they are inside TLS.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) async fn connect_for_requests(&mut self) -> Result<Socket, LinkError> {
+        if self.forwards() { Ok(Socket::from(self.reach().await?)) } else { self.connect().await }
+    }
+
+    /// Whether plain requests are the proxy's to pass on, and so name the gateway in full.
+    pub(crate) fn forwards(&self) -> bool {
+        self.proxy.is_some() && !self.gateway.secure
+    }
+
+    async fn reach(&self) -> Result<TcpStream, LinkError> {
+        let stream = match (&self.proxy, self.address) {
+            (Some(proxy), _) => TcpStream::connect((proxy.host.as_str(), proxy.port)).await?,
+            (None, Some(address)) => TcpStream::connect(address).await?,
+            (None, None) => TcpStream::connect((self.gateway.host.as_str(), self.gateway.port)).await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn secured(&mut self, stream: TcpStream) -> Result<Socket, LinkError> {
+        if !self.gateway.secure {
+            return Ok(Socket::from(stream));
+        }
+        let tcp = SharedTcp::from(stream);
+        let tls = self.trust.connect(&self.gateway.host, tcp.clone()).await?;
+        Ok(Socket::over(tls, tcp))
+    }
+}
