@@ -1,4 +1,4 @@
-//! Outside in: a native program and a small gateway, over real TCP connections, on both carriers.
+//! Outside in: a native program and a small gateway, over real TCP connections, on every kind of carrier.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +12,10 @@ mod bulk;
 mod cuts;
 mod ending;
 mod hostile;
+mod http;
 mod memory;
 mod messages;
+mod moves;
+mod proxy;
 mod streams;
 mod support;

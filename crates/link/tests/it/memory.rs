@@ -5,11 +5,11 @@ use pageport_proto::Code;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
+use crate::support::{CONNECTED, Exchange, Gateway, KINDS, exchange, guard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_is_charged_for_what_is_held_and_given_back() {
-    for kind in KINDS {
+    for kind in CONNECTED {
         let budget = Budget::new(1 << 30);
         let gateway = Gateway::with_budget(budget.clone()).await;
         let (page, at_gateway) = gateway.connect(kind).await;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::support::{Gateway, KINDS, guard};
 
 #[tokio::test]
-async fn an_echo_comes_back_on_both_carriers() {
+async fn an_echo_comes_back_on_every_kind_of_carrier() {
     for kind in KINDS {
         let gateway = Gateway::start().await;
         let (page, _) = gateway.connect(kind).await;

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod gateway;
+mod holding;
 mod raw;
 mod requests;
 
@@ -11,6 +12,7 @@ use pageport_link::CarrierKind;
 
 pub(crate) use exchange::{Exchange, exchange};
 pub(crate) use gateway::Gateway;
+pub(crate) use holding::HoldingProxy;
 pub(crate) use raw::{RawPage, close_websocket};
 
 /// Every kind of carrier.

@@ -1,0 +1,92 @@
+//! A live session goes from one kind of carrier to another, and its streams do not notice.
+
+use std::time::Duration;
+
+use pageport_link::{CarrierKind, Connector, HttpMode};
+use pageport_testkit::{Cut, CutRelay, Pattern, Random};
+use tokio::task::JoinSet;
+
+use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_moves_between_all_kinds_while_it_transfers() {
+    const LEN: u64 = 2 << 20;
+    let seed = Random::seed();
+    println!("PAGEPORT_TEST_SEED={seed}");
+    let mut random = Random::new(seed);
+    let gateway = Gateway::start().await;
+    let relay = CutRelay::to(gateway.address).await.unwrap();
+    let connector = Connector::new(&gateway.url()).unwrap().dial(relay.address());
+    let page = guard(connector.clone().connect()).await.unwrap();
+    let at_gateway = gateway.newest().await;
+    let mut running = JoinSet::new();
+    for seed in 0..20 {
+        let page = page.clone();
+        running.spawn(async move {
+            let what = Exchange { seed, up: LEN, down: LEN };
+            let hash = exchange(&page, what).await.unwrap_or_else(|failure| panic!("{what:?}: {failure}"));
+            assert_eq!(hash, Pattern::new(!seed).sha256(LEN));
+        });
+    }
+    let (mut moves, mut cuts) = (0_u64, 0);
+    let done = async {
+        while let Some(done) = running.join_next().await {
+            done.unwrap();
+        }
+    };
+    let moving = async {
+        loop {
+            // Some bytes between two moves, or all would be spent on sending them again.
+            let before = page.stats().received;
+            while page.stats().received < before + LEN {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let kind = KINDS[random.below(3) as usize];
+            let mode = if random.below(2) == 0 { HttpMode::Poll } else { HttpMode::Detect };
+            if random.below(4) == 0 {
+                relay.cut(Cut::Reset);
+                cuts += 1;
+            }
+            // A move that a cut has met is no move; the session is well either way.
+            if connector.clone().http_mode(mode).carry(&page, kind).await.is_ok() {
+                moves += 1;
+            }
+        }
+    };
+    guard(async {
+        tokio::select! {
+            () = done => {}
+            () = moving => {}
+        }
+    })
+    .await;
+    println!("{moves} moves and {cuts} cuts while 20 x 2 x {LEN} bytes went, {:?}", page.stats());
+    assert!(moves >= 4, "only {moves} moves");
+    assert_eq!(page.stats().streams, 0);
+    assert!(at_gateway.stats().attaches >= moves);
+}
+
+#[tokio::test]
+async fn a_move_that_fails_leaves_the_session_where_it_is() {
+    let gateway = Gateway::with_carriers(&[CarrierKind::WebSocket]).await;
+    let connector = Connector::new(&gateway.url()).unwrap().carriers(&[CarrierKind::WebSocket]);
+    let page = guard(connector.clone().connect()).await.unwrap();
+    for kind in [CarrierKind::Bytes, CarrierKind::Http] {
+        guard(connector.clone().carry(&page, kind)).await.expect_err("it is not served there");
+    }
+    assert_eq!((page.stats().attaches, page.stats().carrier), (1, Some(CarrierKind::WebSocket)));
+    guard(exchange(&page, Exchange { seed: 1, up: 1_000, down: 1_000 })).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_kind_that_carries_is_known_at_both_ends() {
+    let gateway = Gateway::start().await;
+    let connector = Connector::new(&gateway.url()).unwrap();
+    let page = guard(connector.clone().connect()).await.unwrap();
+    for kind in [CarrierKind::Http, CarrierKind::WebSocket, CarrierKind::Bytes, CarrierKind::Http] {
+        guard(connector.clone().carry(&page, kind)).await.unwrap();
+        assert_eq!(page.stats().carrier, Some(kind));
+        guard(exchange(&page, Exchange { seed: 1, up: 1_000, down: 1_000 })).await.unwrap();
+        assert_eq!(gateway.newest().await.stats().carrier, Some(kind));
+    }
+}
