@@ -257,7 +257,7 @@ fn small_socket(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 /// Closing a socket with a linger time of zero sends RST.
-fn end(stream: &TcpStream, how: Cut) {
+pub(crate) fn end(stream: &TcpStream, how: Cut) {
     let socket = SockRef::from(stream);
     let _ = match how {
         Cut::Reset => socket.set_linger(Some(Duration::ZERO)),

@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use pageport_testkit::{Cut, CutRelay, Direction};
+use pageport_testkit::CutRelay;
+use pageport_testkit::console::{self, cut, direction, say};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: cut-relay LISTEN TARGET   (addresses as 127.0.0.1:0)
 commands: cut [reset|fin] | cut-after up|down BYTES [reset|fin] | stall [up|down] | resume | refuse on|off
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
 /// Until stdin ends or says `quit`.
 async fn obey(relay: &CutRelay) {
     say(&json!({ "event": "ready", "listen": relay.address().to_string() }));
-    let mut lines = stdin_lines();
+    let mut lines = console::lines();
     let mut cuts = 0;
     loop {
         tokio::select! {
@@ -52,19 +52,6 @@ async fn obey(relay: &CutRelay) {
             }
         }
     }
-}
-
-/// By a thread of its own: a read of stdin cannot be called off, and must not keep the program from ending.
-fn stdin_lines() -> mpsc::UnboundedReceiver<String> {
-    let (lines, received) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if lines.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    received
 }
 
 fn answer(relay: &CutRelay, line: &str) -> Value {
@@ -101,24 +88,4 @@ fn execute(relay: &CutRelay, words: &[&str]) -> Option<Value> {
         _ => return None,
     }
     Some(Value::Null)
-}
-
-fn direction(word: &str) -> Option<Direction> {
-    match word {
-        "up" => Some(Direction::Up),
-        "down" => Some(Direction::Down),
-        _ => None,
-    }
-}
-
-fn cut(words: &[&str]) -> Option<Cut> {
-    match words {
-        [] | ["reset"] => Some(Cut::Reset),
-        ["fin"] => Some(Cut::Fin),
-        _ => None,
-    }
-}
-
-fn say(value: &Value) {
-    println!("{value}");
 }
