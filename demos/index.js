@@ -6,6 +6,10 @@ const SERVICES = {
   "listen:websocket": "WebSocket listeners",
   "listen:http": "HTTP listeners",
   "listen:tcp": "TCP listeners on ports",
+  "listen:page": "pages that other pages connect to",
+  "connect:page": "connections to pages",
+  "connect:websocket": "connections to WebSocket servers that the operator allows",
+  measure: "measurements",
 };
 
 const facts = $("facts");

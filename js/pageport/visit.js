@@ -9,7 +9,7 @@ import { fail } from "./errors.js";
 import { ANY } from "./heads.js";
 import { check, list } from "./json.js";
 
-/** A visitor who waits; a TCP connection has no `method`, `url` and `headers`. @typedef {{ kind: "websocket" | "http" | "tcp", listener: string, method: string, url: string, headers: [string, string][], peer: string }} Visit */
+/** A visitor who waits; a TCP connection has no `method`, `url` and `headers`, another page no `method`. @typedef {{ kind: "websocket" | "http" | "tcp" | "page", listener: string, method: string, url: string, headers: [string, string][], peer: string }} Visit */
 
 /** Lower-case tokens, and values that are bytes of a field value. */
 export const HEADERS = list(
@@ -20,11 +20,12 @@ export const HEADERS = list(
 /** The head of a stream that the gateway opened. @param {import("./json.js").Json} head @returns {Visit} */
 export function parseVisit(head) {
   const { kind } = check(head, HEAD_INVALID, { kind: ANY });
-  if (!/^(websocket|http|tcp)$/.test(kind)) fail(UNSUPPORTED);
+  if (!/^(websocket|http|tcp|page)$/.test(kind)) fail(UNSUPPORTED);
   return check(head, HEAD_INVALID, {
     kind: ANY,
     listener: ANY,
     peer: ANY,
-    ...(kind !== "tcp" && { method: kind === "http" ? /^[\w!#$%&'*+.^`|~-]{1,32}$/ : ANY, url: ANY, headers: HEADERS }),
+    ...(kind !== "tcp" && { url: ANY, headers: HEADERS }),
+    ...(kind === "http" ? { method: /^[\w!#$%&'*+.^`|~-]{1,32}$/ } : kind === "websocket" && { method: ANY }),
   });
 }

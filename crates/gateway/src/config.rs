@@ -1,6 +1,7 @@
 //! The configuration: read as it is written ([`raw`]), overridden by the environment, checked once into types that cannot be
 //! wrong. Only keys that do something exist; an unknown one is an error with file, line and column.
 
+mod allow;
 mod check;
 mod credentials;
 mod diagnostic;
@@ -24,6 +25,7 @@ pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
 
+use crate::egress::Egress;
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
 use crate::front::origin::{AllowedOrigins, Origin};
@@ -66,6 +68,8 @@ pub struct Policy {
     pub tokens: Tokens,
     /// Who may attach with a token that somebody else issued.
     pub issuers: Issuers,
+    /// Where callers may be connected to.
+    pub egress: Egress,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.
@@ -164,6 +168,15 @@ impl Config {
             raw.admin = Some(flag("--admin", admin));
         }
         check::check(&raw, true, &source)
+    }
+
+    /// Lets every caller be connected to this target, `ws://host:port` or `wss://host:port`, as the flag `--allow` says.
+    ///
+    /// # Errors
+    /// When it is no target.
+    pub fn allow(&mut self, target: &str) -> Result<(), ConfigError> {
+        self.policy.egress.0.push(allow::flag(target)?);
+        Ok(())
     }
 
     /// The configuration as a file with its reasons; reading it back gives the same configuration.

@@ -15,6 +15,7 @@ use crate::admin::Admin;
 use crate::bind::{self, BindError};
 use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
+use crate::egress::Own;
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
@@ -119,6 +120,7 @@ impl Gateway {
             names,
             usages: Usages::default(),
             peers,
+            own: Own::new(addresses.iter().copied().chain(lan_address).chain([admin_address])),
             metrics: Metrics::new(),
             certificate: MadeCertificate::default(),
             lan_certificate: MadeCertificate::default(),

@@ -11,7 +11,8 @@
 //! | `lan` | a second door, to the local network |
 //! | `names` | whose names are: claims, keys, and the file of them |
 //! | `ports` | listeners at public ports, and their TCP visitors |
-//! | `visitor`, `relay` | visitors: the handshake that waits for the page, then bytes |
+//! | [`egress`] | where pages may be connected to |
+//! | `visitor`, `relay`, `presence` | visitors: the handshake that waits for the page, then bytes |
 //! | `admin`, `metrics` | for operators |
 //!
 //! A connection is first HTTP, then a carrier (its session is in `pageport-link`) or a visitor. Nothing here reads a frame of
@@ -22,6 +23,7 @@ mod admin;
 mod bind;
 mod carriers;
 pub mod config;
+pub mod egress;
 pub mod front;
 mod gateway;
 mod lan;
@@ -31,6 +33,7 @@ mod metrics;
 mod names;
 mod peers;
 mod ports;
+mod presence;
 mod rate;
 mod relay;
 mod requests;

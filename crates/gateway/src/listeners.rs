@@ -37,6 +37,7 @@ struct Held {
     key: Option<Key>,
     websocket: Option<Seat>,
     http: Option<Seat>,
+    page: Option<Seat>,
     replaced: CancellationToken,
 }
 
@@ -46,6 +47,7 @@ pub(crate) struct Found {
     pub(crate) entry: Arc<Entry>,
     pub(crate) websocket: bool,
     pub(crate) http: bool,
+    pub(crate) page: bool,
 }
 
 /// Why a session may have a name.
@@ -126,13 +128,14 @@ impl Held {
     fn listener(&mut self, kind: Kind) -> &mut Option<Seat> {
         match kind {
             Kind::Http => &mut self.http,
+            Kind::Page => &mut self.page,
             // A TCP listener has a port, not a name.
             Kind::WebSocket | Kind::Tcp => &mut self.websocket,
         }
     }
 
     fn is_listened_to(&self) -> bool {
-        self.websocket.is_some() || self.http.is_some()
+        self.websocket.is_some() || self.http.is_some() || self.page.is_some()
     }
 }
 
@@ -169,7 +172,8 @@ impl State {
             self.random.insert(name.skeleton(), name.clone());
         }
         let (entry, replaced) = (Arc::clone(entry), CancellationToken::new());
-        self.by_name.insert(name.clone(), Held { entry, key, websocket: None, http: None, replaced });
+        self.by_name
+            .insert(name.clone(), Held { entry, key, websocket: None, http: None, page: None, replaced });
         Ok(())
     }
 
@@ -221,6 +225,7 @@ impl Listeners {
             entry: Arc::clone(&held.entry),
             websocket: held.websocket.is_some(),
             http: held.http.is_some(),
+            page: held.page.is_some(),
         })
     }
 

@@ -30,6 +30,14 @@ pub(crate) struct Metrics {
     pub(crate) bytes_in: Counter,
     /// Bytes from pages to visitors.
     pub(crate) bytes_out: Counter,
+    /// Connections of callers to servers and to other pages, now.
+    pub(crate) connects_open: Gauge,
+    /// Bytes from servers to callers.
+    pub(crate) connect_in: Counter,
+    /// Bytes from callers to servers.
+    pub(crate) connect_out: Counter,
+    /// Bytes between callers and other pages, both ways.
+    pub(crate) connect_pages: Counter,
 }
 
 /// What is read off when somebody asks.
@@ -52,6 +60,7 @@ impl Metrics {
         with_local_recorder(&recorder, describe);
         let counter = |name: &'static str| with_local_recorder(&recorder, || counter!(name));
         let visitors_open = with_local_recorder(&recorder, || gauge!("pageport_visitors"));
+        let connects_open = with_local_recorder(&recorder, || gauge!("pageport_connects"));
         Metrics {
             connections: counter("pageport_connections_total"),
             connections_refused: counter("pageport_connections_refused_total"),
@@ -62,7 +71,11 @@ impl Metrics {
             visitors: counter("pageport_visitors_total"),
             bytes_in: counter("pageport_visitor_received_bytes_total"),
             bytes_out: counter("pageport_visitor_sent_bytes_total"),
+            connect_in: counter("pageport_connect_received_bytes_total"),
+            connect_out: counter("pageport_connect_sent_bytes_total"),
+            connect_pages: counter("pageport_connect_page_bytes_total"),
             visitors_open,
+            connects_open,
             recorder,
         }
     }
@@ -89,6 +102,14 @@ impl Metrics {
         let outcome = reason.map_or("complete", |code| code.name().unwrap_or("other"));
         with_local_recorder(&self.recorder, || {
             counter!("pageport_requests_total", "outcome" => outcome).increment(1);
+        });
+    }
+
+    /// A connection that a caller asked for: made, or why not. `kind` is one of the wire's words.
+    pub(crate) fn connected(&self, kind: &'static str, refused: Option<Code>) {
+        let outcome = refused.map_or("connected", |code| code.name().unwrap_or("other"));
+        with_local_recorder(&self.recorder, || {
+            counter!("pageport_connects_total", "kind" => kind, "outcome" => outcome).increment(1);
         });
     }
 
@@ -137,6 +158,17 @@ fn describe() {
     describe_counter!("pageport_visitors_total", "Visitors whose handshake was completed.");
     describe_counter!("pageport_visitor_received_bytes_total", "Bytes from visitors to pages.");
     describe_counter!("pageport_visitor_sent_bytes_total", "Bytes from pages to visitors.");
+    describe_counter!(
+        "pageport_connects_total",
+        "Connections that callers asked for, by kind: connected, or the code that says why not."
+    );
+    describe_counter!("pageport_connect_received_bytes_total", "Bytes from servers to callers.");
+    describe_counter!("pageport_connect_sent_bytes_total", "Bytes from callers to servers.");
+    describe_counter!(
+        "pageport_connect_page_bytes_total",
+        "Bytes between callers and other pages, both ways."
+    );
+    describe_gauge!("pageport_connects", "Connections of callers to servers and other pages now.");
     describe_gauge!("pageport_connections", "Connections to the front door now.");
     describe_gauge!("pageport_sessions", "Sessions now, by state.");
     describe_gauge!("pageport_carriers", "Sessions that are attached now, by kind of carrier.");

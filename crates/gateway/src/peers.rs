@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pageport_proto::hello::SessionId;
 use sha2::{Digest, Sha256};
 
 pub(crate) struct Peers {
@@ -21,12 +22,21 @@ impl Peers {
 
     /// The id of an address for one listener, a name or `:` and a port: 96 bits in base64url.
     pub(crate) fn id(&self, listener: impl Display, address: IpAddr) -> String {
+        self.opaque(listener, address.to_canonical())
+    }
+
+    /// The id of a session for one listener.
+    pub(crate) fn id_of_session(&self, listener: impl Display, session: &SessionId) -> String {
+        self.opaque(listener, session)
+    }
+
+    fn opaque(&self, listener: impl Display, whose: impl Display) -> String {
         let hash = Sha256::new()
             .chain_update(self.key)
             // Neither a name nor a port has a zero byte, so listener and address cannot run into each other.
             .chain_update(listener.to_string())
             .chain_update([0])
-            .chain_update(address.to_canonical().to_string())
+            .chain_update(whose.to_string())
             .finalize();
         URL_SAFE_NO_PAD.encode(&hash[..12])
     }

@@ -22,11 +22,11 @@ pub(crate) async fn run(socket: impl Into<Socket>, read_ahead: Bytes, stream: St
     }
 }
 
-/// Counts an open visitor.
-struct Open<'m>(&'m Gauge);
+/// Counts what is open.
+pub(crate) struct Open<'m>(&'m Gauge);
 
 impl Open<'_> {
-    fn new(gauge: &Gauge) -> Open<'_> {
+    pub(crate) fn new(gauge: &Gauge) -> Open<'_> {
         gauge.increment(1.0);
         Open(gauge)
     }

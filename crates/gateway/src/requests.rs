@@ -1,13 +1,18 @@
-//! Streams that a page opens: what it asks of the gateway. So far: to listen.
+//! Streams that a page opens: what it asks of the gateway. To listen (`by_name`, `by_port`), to be connected (`connect`), to measure.
 
+mod asked;
 mod by_name;
 mod by_port;
+mod connect;
+mod measure;
 
 use std::sync::Arc;
 
 use pageport_link::Stream;
 use pageport_proto::Code;
-use pageport_proto::head::{Listen, Ready, Refusal, Reply, Request};
+use pageport_proto::head::{Listen, Refusal, Request};
+
+use asked::Asked;
 
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -16,7 +21,9 @@ use crate::shared::Shared;
 pub(crate) async fn serve(shared: Arc<Shared>, entry: Arc<Entry>, stream: Stream) {
     match Request::parse(stream.head()) {
         Ok(Request::Listen(wish)) => listen(&shared, &entry, wish, stream).await,
-        Err(Code::ERR_UNSUPPORTED) => refuse(&shared, stream, Code::ERR_UNSUPPORTED),
+        Ok(Request::Connect(wish)) => connect::serve(&shared, &entry, wish, Asked::new(stream)).await,
+        Ok(Request::Measure(what)) => measure::serve(&shared, &entry, what, Asked::new(stream)).await,
+        Err(code @ (Code::ERR_UNSUPPORTED | Code::ERR_NAME_INVALID)) => refuse(&shared, stream, code),
         Err(code) => end(stream, code),
     }
 }
@@ -51,12 +58,8 @@ async fn hold(shared: &Shared, mut stream: Stream, replaced: impl Future<Output 
 }
 
 /// An answer that says why not; the stream then ends in order.
-fn refuse(shared: &Shared, mut stream: Stream, code: Code) {
-    shared.metrics.refused(code);
-    // A stream that is gone needs no answer.
-    let _ = stream.respond(&Reply::<Ready>::Refused(Refusal::new(code, "")));
-    stream.finish();
-    stream.stop(code);
+fn refuse(shared: &Shared, stream: Stream, code: Code) {
+    Asked::new(stream).refuse(shared, Refusal::new(code, ""));
 }
 
 fn end(mut stream: Stream, code: Code) {

@@ -40,6 +40,9 @@ pub(crate) struct Entry {
     pub(crate) usage: Arc<Usage>,
     /// How many listeners it has.
     pub(crate) listeners: Slots,
+    /// How many connections it has to servers and other pages, and how many measurements.
+    pub(crate) connects: Slots,
+    pub(crate) measures: Slots,
     pub(crate) claims: Claims,
     secret_hash: [u8; 32],
     /// What its first WELCOME said; a reload changes later sessions only.
@@ -165,6 +168,8 @@ fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), C
         usage: shared.usages.of(&caller),
         caller,
         listeners: Slots::default(),
+        connects: Slots::default(),
+        measures: Slots::default(),
         claims: Claims::default(),
         secret_hash: sha256(&secret),
         announced,

@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use crate::address::PublicAddress;
 use crate::carriers::HttpCarriers;
 use crate::config::Policy;
+use crate::egress::Own;
 use crate::front::h2_windows::Windows;
 use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) usages: Usages,
     pub(crate) peers: Peers,
+    /// Where this gateway listens.
+    pub(crate) own: Own,
     pub(crate) metrics: Metrics,
     pub(crate) certificate: MadeCertificate,
     pub(crate) lan_certificate: MadeCertificate,

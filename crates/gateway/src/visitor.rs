@@ -15,11 +15,10 @@ mod websocket;
 use std::sync::Arc;
 
 use ::http::{Method, Request, Response, StatusCode};
-use pageport_link::{OpenError, SessionState};
+use pageport_link::OpenError;
 use pageport_proto::Code;
 use pageport_proto::head::{self, HttpVisit};
 use pageport_proto::name::Name;
-use tokio::time::timeout;
 
 use crate::front::body::{Body, RequestBody};
 use crate::front::connection::Connection;
@@ -30,6 +29,7 @@ use crate::front::link::upgrade_required;
 use crate::front::respond::{Refusal, retry_soon};
 use crate::listeners::Found;
 use crate::ports::accept::Listener as PortListener;
+use crate::presence::{self, open_code, will_pass};
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
@@ -83,7 +83,7 @@ pub(crate) async fn serve_at_port(
     }
     let entry = Arc::clone(listener.entry());
     entry.visit().map_err(retry_soon)?;
-    let found = Found { entry, websocket: true, http: false };
+    let found = Found { entry, websocket: true, http: false, page: false };
     let url = listener.url();
     websocket::serve(connection, request, listener.name(), url, &found, Way::OwnOrigin).await
 }
@@ -116,30 +116,15 @@ fn visit(
 
 /// Waits a moment for a page that is away.
 async fn present(shared: &Shared, entry: &Entry) -> Result<(), Refusal> {
-    if shared.lifetime.is_draining() {
-        return Err(retry_soon(Code::ERR_GOING_AWAY));
-    }
-    if matches!(entry.session.state(), SessionState::Attached) {
-        return Ok(());
-    }
-    let wait = shared.policy.load().limits.parked_wait;
-    match timeout(wait, entry.session.attached()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Code::ERR_LISTENER_UNKNOWN.into()),
-        Err(_) => Err(retry_soon(Code::ERR_LISTENER_AWAY)),
-    }
+    presence::present(shared, entry).await.map_err(not_now)
 }
 
 fn open_refusal(error: OpenError) -> Refusal {
-    match error {
-        OpenError::StreamLimit(_) => retry_soon(Code::ERR_LISTENER_BUSY),
-        OpenError::Overloaded => retry_soon(Code::ERR_OVERLOADED),
-        OpenError::GoingAway => retry_soon(Code::ERR_GOING_AWAY),
-        OpenError::NotAttached => retry_soon(Code::ERR_LISTENER_AWAY),
-        OpenError::Closed(_) => Code::ERR_LISTENER_UNKNOWN.into(),
-        OpenError::Head(Code::ERR_HEAD_TOO_LARGE) => Code::ERR_HEADERS_TOO_LARGE.into(),
-        OpenError::Head(_) => Code::ERR_INTERNAL.into(),
-    }
+    not_now(open_code(error))
+}
+
+fn not_now(code: Code) -> Refusal {
+    if will_pass(code) { retry_soon(code) } else { code.into() }
 }
 
 /// A page's refusal as its visitor sees it. By path the text is the gateway's own: that origin belongs to no listener.

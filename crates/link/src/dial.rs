@@ -6,18 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
 use http::Uri;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::LinkError;
 use crate::carrier::Io;
 use crate::connector::tls::Trust;
-use crate::connector::upgrade::{self, Answer, HEAD};
+use crate::handshake::Handshake;
 use crate::messages::{HALVES, Messages};
 
 /// How long connecting may take, handshake included: the page's decision is a part of it.
@@ -79,47 +76,16 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 }
 
 async fn websocket<S: Io>(mut stream: S, uri: &Uri) -> Result<Connection, LinkError> {
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|error| LinkError::Io(io::Error::other(error)))?;
-    let key = STANDARD.encode(nonce);
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let host = uri.authority().map_or("", |authority| authority.as_str());
-    let request = format!(
-        "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: {key}\r\nsec-websocket-protocol: {HALVES}\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    stream.flush().await?;
-    let (answer, read_ahead) = answer(&mut stream).await?;
-    if answer.status != 101 {
-        return Err(LinkError::Refused { status: answer.status, code: answer.code });
-    }
-    let halves = answer.protocol == HALVES;
-    if !answer.upgrade.eq_ignore_ascii_case("websocket") || answer.accept != upgrade::accept(&key) {
-        return Err(LinkError::Answer("it is not that of a WebSocket server"));
-    }
-    if answer.extensions || !(halves || answer.protocol.is_empty()) {
-        return Err(LinkError::Answer("it chose what was not offered"));
-    }
+    let handshake = Handshake {
+        authority: uri.authority().map_or("", |authority| authority.as_str()),
+        target: uri.path_and_query().map_or("/", |target| target.as_str()),
+        protocols: Some(HALVES),
+        ..Handshake::default()
+    };
+    let opened = handshake.run(&mut stream).await?;
     let (read, write) = tokio::io::split(stream);
-    let socket = tokio::io::join(io::Cursor::new(read_ahead).chain(read), write);
-    Ok(Connection::WebSocket(Messages::client(Box::new(socket), halves)))
-}
-
-/// The head of an answer, and what was read behind it.
-async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Answer, Bytes), LinkError> {
-    let mut read = BytesMut::with_capacity(1024);
-    loop {
-        if stream.read_buf(&mut read).await? == 0 {
-            return Err(LinkError::Answer("the connection ended before an answer"));
-        }
-        if let Some((answer, len)) = upgrade::parse(&read)? {
-            return Ok((answer, Bytes::copy_from_slice(&read[len..])));
-        }
-        if read.len() > HEAD {
-            return Err(LinkError::Answer("its head is too large"));
-        }
-    }
+    let socket = tokio::io::join(io::Cursor::new(opened.read_ahead).chain(read), write);
+    Ok(Connection::WebSocket(Messages::client(Box::new(socket), opened.protocol.is_some())))
 }
 
 impl AsyncRead for Connection {

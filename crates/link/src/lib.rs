@@ -11,11 +11,12 @@
 //! | `stream` | [`Stream`] and its halves |
 //! | `carrier` | [`Carrier`]: `websocket` and `bytes`, and the task that drives one |
 //! | `arrival` | the first frame of a carrier, at a gateway |
-//! | [`relay`] | a TCP connection and a stream, joined |
+//! | [`relay`] | a TCP connection and a stream, or two streams, joined |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
 //! | `listener` | a native program's listener, which listens again by itself |
 //! | `identity`, [`key_file`] | a key that names and ports belong to |
 //! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
+//! | [`handshake`] | the client's half of a WebSocket handshake |
 //! | `budget` | memory of all sessions of a process |
 //! | `error` | what can go wrong |
 
@@ -25,6 +26,7 @@ mod carrier;
 mod connector;
 mod dial;
 mod error;
+pub mod handshake;
 mod identity;
 pub mod key_file;
 mod listener;
@@ -40,6 +42,7 @@ pub use carrier::{
     Io, SharedTcp, Socket, Upload, WebSocketCarrier,
 };
 pub use connector::Connector;
+pub use connector::tls::Trust;
 pub use connector::upgrade::accept as websocket_accept;
 pub use dial::{Connection, dial};
 pub use error::{LinkError, OpenError, StreamError};

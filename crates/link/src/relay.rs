@@ -6,6 +6,7 @@
 //! one side is an abort on the other, never a clean end.
 
 mod layered;
+mod streams;
 
 use std::collections::VecDeque;
 use std::future::{poll_fn, ready};
@@ -23,6 +24,8 @@ use tokio::time::timeout;
 
 use crate::{ReadHalf, Socket, Stream, StreamError, WriteHalf};
 use layered::Layered;
+
+pub use streams::{Lost, streams};
 
 /// What one read takes at most: a whole DATA frame. A connection that brings little gets little.
 const READ_MAX: usize = 64 * 1024;

@@ -166,6 +166,17 @@ impl ReadHalf {
         poll_fn(|cx| self.poll_read_chunk(usize::MAX, cx)).await
     }
 
+    /// Waits until the peer has ended its direction early, or the session has ended, and says why; also while what came before is not
+    /// read. Never resolves for a direction that ends in order.
+    pub async fn broken(&mut self) -> StreamError {
+        poll_fn(|cx| match self.end {
+            Some(Err(error)) => Poll::Ready(error),
+            Some(Ok(())) => Poll::Pending,
+            None => self.session.shared().poll_broken(self.id, cx),
+        })
+        .await
+    }
+
     /// See [`Stream::stop`].
     pub fn stop(&mut self, code: Code) {
         if self.end.is_none() {

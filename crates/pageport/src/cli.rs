@@ -104,6 +104,9 @@ pub(crate) struct DevFlags {
     /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
     #[arg(long)]
     pub(crate) tls: bool,
+    /// Let pages and programs be connected to this WebSocket server: ws://HOST:PORT or wss://HOST:PORT; as often as needed
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) allow: Vec<String>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
     #[arg(long)]
     pub(crate) json: bool,

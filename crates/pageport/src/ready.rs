@@ -44,7 +44,7 @@ pub(crate) fn gateway(gateway: &Bound) {
 }
 
 /// The lines for people who run `dev`.
-pub(crate) fn dev(gateway: &Bound, token: &Path) {
+pub(crate) fn dev(gateway: &Bound, token: &Path, allowed: &[String]) {
     let url = gateway.public().url();
     let text = format!(
         "Pageport {} is ready: {url}\n\n  gallery   {url}\n{}  token     {}  (for programs)\n{}\n{}\n\nCtrl-C stops it.\n",
@@ -52,7 +52,7 @@ pub(crate) fn dev(gateway: &Bound, token: &Path) {
         lines(gateway),
         token.display(),
         gateway.lan().map(elsewhere).unwrap_or_default(),
-        openness(gateway),
+        openness(gateway, allowed),
     );
     say(&text);
 }
@@ -67,10 +67,10 @@ fn elsewhere(lan: &PublicAddress) -> String {
 }
 
 /// What is open to whom, and what is not.
-fn openness(gateway: &Bound) -> String {
+fn openness(gateway: &Bound, allowed: &[String]) -> String {
     let loopback = gateway.addresses().iter().all(|address| address.ip().is_loopback());
     let (reach, others) = match (gateway.lan(), loopback) {
-        (Some(_), _) => return openness_to_others(gateway),
+        (Some(_), _) => return openness_to_others(gateway, allowed),
         (None, true) => ("this machine only", "other machines;"),
         (None, false) => (
             "whoever reaches these addresses, as a visitor of a listener",
@@ -79,16 +79,30 @@ fn openness(gateway: &Bound) -> String {
     };
     format!(
         "Open:     {reach}. Pages of http://localhost, http://127.0.0.1 and http://[::1]\n          \
-         (any port) may attach and be servers; programs may with the token.\n{NAMES}\
+         (any port) may attach, be servers and connect to each other; programs may with the token.\n{NAMES}{}\
          Not open: {others} pages of any other origin; connections from pages to\n          \
-         anywhere: nothing is allowed yet."
+         {}.",
+        connections(allowed),
+        elsewhere_than(allowed),
     )
 }
 
 const NAMES: &str =
     "Names:    a chosen name belongs to its page's key until this stops; then the first to come has it.\n";
 
-fn openness_to_others(gateway: &Bound) -> String {
+/// Where pages can be connected to besides each other.
+fn connections(allowed: &[String]) -> String {
+    if allowed.is_empty() {
+        return String::new();
+    }
+    format!("Connect:  pages and programs may be connected to {}.\n", allowed.join(", "))
+}
+
+fn elsewhere_than(allowed: &[String]) -> &'static str {
+    if allowed.is_empty() { "any server: `--allow ws://HOST:PORT` opens one" } else { "any other server" }
+}
+
+fn openness_to_others(gateway: &Bound, allowed: &[String]) -> String {
     let lan = gateway.lan().unwrap_or_else(|| gateway.public());
     let [own, _] = gateway.public().patterns();
     let [_, path] = lan.patterns();
@@ -96,11 +110,13 @@ fn openness_to_others(gateway: &Bound) -> String {
         "Open:     this machine, and whoever reaches {}: they see the gallery, their tabs may be servers\n          \
          here, and so may any program that says that it is such a tab. Stop this in a network that you do not trust.\n\
          Visitors: from other machines by path, {path}, WebSocket only. {own} is found\n          \
-         on this machine alone, and so are TCP ports. No name service of others is used to change that.\n{NAMES}\
+         on this machine alone, and so are TCP ports. No name service of others is used to change that.\n{NAMES}{}\
          Not open: the metrics; pages of any other origin than {} there, and than\n          \
-         http://localhost, http://127.0.0.1 and http://[::1] here; connections from pages to anywhere.",
+         http://localhost, http://127.0.0.1 and http://[::1] here; connections from pages to\n          {}.",
         lan.url(),
+        connections(allowed),
         lan.site(),
+        elsewhere_than(allowed),
     )
 }
 

@@ -1,9 +1,11 @@
 //! Heads and replies (§7): the JSON object that opens a stream, and the one that answers it.
 
+mod connect;
 mod headers;
 mod reply;
 mod request;
 
+pub use connect::{Connect, Measure, Protocols};
 pub use headers::{Headers, HeadersError};
 pub use reply::{Accepted, Listening, ListeningPort, Ready, Refusal, Reply};
 pub use request::{Claim, Kind, Listen, Request};
@@ -22,6 +24,8 @@ pub enum Visit {
     Http(HttpVisit),
     /// A connection whose bytes follow once the page has answered.
     Tcp(TcpVisit),
+    /// Another page, whose bytes follow once this one has answered.
+    Page(PageVisit),
 }
 
 /// A visitor's request or handshake, as a page sees it.
@@ -48,6 +52,19 @@ pub struct TcpVisit {
     pub peer: String,
 }
 
+/// Another page that wants to be connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageVisit {
+    /// The name that it asked for.
+    pub listener: String,
+    /// `page:` and the name, with the path and query that it asked for.
+    pub url: String,
+    /// `origin`, where the other one is a web page.
+    pub headers: Headers,
+    /// An opaque id of its session.
+    pub peer: String,
+}
+
 impl Visit {
     /// Reads a head that a gateway sent.
     ///
@@ -55,7 +72,7 @@ impl Visit {
     /// [`Code::ERR_UNSUPPORTED`] for a kind that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
     pub fn parse(bytes: &[u8]) -> Result<Visit, Code> {
         let RawVisit { kind } = read(bytes)?;
-        if !matches!(kind.as_str(), "websocket" | "http" | "tcp") {
+        if !matches!(kind.as_str(), "websocket" | "http" | "tcp" | "page") {
             return Err(Code::ERR_UNSUPPORTED);
         }
         let visit: Visit = read(bytes)?;
@@ -71,13 +88,19 @@ impl Visit {
         match self {
             Visit::WebSocket(visit) | Visit::Http(visit) => &visit.listener,
             Visit::Tcp(visit) => &visit.listener,
+            Visit::Page(visit) => &visit.listener,
         }
     }
 }
 
 /// A token (RFC 9110 §9.1) of a length that some method may have.
 fn is_method(text: &str) -> bool {
-    (1..=32).contains(&text.len())
+    text.len() <= 32 && is_token(text)
+}
+
+/// RFC 9110 §5.6.2
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 

@@ -11,6 +11,7 @@
 //! | [`numbered`] | bodies of the requests that the carrier `http` is made of |
 //! | [`session`] | streams, credit, acknowledgement and attaching, for both roles |
 //! | [`name`], [`claim`] | names of listeners, and proof of whose they are |
+//! | [`target`] | where connections may go |
 
 pub mod claim;
 pub mod code;
@@ -24,6 +25,7 @@ pub mod name;
 pub mod numbered;
 mod queue;
 pub mod session;
+pub mod target;
 pub mod varint;
 
 pub use code::Code;

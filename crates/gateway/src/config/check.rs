@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use super::allow;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
@@ -16,6 +17,8 @@ const BY_HAND: Duration = Duration::from_secs(300);
 
 pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, ConfigError> {
     let base = base(raw, source)?;
+    let tokens = credentials::tokens(&raw.token, &base, source)?;
+    let issuers = credentials::issuers(&raw.issuer, &base, source)?;
     Ok(Config {
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
@@ -26,8 +29,9 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         lan: None,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
-            tokens: credentials::tokens(&raw.token, &base, source)?,
-            issuers: credentials::issuers(&raw.issuer, &base, source)?,
+            egress: allow::egress(&raw.allow, (&tokens, &issuers), &base, source)?,
+            tokens,
+            issuers,
             limits: limits(raw, dev, source)?,
             tls: secure::tls(raw, source)?,
         },

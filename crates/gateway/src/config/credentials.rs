@@ -142,7 +142,7 @@ fn grants(raw: &RawGrants<'_>, base: &str, source: &Source) -> Result<Grants, Co
     if let Some(kinds) = raw.kinds {
         for kind in kinds {
             if Kinds::parse([kind.value.as_str()].into_iter()).is_none() {
-                let hint = "known: \"websocket\", \"http\", \"tcp\"".to_owned();
+                let hint = "known: \"websocket\", \"http\", \"tcp\", \"page\"".to_owned();
                 return Err(source.error(&kind.at, format!("no such kind: {:?}", kind.value), Some(hint)));
             }
         }

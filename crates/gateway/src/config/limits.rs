@@ -139,6 +139,14 @@ limits! {
         "Connections to one public port in a second, and in one burst: more than a page answers is an attack.";
     port_rest: Time = 600_000, 0..=86_400_000,
         "How long a port whose listener has gone is kept for its owner: its clients must not meet somebody else.";
+    connects_per_session: Count = 256, 1..=65_536,
+        "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
+    connect_timeout: Time = 10_000, 100..=120_000,
+        "For a server to be found, reached and shaken hands with: a few lost packets, not a dead machine.";
+    measures_per_session: Count = 2, 1..=64,
+        "Measurements of one session at once: one for each direction.";
+    measure_bytes: Size = 64 * MIB, KIB..=4_096 * MIB,
+        "Bytes that one measurement moves: half a second of 1 Gbit/s.";
     parked_wait: Time = 3_000, 0..=60_000,
         "How long a new visitor waits for a page that is away: a reconnect takes less, a closed laptop more.";
 }

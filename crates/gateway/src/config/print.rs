@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::allow;
 use super::credentials;
 use super::limits::TABLE;
 use super::{Admin, Config, Listen};
@@ -78,6 +79,7 @@ pub(crate) fn print(config: &Config) -> String {
         line(text, &format!("{} = {quote}{value}{quote}", limit.name));
     }
     credentials::print(text, &config.policy.tokens, &config.policy.issuers);
+    allow::print(text, &config.policy.egress);
     out
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::allow::RawAllow;
 use super::credentials::{RawIssuer, RawToken};
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
@@ -44,6 +45,8 @@ pub(crate) struct Raw {
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]
     pub(crate) issuer: Vec<RawIssuer>,
+    #[serde(default)]
+    pub(crate) allow: Vec<RawAllow>,
     #[serde(default)]
     pub(crate) limits: RawLimits,
 }

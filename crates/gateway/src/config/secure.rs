@@ -32,7 +32,7 @@ fn files(cert: &Located<String>, key: &Located<String>, source: &Source) -> Resu
 }
 
 /// Relative paths in a file start from where the file is, so that it does not matter where the program is started.
-fn path(entry: &Located<String>, source: &Source) -> PathBuf {
+pub(crate) fn path(entry: &Located<String>, source: &Source) -> PathBuf {
     match entry.at {
         At::File(_) => source.directory().join(&entry.value),
         At::Environment(_) | At::Flag(_) => PathBuf::from(&entry.value),

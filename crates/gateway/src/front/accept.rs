@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Pause after an error of the system (out of descriptors or memory): long enough to cost nothing, short enough not to be felt.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A silent peer is asked whether it still exists after this time, then four times in a minute, and is given up.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+pub(crate) const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
     .with_interval(Duration::from_secs(15))
     .with_retries(4);

@@ -141,6 +141,24 @@ impl Caller {
         self.may(kind, None) && self.may(Kind::Tcp, None)
     }
 
+    /// Whether this caller may be connected to others.
+    pub(crate) fn may_connect(&self) -> bool {
+        self.grants().is_none_or(|grants| grants.connect)
+    }
+
+    /// Where its page came from; `None` for a program.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// The name of its token, or of whoever issued it.
+    pub(crate) fn credential_name(&self) -> Option<&str> {
+        match self.credential.as_ref()? {
+            Credential::Token(token) => Some(&token.name),
+            Credential::Issued(issued) => Some(&issued.issuer),
+        }
+    }
+
     /// What the credential allows; `None` without one.
     pub(crate) fn grants(&self) -> Option<&Grants> {
         self.credential.as_ref().map(Credential::grants)

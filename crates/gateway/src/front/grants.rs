@@ -35,6 +35,7 @@ pub struct Kinds {
     pub websocket: bool,
     pub http: bool,
     pub tcp: bool,
+    pub page: bool,
 }
 
 /// A name, or the beginning of some: `app-*`.
@@ -122,6 +123,7 @@ impl Grants {
             && self.kinds.websocket <= bound.kinds.websocket
             && self.kinds.http <= bound.kinds.http
             && self.kinds.tcp <= bound.kinds.tcp
+            && self.kinds.page <= bound.kinds.page
             && below(self.listeners, bound.listeners)
             && below(self.rate, bound.rate)
             && named
@@ -131,17 +133,18 @@ impl Grants {
 
 impl Kinds {
     /// Every kind.
-    pub const ALL: Kinds = Kinds { websocket: true, http: true, tcp: true };
+    pub const ALL: Kinds = Kinds { websocket: true, http: true, tcp: true, page: true };
 
     /// Reads the words of the wire; `None` when one is not known.
     #[must_use]
     pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Option<Kinds> {
-        let mut kinds = Kinds { websocket: false, http: false, tcp: false };
+        let mut kinds = Kinds { websocket: false, http: false, tcp: false, page: false };
         for word in words {
             *match word {
                 "websocket" => &mut kinds.websocket,
                 "http" => &mut kinds.http,
                 "tcp" => &mut kinds.tcp,
+                "page" => &mut kinds.page,
                 _ => return None,
             } = true;
         }
@@ -150,8 +153,9 @@ impl Kinds {
 
     /// The words of the wire.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        let all = [("websocket", self.websocket), ("http", self.http), ("tcp", self.tcp)];
-        all.into_iter().filter(|kind| kind.1).map(|kind| kind.0)
+        let web = [("websocket", self.websocket), ("http", self.http)];
+        let all = web.into_iter().chain([("tcp", self.tcp), ("page", self.page)]);
+        all.filter(|kind| kind.1).map(|kind| kind.0)
     }
 
     fn have(self, kind: Kind) -> bool {
@@ -159,6 +163,7 @@ impl Kinds {
             Kind::WebSocket => self.websocket,
             Kind::Http => self.http,
             Kind::Tcp => self.tcp,
+            Kind::Page => self.page,
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn document(address: &PublicAddress, base: &str, limits: &Limits) -> 
             { "kind": "bytes", "url": address.link_bytes() },
             { "kind": "http", "up": address.link_http("up"), "down": address.link_http("down") },
         ],
-        "services": ["listen:websocket", "listen:http"],
+        "services": ["listen:websocket", "listen:http", "listen:page", "connect:page", "connect:websocket", "measure"],
         "module": format!("{}pageport.js", address.url()),
         "limits": {
             "streams": limits.streams_per_session,

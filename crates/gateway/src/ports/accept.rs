@@ -116,7 +116,7 @@ impl Listener {
         };
         let waiting = match self.kind {
             Kind::Tcp => Some(self.waiting.take(limits.port_accept_queue).ok_or(Code::ERR_LISTENER_BUSY)?),
-            Kind::WebSocket | Kind::Http => None,
+            Kind::WebSocket | Kind::Http | Kind::Page => None,
         };
         Ok(((connection, of_listener), waiting))
     }
@@ -129,8 +129,8 @@ fn url(shared: &Shared, kind: Kind, port: u16) -> String {
     let secure = shared.policy.load().tls.is_some();
     let scheme = match kind {
         Kind::Tcp => "tcp",
-        Kind::WebSocket | Kind::Http if secure => "wss",
-        Kind::WebSocket | Kind::Http => "ws",
+        Kind::WebSocket | Kind::Http | Kind::Page if secure => "wss",
+        Kind::WebSocket | Kind::Http | Kind::Page => "ws",
     };
     format!("{scheme}://{host}:{port}")
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pageport_link::{OpenError, SessionState, Stream, StreamError};
+use pageport_link::{Stream, StreamError};
 use pageport_proto::Code;
 use pageport_proto::head::{Ready, Reply, TcpVisit, Visit};
 use tokio::net::TcpStream;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::accept::{Counted, Listener};
 use crate::lifetime::Slot;
+use crate::presence::{open_code, present};
 use crate::relay;
 
 /// Serves one connection to its end.
@@ -25,7 +26,7 @@ pub(super) async fn serve(
 ) {
     let shared = &listener.shared;
     let admitted = tokio::select! {
-        present = present(&listener) => match present {
+        present = present(&listener.shared, &listener.entry) => match present {
             Ok(()) => admit(&listener, &socket, peer).await,
             Err(code) => Err(code),
         },
@@ -42,23 +43,6 @@ pub(super) async fn serve(
             tracing::debug!(%code, %peer, listener = %listener.name, "connection refused");
             relay::tear(&socket);
         }
-    }
-}
-
-/// Waits a moment for a page that is away.
-async fn present(listener: &Listener) -> Result<(), Code> {
-    if listener.shared.lifetime.is_draining() {
-        return Err(Code::ERR_GOING_AWAY);
-    }
-    let session = &listener.entry.session;
-    if matches!(session.state(), SessionState::Attached) {
-        return Ok(());
-    }
-    let wait = listener.shared.policy.load().limits.parked_wait;
-    match timeout(wait, session.attached()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Code::ERR_LISTENER_UNKNOWN),
-        Err(_) => Err(Code::ERR_LISTENER_AWAY),
     }
 }
 
@@ -87,15 +71,4 @@ async fn admit(listener: &Listener, socket: &TcpStream, peer: SocketAddr) -> Res
     stream.reset(code);
     stream.stop(code);
     Err(code)
-}
-
-fn open_code(error: OpenError) -> Code {
-    match error {
-        OpenError::StreamLimit(_) => Code::ERR_LISTENER_BUSY,
-        OpenError::Overloaded => Code::ERR_OVERLOADED,
-        OpenError::GoingAway => Code::ERR_GOING_AWAY,
-        OpenError::NotAttached => Code::ERR_LISTENER_AWAY,
-        OpenError::Closed(_) => Code::ERR_LISTENER_UNKNOWN,
-        OpenError::Head(_) => Code::ERR_INTERNAL,
-    }
 }

@@ -21,24 +21,26 @@ pub(super) async fn listen(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Liste
         Ok(place) => place,
         Err(code) => return refuse(shared, stream, code),
     };
-    let url = match wish.kind {
-        Kind::Http => shared.address.listener_http(&place.name),
-        Kind::WebSocket | Kind::Tcp => shared.address.listener(&place.name),
-    };
-    // A page of the local network finds the base domain's names at its own machine.
-    let lan = shared.lan.as_ref().filter(|lan| entry.caller.is_of(&lan.origin));
-    let by_path = lan.map_or(&shared.address, |lan| &lan.address);
-    let listening = Listening {
-        name: place.name.to_string(),
-        url: format!("{url}/"),
-        path_url: by_path.listener_by_path(&place.name),
-    };
-    if stream.respond(&Reply::Ok(listening)).is_err() {
+    if stream.respond(&Reply::Ok(listening(shared, entry, wish.kind, &place.name))).is_err() {
         return;
     }
     tracing::info!(session = %entry.id, name = %place.name, kind = ?wish.kind, "listening");
     hold(shared, stream, place.replaced()).await;
     tracing::info!(session = %entry.id, name = %place.name, kind = ?wish.kind, "no longer listening");
+}
+
+/// Where others find it.
+fn listening(shared: &Shared, entry: &Entry, kind: Kind, name: &Name) -> Listening {
+    let url = match kind {
+        Kind::Http => format!("{}/", shared.address.listener_http(name)),
+        Kind::WebSocket | Kind::Tcp => format!("{}/", shared.address.listener(name)),
+        Kind::Page => format!("page:{name}"),
+    };
+    // A page of the local network finds the base domain's names at its own machine.
+    let lan = shared.lan.as_ref().filter(|lan| entry.caller.is_of(&lan.origin));
+    let by_path = lan.map_or(&shared.address, |lan| &lan.address);
+    let path_url = if kind == Kind::Page { url.clone() } else { by_path.listener_by_path(name) };
+    Listening { name: name.to_string(), url, path_url }
 }
 
 async fn place(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: &Listen) -> Result<Place, Code> {

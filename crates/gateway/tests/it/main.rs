@@ -4,6 +4,7 @@ mod admin;
 mod claimant;
 mod client;
 mod config;
+mod connect;
 mod credential;
 mod door;
 mod handshake;

@@ -56,6 +56,12 @@ impl Authority {
         fs::write(self.directory.join(file), text).expect("is written");
     }
 
+    /// Writes a file into the directory of this authority, and says where.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        self.write(name, text);
+        self.directory.join(name).display().to_string()
+    }
+
     /// In PEM.
     pub(crate) fn certificate(&self) -> String {
         pem("CERTIFICATE", &self.certificate)

@@ -1,5 +1,5 @@
-//! TLS to a gateway: the system's trusted certificates, and those that the program adds. HTTP/1.1 by ALPN, since a carrier is the whole
-//! connection.
+//! TLS to a gateway, or to another server: the system's trusted certificates, and those that are added. HTTP/1.1 by ALPN, since a carrier, or a
+//! WebSocket, is the whole connection.
 
 use std::sync::Arc;
 
@@ -12,16 +12,20 @@ use tokio_rustls::client::TlsStream;
 use crate::LinkError;
 use crate::carrier::SharedTcp;
 
-/// Whom to believe that it is the gateway.
+/// Whom to believe who somebody is: the system's certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others), and those that are added.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trust {
+pub struct Trust {
     added: Vec<CertificateDer<'static>>,
     /// Made at the first connection; the system's certificates are many.
     config: Option<Arc<ClientConfig>>,
 }
 
 impl Trust {
-    pub(crate) fn add(&mut self, pem: &[u8]) -> Result<(), LinkError> {
+    /// Trusts these certificates (PEM), too.
+    ///
+    /// # Errors
+    /// [`LinkError::Certificate`] when there is none in it.
+    pub fn add(&mut self, pem: &[u8]) -> Result<(), LinkError> {
         let wrong = |error: &dyn std::fmt::Display| LinkError::Certificate(error.to_string());
         let before = self.added.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -49,7 +53,11 @@ impl Trust {
         Ok(connector.connect(name, tcp).await?)
     }
 
-    fn config(&mut self) -> Result<Arc<ClientConfig>, LinkError> {
+    /// For connecting with it. The first call reads what the system trusts.
+    ///
+    /// # Errors
+    /// [`LinkError::Certificate`] for one that cannot be used.
+    pub fn config(&mut self) -> Result<Arc<ClientConfig>, LinkError> {
         if let Some(config) = &self.config {
             return Ok(Arc::clone(config));
         }

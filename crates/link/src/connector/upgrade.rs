@@ -17,7 +17,7 @@ use crate::LinkError;
 const PROTOCOL: &str = "pageport.v1";
 /// The largest head of an answer, and how many fields it may have.
 pub(crate) const HEAD: usize = 16 * 1024;
-const FIELDS: usize = 64;
+pub(crate) const FIELDS: usize = 64;
 /// RFC 6455 §1.3
 const ACCEPT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 

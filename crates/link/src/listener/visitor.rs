@@ -17,14 +17,14 @@ impl Visitor {
         Visitor { visit, stream }
     }
 
-    /// Lets a TCP connection in, or completes a WebSocket handshake without a subprotocol; behind it both directions are the
+    /// Lets a TCP connection or another page in, or completes a WebSocket handshake without a subprotocol; behind it both directions are the
     /// visitor's bytes, which for a WebSocket are frames of RFC 6455. A request is answered with 200 and without headers.
     ///
     /// # Errors
     /// Why the visitor is gone.
     pub fn admit(self) -> Result<Stream, StreamError> {
         let status = match self.visit {
-            Visit::Tcp(_) => return self.answer(&Reply::Ok(Ready {})),
+            Visit::Tcp(_) | Visit::Page(_) => return self.answer(&Reply::Ok(Ready {})),
             Visit::WebSocket(_) => 101,
             Visit::Http(_) => 200,
         };

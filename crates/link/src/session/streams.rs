@@ -117,6 +117,23 @@ impl Shared {
         })
     }
 
+    /// Why the peer's direction ended early, once it has, also while nobody reads. Never when it ends in order.
+    pub(crate) fn poll_broken(&self, id: StreamId, cx: &Context<'_>) -> Poll<StreamError> {
+        self.with(None, |state, _| {
+            state.unchanged = true;
+            let closed = state.closed();
+            let Some(slot) = state.slots.get_mut(&id) else { return Poll::Pending };
+            match (slot.reset, closed) {
+                (Some(code), _) => Poll::Ready(state.ended(code, StreamError::Reset)),
+                (None, Some(code)) => Poll::Ready(StreamError::SessionClosed(code)),
+                (None, None) => {
+                    wait(&mut slot.reader, cx.waker());
+                    Poll::Pending
+                }
+            }
+        })
+    }
+
     pub(crate) fn reply(&self, id: StreamId, json: &[u8]) -> Result<(), StreamError> {
         self.with(None, |state, _| state.proto.reply(id, json).map_err(|_| state.write_error(id)))
     }

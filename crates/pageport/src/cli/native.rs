@@ -22,8 +22,11 @@ pub(crate) struct ExposeFlags {
     /// The service speaks TCP, and gets a public port of the gateway
     #[arg(long, group = "kind")]
     pub(crate) tcp: bool,
+    /// The service speaks TCP, and its visitors are pages that connect to `page:NAME`, and `pageport connect page:NAME`
+    #[arg(long, group = "kind")]
+    pub(crate) page: bool,
     /// The public port that is wanted; any, without this
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["http", "websocket", "name"])]
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["http", "websocket", "page", "name"])]
     pub(crate) port: Option<u16>,
     /// The name that is wanted; a random one, without this
     #[arg(long, value_name = "NAME", conflicts_with = "tcp")]
@@ -33,7 +36,7 @@ pub(crate) struct ExposeFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// What the service sees as Host: `target`, `visitor`, or a host of your own
-    #[arg(long, value_name = "HOST", default_value = "target", conflicts_with_all = ["websocket", "tcp", "port"])]
+    #[arg(long, value_name = "HOST", default_value = "target", conflicts_with_all = ["websocket", "tcp", "page", "port"])]
     pub(crate) host_header: HostHeader,
     #[command(flatten)]
     pub(crate) gateway: GatewayAccess,

@@ -21,6 +21,9 @@ use crate::token::{self, TokenFile};
 pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::Runtime)?;
     let mut config = Config::dev(flags.listen.as_deref(), flags.admin.as_deref(), environment())?;
+    for target in &flags.allow {
+        config.allow(target)?;
+    }
     if flags.tls {
         config.policy.tls = Some(Tls::Made { names: Vec::new() });
     }
@@ -42,7 +45,7 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     if flags.json {
         ready::json(&gateway);
     } else {
-        ready::dev(&gateway, file.path());
+        ready::dev(&gateway, file.path(), &flags.allow);
     }
     stop.run(|requested| gateway.run(requested.wait())).await;
     Ok(())

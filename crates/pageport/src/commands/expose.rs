@@ -24,7 +24,8 @@ struct Service {
 enum Way {
     Http(Proxy),
     WebSocket,
-    Tcp,
+    /// From a public port, or as another page.
+    Bytes,
 }
 
 /// Runs until it is asked to stop, or may not listen any more.
@@ -40,7 +41,7 @@ pub(crate) async fn run(flags: ExposeFlags) -> Result<(), Failure> {
     let way = match wish.kind {
         Kind::Http => Way::Http(Proxy::new(&flags.target, flags.host_header)),
         Kind::WebSocket => Way::WebSocket,
-        Kind::Tcp => Way::Tcp,
+        Kind::Tcp | Kind::Page => Way::Bytes,
     };
     let service = Arc::new(Service { target: flags.target, way, report });
     let mut listener = tokio::select! {
@@ -77,6 +78,8 @@ fn wish(flags: &ExposeFlags) -> Listen {
         Kind::Tcp
     } else if flags.websocket {
         Kind::WebSocket
+    } else if flags.page {
+        Kind::Page
     } else {
         Kind::Http
     };
@@ -88,6 +91,7 @@ async fn serve(service: Arc<Service>, visitor: Visitor, number: u64) {
     let traffic = Arc::default();
     let what = match &visitor.visit {
         Visit::Tcp(_) => "tcp".to_owned(),
+        Visit::Page(visit) => format!("page {}", path(&visit.url)),
         Visit::WebSocket(visit) => format!("websocket {}", path(&visit.url)),
         Visit::Http(visit) => format!("{} {}", visit.method, path(&visit.url)),
     };
@@ -98,12 +102,12 @@ async fn serve(service: Arc<Service>, visitor: Visitor, number: u64) {
             (outcome.status, outcome.result)
         }
         Way::WebSocket => (None, websocket::serve(visitor, &service.target, &traffic).await),
-        Way::Tcp => (None, tcp::serve(visitor, &service.target, &traffic).await),
+        Way::Bytes => (None, tcp::serve(visitor, &service.target, &traffic).await),
     };
     service.report.visitor(&entry, status, &result);
 }
 
-/// Path and query of a URL.
+/// Path and query of a URL, `page:` included.
 fn path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').map_or("/", |at| &rest[at..])

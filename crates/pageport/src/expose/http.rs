@@ -70,7 +70,7 @@ impl Proxy {
         let (visit, upgrade) = match &visitor.visit {
             Visit::Http(visit) => (visit.clone(), false),
             Visit::WebSocket(visit) => (visit.clone(), true),
-            Visit::Tcp(_) => {
+            Visit::Tcp(_) | Visit::Page(_) => {
                 visitor.refuse(Refusal::new(Code::ERR_UNSUPPORTED, ""));
                 return io::Error::other("a bare connection at an address for HTTP").into();
             }

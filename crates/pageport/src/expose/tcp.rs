@@ -1,4 +1,4 @@
-//! A public port: each connection becomes one to the service.
+//! A public port, or a listener for pages: each connection becomes one to the service.
 
 use std::io;
 use std::sync::atomic::Ordering;

@@ -5,7 +5,7 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::read;
+use super::{Connect, Measure, read};
 use crate::hello::{Opaque, Public};
 use crate::{Code, json};
 
@@ -14,6 +14,10 @@ use crate::{Code, json};
 pub enum Request {
     /// `{"listen": …}`: be given a name or a port.
     Listen(Listen),
+    /// `{"connect": …}`: be connected to a server, or to another page.
+    Connect(Connect),
+    /// `{"measure": …}`: find out what the way to the gateway can do.
+    Measure(Measure),
 }
 
 /// What to listen for, and where.
@@ -51,31 +55,45 @@ pub enum Kind {
     Http,
     /// TCP connections.
     Tcp,
+    /// Other pages.
+    Page,
 }
 
 impl Request {
     /// Reads a head that a page sent.
     ///
     /// # Errors
-    /// [`Code::ERR_UNSUPPORTED`] for a request that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format.
+    /// [`Code::ERR_UNSUPPORTED`] for a request that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format,
+    /// [`Code::ERR_NAME_INVALID`] for a page that cannot be.
     pub fn parse(bytes: &[u8]) -> Result<Request, Code> {
-        let RawRequest { listen } = read(bytes)?;
-        let kind = match listen.as_deref() {
-            Some("websocket") => Kind::WebSocket,
-            Some("http") => Kind::Http,
-            Some("tcp") => Kind::Tcp,
-            _ => return Err(Code::ERR_UNSUPPORTED),
-        };
-        let RawListen { name, port, claim } = read(bytes)?;
-        let port = if kind == Kind::Tcp { Some(port.unwrap_or(0)) } else { port };
-        if port.is_some() && (kind == Kind::Http || name.is_some()) {
-            return Err(Code::ERR_HEAD_INVALID);
+        let RawRequest { listen, connect, measure } = read(bytes)?;
+        match (listen, connect, measure) {
+            (Some(kind), None, None) => Listen::parse(&kind, read(bytes)?).map(Request::Listen),
+            (None, Some(target), None) => Connect::parse(&target, read(bytes)?).map(Request::Connect),
+            (None, None, Some(what)) => Measure::parse(&what, &read(bytes)?).map(Request::Measure),
+            (None, None, None) => Err(Code::ERR_UNSUPPORTED),
+            _ => Err(Code::ERR_HEAD_INVALID),
         }
-        Ok(Request::Listen(Listen { kind, name, port, claim }))
     }
 }
 
 impl Listen {
+    fn parse(kind: &str, raw: RawListen) -> Result<Listen, Code> {
+        let kind = match kind {
+            "websocket" => Kind::WebSocket,
+            "http" => Kind::Http,
+            "tcp" => Kind::Tcp,
+            "page" => Kind::Page,
+            _ => return Err(Code::ERR_UNSUPPORTED),
+        };
+        let RawListen { name, port, claim } = raw;
+        let port = if kind == Kind::Tcp { Some(port.unwrap_or(0)) } else { port };
+        if port.is_some() && (matches!(kind, Kind::Http | Kind::Page) || name.is_some()) {
+            return Err(Code::ERR_HEAD_INVALID);
+        }
+        Ok(Listen { kind, name, port, claim })
+    }
+
     /// For visitors of a kind, at a random name, or at any port for TCP.
     #[must_use]
     pub fn new(kind: Kind) -> Listen {
@@ -91,7 +109,17 @@ impl From<Kind> for Request {
 
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let Request::Listen(Listen { kind, name, port, claim }) = self;
+        match self {
+            Request::Listen(listen) => listen.serialize(out),
+            Request::Connect(connect) => connect.serialize(out),
+            Request::Measure(measure) => measure.serialize(out),
+        }
+    }
+}
+
+impl Serialize for Listen {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let Listen { kind, name, port, claim } = self;
         let mut map = out.serialize_map(None)?;
         map.serialize_entry("listen", kind)?;
         if let Some(name) = name {
@@ -111,6 +139,10 @@ impl Serialize for Request {
 struct RawRequest {
     #[serde(default, deserialize_with = "json::present")]
     listen: Option<String>,
+    #[serde(default, deserialize_with = "json::present")]
+    connect: Option<String>,
+    #[serde(default, deserialize_with = "json::present")]
+    measure: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -151,7 +151,7 @@ impl Vector {
         if let Some(Value::Object(fields)) = &self.value {
             all.extend(fields.keys().map(|key| {
                 let mut fields = fields.clone();
-                fields.insert(key.clone(), json!("something else"));
+                fields.insert(key.clone(), json!({ "something": "else" }));
                 Vector { value: Some(fields.into()), ..self.clone() }
             }));
         }

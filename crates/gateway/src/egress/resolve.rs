@@ -1,0 +1,115 @@
+//! From a target to addresses that may be connected to. What is checked here is what is connected to: nobody looks the name up again.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use pageport_proto::Code;
+use pageport_proto::target::{Endpoint, Host};
+use tokio::net::lookup_host;
+
+/// Where the gateway itself listens, admin included.
+#[derive(Debug, Default)]
+pub(crate) struct Own(Vec<SocketAddr>);
+
+impl Own {
+    pub(crate) fn new(list: impl IntoIterator<Item = SocketAddr>) -> Own {
+        Own(list.into_iter().map(canonical).collect())
+    }
+
+    fn has(&self, address: SocketAddr) -> bool {
+        let address = canonical(address);
+        self.0.iter().any(|own| {
+            own.port() == address.port()
+                && (own.ip() == address.ip()
+                    || (own.ip().is_unspecified() && is_of_this_machine(address.ip())))
+        })
+    }
+}
+
+/// The addresses of a target, in the resolver's order, without those that must not be connected to.
+///
+/// # Errors
+/// [`Code::ERR_TARGET_UNRESOLVED`], or [`Code::ERR_TARGET_FORBIDDEN`] when none may be connected to.
+pub(crate) async fn addresses(to: &Endpoint, own: &Own) -> Result<Vec<SocketAddr>, Code> {
+    let (found, named) = match &to.host {
+        Host::Ip(ip) => (vec![SocketAddr::from((*ip, to.port))], false),
+        host if host.is_localhost() => {
+            let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            (both.map(|ip| SocketAddr::from((ip, to.port))).to_vec(), false)
+        }
+        Host::Name(name) => {
+            let found = lookup_host((&**name, to.port)).await.map_err(|_| Code::ERR_TARGET_UNRESOLVED)?;
+            (found.collect(), true)
+        }
+    };
+    if found.is_empty() {
+        return Err(Code::ERR_TARGET_UNRESOLVED);
+    }
+    let may = |address: &SocketAddr| {
+        let ip = address.ip().to_canonical();
+        let meant = !named || !is_nearby(ip);
+        meant && !ip.is_unspecified() && !ip.is_multicast() && !own.has(*address)
+    };
+    let left: Vec<_> = found.into_iter().filter(may).collect();
+    if left.is_empty() { Err(Code::ERR_TARGET_FORBIDDEN) } else { Ok(left) }
+}
+
+/// What a name of somebody else's never means in good faith: this machine, or the link it is on. Clouds keep their secrets at such
+/// addresses, and whoever owns a name may point it there.
+fn is_nearby(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.octets()[0] == 0 || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+    }
+}
+
+/// Only an address of this machine can be bound to.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    (address.ip().to_canonical(), address.port()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn left(to: &str, own: &[&str]) -> Result<usize, Code> {
+        let own = Own::new(own.iter().map(|text| text.parse().expect("an address")));
+        addresses(&Endpoint::parse(to).expect(to), &own).await.map(|left| left.len())
+    }
+
+    #[tokio::test]
+    async fn the_gateways_own_addresses_are_never_a_target() {
+        const FORBIDDEN: Result<usize, Code> = Err(Code::ERR_TARGET_FORBIDDEN);
+        for own in ["127.0.0.1:70", "0.0.0.0:70", "[::]:70", "[::ffff:127.0.0.1]:70"] {
+            assert_eq!(left("127.0.0.1:70", &[own]).await, FORBIDDEN, "{own}");
+            assert_eq!(left("[::ffff:127.0.0.1]:70", &[own]).await, FORBIDDEN, "{own}");
+            assert_eq!(left("127.0.0.1:71", &[own]).await, Ok(1), "control: another port of {own}");
+        }
+        assert_eq!(left("127.1.2.3:70", &["0.0.0.0:70"]).await, FORBIDDEN);
+        assert_eq!(left("localhost:70", &["127.0.0.1:70", "[::1]:70"]).await, FORBIDDEN);
+        assert_eq!(
+            left("localhost:70", &["127.0.0.1:70"]).await,
+            Ok(1),
+            "the other family is not the gateway's"
+        );
+        assert_eq!(left("192.0.2.1:70", &["0.0.0.0:70"]).await, Ok(1), "control: of another machine");
+        for never in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1"] {
+            assert_eq!(left(never, &[]).await, FORBIDDEN, "{never}");
+        }
+    }
+
+    #[test]
+    fn names_do_not_lead_to_this_machine_or_its_link() {
+        for nearby in
+            ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.1", "255.255.255.255", "::1", "fe80::1"]
+        {
+            assert!(is_nearby(nearby.parse().expect("an address")), "{nearby}");
+        }
+        for far in ["192.0.2.1", "10.0.0.1", "100.64.0.1", "2001:db8::1", "fd00::1"] {
+            assert!(!is_nearby(far.parse().expect("an address")), "{far}");
+        }
+    }
+}

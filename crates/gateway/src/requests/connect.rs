@@ -1,0 +1,54 @@
+//! A caller wants to be connected: to a WebSocket server that a rule allows (`server`), or to another page (`page`).
+//!
+//! Must never read a byte behind a reply, nor send a server anything that its caller did not, but for the handshake.
+
+mod page;
+mod server;
+mod short_way;
+
+use std::sync::Arc;
+
+use pageport_proto::Code;
+use pageport_proto::head::{Connect, Refusal};
+
+use super::asked::Asked;
+use crate::sessions::Entry;
+use crate::shared::Shared;
+use page::Wish;
+
+/// Serves such a request to its end.
+pub(super) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Connect, asked: Asked) {
+    let kind = kind(&wish);
+    let refuse = |asked: Asked, code| {
+        shared.metrics.connected(kind, Some(code));
+        asked.refuse(shared, Refusal::new(code, ""));
+    };
+    if !entry.caller.may_connect() {
+        return refuse(asked, Code::ERR_TARGET_FORBIDDEN);
+    }
+    let Some(_slot) = entry.connects.take(shared.policy.load().limits.connects_per_session) else {
+        return refuse(asked, Code::ERR_CONNECT_LIMIT);
+    };
+    match wish {
+        Connect::Server { url, protocols } => match short_way::find(shared, &url) {
+            None => server::connect(shared, entry, &url, &protocols, asked).await,
+            Some(Ok((name, path))) => {
+                page::connect(shared, entry, Wish { name, path, handshake: Some(protocols) }, asked).await;
+            }
+            Some(Err(code)) => refuse(asked, code),
+        },
+        Connect::Page { name, path, handshake } => {
+            page::connect(shared, entry, Wish { name, path, handshake }, asked).await;
+        }
+    }
+}
+
+/// For metrics.
+fn kind(wish: &Connect) -> &'static str {
+    match wish {
+        Connect::Server { url, .. } if url.secure => "wss",
+        Connect::Server { .. } => "ws",
+        Connect::Page { handshake: None, .. } => "page",
+        Connect::Page { handshake: Some(_), .. } => "websocket",
+    }
+}
