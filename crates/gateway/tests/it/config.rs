@@ -70,6 +70,15 @@ fn every_mistake_is_named_with_line_and_column() {
             12,
             "belongs to a listener",
         ),
+        ("[[allow]]\nto = \"a.example:443\"", 1, 1, "missing key `protocol`"),
+        ("[[allow]]\nto = \"a.example\"\nprotocol = \"ws\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"*.example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"ws://a.example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"", 3, 12, "no such protocol"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"ws\"\nca = \"x\"", 4, 6, "`ca` without TLS"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"wss\"\nca = \"none.pem\"", 4, 6, "cannot read"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"ws\"\ntokens = [\"b\"]", 4, 11, "no such token"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"ws\"\norigins = [\"*\"]", 4, 12, "not an origin"),
         ("[[token]]\nname = \"a\"\nmay = []", 1, 1, "missing key `sha256`"),
         ("[[token]]\nname = \"a\"\nsha256 = \"12\"\nmay = []", 3, 10, "not a SHA-256"),
     ] {
@@ -151,7 +160,9 @@ fn what_is_printed_reads_back_the_same() {
         "listen = [\"0.0.0.0:1\", \"[::]:2\"]\nadmin = \"10.0.0.1:3\"\nbase = \"gw.example\"\nurl = \"https://gw.example\"\n\
          [link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n\
          [tcp]\nbind = \"::\"\nports = \"20000-20999\"\nhost = \"192.0.2.1\"\n[limits]\n{changed}\
-         [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n"
+         [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n\
+         [[allow]]\nto = \"A.example:443\"\nprotocol = \"wss\"\n\
+         [[allow]]\nto = \"[2001:DB8::1]:80\"\nprotocol = \"ws\"\norigins = [\"https://a.example\"]\ntokens = [\"a\"]\n"
     );
     for text in ["", "[tls]\ndev = true\n", full.as_str()] {
         let config = parse(text).expect(text);
@@ -176,6 +187,20 @@ fn dev_has_ports_and_a_gateway_has_those_it_is_given() {
     assert_eq!(parse("").expect("defaults").tcp, None);
     let one = parse("base = \"gw.example\"\n[tcp]\nports = \"5000\"").expect("a port").tcp.expect("ports");
     assert_eq!((one.ports, &*one.host), (5000..=5000, "gw.example"));
+}
+
+#[test]
+fn flags_allow_targets_as_a_file_does() {
+    let mut dev = Config::dev(None, None, iter::empty()).expect("defaults");
+    assert!(dev.policy.egress.0.is_empty(), "nothing by itself");
+    dev.allow("ws://localhost:9001").expect("a target");
+    dev.allow("wss://chat.example/").expect("a target");
+    let allowed: Vec<_> = dev.policy.egress.0.iter().map(ToString::to_string).collect();
+    assert_eq!(allowed, ["ws://localhost:9001", "wss://chat.example:443"]);
+    for wrong in ["localhost:9001", "ws://localhost:9001/path", "tcp://localhost:1", "ws://*:80", "*"] {
+        let error = dev.allow(wrong).expect_err(wrong);
+        assert!(error.to_string().starts_with("--allow: not a target"), "{error}");
+    }
 }
 
 #[test]

@@ -56,6 +56,11 @@ pub(crate) async fn serve(door: &Door) -> Page {
     named_for(attach(door).await, Kind::Http).await
 }
 
+/// A page with a name for visitors of a kind.
+pub(crate) async fn listen_for(door: &Door, kind: Kind) -> Page {
+    named_for(attach(door).await, kind).await
+}
+
 /// Gives a session a name.
 pub(crate) async fn named(session: Session) -> Page {
     named_for(session, Kind::WebSocket).await
