@@ -59,9 +59,11 @@ pub(crate) struct GatewayAccess {
 /// What `connect` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectFlags {
-    /// The listener: ws://NAME.GATEWAY/, or tcp://HOST:PORT
+    /// The listener: page:NAME, ws://NAME.GATEWAY/, or tcp://HOST:PORT
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) gateway: GatewayAccess,
 }
 
 /// Behind the help of `expose`.
@@ -84,8 +86,9 @@ pub(crate) const CONNECT_EXAMPLES: &str = "\
 Examples:
   pageport connect tcp://localhost:7105          like nc
   pageport connect ws://NAME.localhost:7070/     binary messages as bytes; text messages too
+  pageport connect page:NAME                     a page, or `pageport expose --page`, at the same gateway: nothing of it is public
   ssh -o ProxyCommand='pageport connect ws://NAME.localhost:7070/' user@host
 
-The end of stdin ends the sending only: what still comes is written to stdout. From a terminal, the end of what comes ends the program.
+Only page:NAME needs a gateway and a token. The end of stdin ends the sending only: what still comes is written to stdout. From a terminal, the end of what comes ends the program.
 
 Exit codes: 0 both directions ended in order, 1 no connection or it broke, 2 wrong usage.";

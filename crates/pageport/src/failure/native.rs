@@ -25,6 +25,11 @@ impl NativeFailure {
         NativeFailure { message: error.to_string(), code: error.code() }
     }
 
+    /// Something else, in the words of the command.
+    pub(crate) fn new(message: &str, code: Code) -> NativeFailure {
+        NativeFailure { message: message.to_owned(), code }
+    }
+
     /// It was there, and may not go on.
     pub(crate) fn ended(code: Code) -> NativeFailure {
         NativeFailure { message: "the listener has ended".to_owned(), code }
@@ -52,7 +57,11 @@ impl NativeFailure {
             Code::ERR_NAME_REPLACED => "the same key listens for this name elsewhere, more recently",
             Code::ERR_LISTENER_UNKNOWN => "nobody listens there (any more)",
             Code::ERR_LISTENER_AWAY => "whoever listens there is away; try again",
-            Code::ERR_INVALID_ARGUMENT => "write ws://NAME.GATEWAY/ or tcp://HOST:PORT",
+            Code::ERR_TARGET_FORBIDDEN => {
+                "the credential may not connect, or no rule of the gateway allows it"
+            }
+            Code::ERR_TARGET_UNREACHABLE => "whoever listens there has nothing behind it (any more)",
+            Code::ERR_INVALID_ARGUMENT => "write page:NAME, ws://NAME.GATEWAY/ or tcp://HOST:PORT",
             _ => return None,
         })
     }

@@ -21,10 +21,10 @@ fn pipe(command: &mut Command, input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
 
 #[test]
 fn the_end_of_stdin_ends_one_direction_only_by_port_and_by_name() {
-    for flag in ["--tcp", "--websocket"] {
+    for flag in ["--tcp", "--websocket", "--page"] {
         let exposed = Exposed::new(answering(), &[flag]);
         let input = vec![7; 1_000_000];
-        let (code, output, said) = pipe(&mut exposed.place.command(&["connect", exposed.url()]), &input);
+        let (code, output, said) = pipe(&mut exposed.connect(), &input);
         assert_eq!((code, said.as_str()), (Some(0), ""), "{flag}");
         assert!(output == input, "{flag}: {} bytes", output.len());
     }
@@ -33,9 +33,9 @@ fn the_end_of_stdin_ends_one_direction_only_by_port_and_by_name() {
 #[test]
 fn the_end_of_what_comes_closes_stdout_while_stdin_stays_open() {
     let greeting = TcpListener::bind("127.0.0.1:0").unwrap();
-    for flag in ["--tcp", "--websocket"] {
+    for flag in ["--tcp", "--websocket", "--page"] {
         let exposed = Exposed::new(greeting.local_addr().unwrap(), &[flag]);
-        let mut command = exposed.place.command(&["connect", exposed.url()]);
+        let mut command = exposed.connect();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut service, _) = greeting.accept().unwrap();
         service.write_all(b"greeting").unwrap();
@@ -54,9 +54,9 @@ fn the_end_of_what_comes_closes_stdout_while_stdin_stays_open() {
 #[test]
 fn what_breaks_off_is_a_failure() {
     let breaking = TcpListener::bind("127.0.0.1:0").unwrap();
-    for flag in ["--tcp", "--websocket"] {
+    for flag in ["--tcp", "--websocket", "--page"] {
         let exposed = Exposed::new(breaking.local_addr().unwrap(), &[flag]);
-        let mut command = exposed.place.command(&["connect", exposed.url()]);
+        let mut command = exposed.connect();
         let piped = std::thread::spawn(move || pipe(&mut command, b"half a question"));
         let (mut service, _) = breaking.accept().unwrap();
         service.read_exact(&mut [0; 4]).unwrap();
@@ -82,4 +82,10 @@ fn who_cannot_connect_learns_why() {
     let (code, _, said) = pipe(&mut place.command(&["connect", "localhost:1"]), b"");
     assert_eq!(code, Some(1));
     assert!(said.contains("(ERR_INVALID_ARGUMENT)") && said.contains("tcp://HOST:PORT"), "{said}");
+    let gateway = exposed.gateway.as_str();
+    for (page, code) in [("page:nobody", "ERR_LISTENER_UNKNOWN"), ("page:-", "ERR_NAME_INVALID")] {
+        let (exit, _, said) = pipe(&mut exposed.place.command(&["connect", page, "--gateway", gateway]), b"");
+        assert_eq!(exit, Some(1));
+        assert!(said.contains(&format!("({code})")) && said.contains("hint: "), "{said}");
+    }
 }

@@ -50,6 +50,31 @@ fn people_are_told_what_is_open_and_what_is_not() {
 }
 
 #[test]
+fn what_is_allowed_is_said_and_nothing_else_is() {
+    let place = Place::new();
+    let said = |flags: &[&str]| {
+        let mut dev = place.start(&[&["dev", "--listen", "0"], flags].concat());
+        let lines: Vec<_> =
+            std::iter::repeat_with(|| dev.line()).take_while(|line| !line.starts_with("Ctrl-C")).collect();
+        dev.signal(Signal::INT);
+        assert_eq!(dev.end().code, Some(0));
+        lines.join("\n")
+    };
+    let text = said(&["--allow", "ws://localhost:9001", "--allow", "wss://chat.example"]);
+    assert!(text.contains("may be connected to ws://localhost:9001, wss://chat.example."), "{text}");
+    assert!(text.contains("any other server."), "{text}");
+    let text = said(&[]);
+    assert!(!text.contains("Connect:") && text.contains("any server: `--allow ws://HOST:PORT`"), "{text}");
+    let wrong = place.run(&["dev", "--allow", "localhost:9001"]);
+    assert_eq!(wrong.code, Some(78));
+    assert!(
+        wrong.stderr.contains("--allow: not a target") && wrong.stderr.contains("hint: "),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
 fn the_token_is_its_users_alone_works_and_is_gone_afterwards() {
     let place = Place::new();
     let mut dev = place.start(&["dev", "--listen", "0", "--json", "-vv"]);

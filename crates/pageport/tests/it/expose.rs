@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::thread;
 
 use rustix::process::Signal;
@@ -34,6 +35,11 @@ impl Exposed {
 
     pub(crate) fn url(&self) -> &str {
         self.listening["url"].as_str().unwrap()
+    }
+
+    /// `pageport connect` to it.
+    pub(crate) fn connect(&self) -> Command {
+        self.place.command(&["connect", self.url(), "--gateway", &self.gateway])
     }
 
     fn visit(&self) -> TcpStream {

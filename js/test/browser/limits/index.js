@@ -2,6 +2,7 @@
 // here is a failure.
 
 import { execFileSync } from "node:child_process";
+import { CONNECTING } from "./connecting.js";
 import { DOOR } from "./door.js";
 import { HTTP2 } from "./http2.js";
 import { Rig } from "./rig.js";
@@ -12,7 +13,7 @@ import { VISITORS } from "./visitors.js";
 /** @typedef {{ limit: string, value: string, range: string }} Limit */
 
 /** @type {Case[]} */
-export const CASES = [...DOOR, ...HTTP2, ...SESSIONS, ...VISITORS];
+export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...SESSIONS, ...VISITORS];
 
 // Every gateway takes its files away when this process ends.
 process.setMaxListeners(0);

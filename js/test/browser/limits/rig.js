@@ -44,12 +44,17 @@ ${limits.map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join("\n")}
 [[token]]
 name = "test"
 sha256 = "${createHash("sha256").update(TOKEN).digest("hex")}"
-may = ["listen"]
+may = ["listen", "connect"]
 `;
     rig.gateway = await startGateway({ config: text });
     rig.url = rig.gateway.url;
     rig.world = { url: rig.url, origin: "", token: TOKEN, name: "", helloTimeout: 10_000 };
     return rig;
+  }
+
+  /** What has to end with the rig. @param {() => void} end */
+  ending(end) {
+    this.#ends.push(end);
   }
 
   /** A session of its own. */
