@@ -152,3 +152,6 @@ export function join(parts) {
   }
   return whole;
 }
+
+/** In bytes. @param {Uint8Array | Blob} data */
+export const lengthOf = (data) => ("size" in data ? data.size : data.length);

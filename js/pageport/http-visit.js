@@ -55,7 +55,7 @@ async function converse(session, stream, { kind, method, url, headers, peer }, h
   /** The request and its clones. @type {Request[]} */
   const requests = [];
   let response = /** @type {Response} */ (/** @type {unknown} */ (undefined));
-  /** @type {{ response: Response, open: (stream: import("./ws-socket.js").ByteStream) => void, cancel: (why?: any) => void } | undefined} */
+  /** @type {{ response: Response, open: (stream: import("./ws-connection.js").ByteDuplex) => void, cancel: (why?: any) => void } | undefined} */
   let upgrade;
   const more = new Headers();
   /** @param {Headers} [more] */
@@ -75,7 +75,7 @@ async function converse(session, stream, { kind, method, url, headers, peer }, h
       }
       // The constructor takes no such status.
       const response = Object.defineProperty(new Response(), "status", { value: 101 });
-      /** @type {Promise<import("./ws-socket.js").ByteStream>} */
+      /** @type {Promise<import("./ws-connection.js").ByteDuplex>} */
       const stream = new Promise((open, cancel) => (upgrade = { response, open, cancel }));
       return { socket: new ListenerSocket(stream, { url, protocol, ...limits }), response };
     };

@@ -10,3 +10,4 @@ export { WebSocketListener } from "./listener.js";
 export { serve } from "./serve.js";
 export { session } from "./session.js";
 export { TCPServerSocket } from "./tcp-server.js";
+export { install, uninstall, WebSocket } from "./websocket.js";

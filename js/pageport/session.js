@@ -131,10 +131,14 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
    * @param {object} head a JSON object that says where the stream goes
    */
   async createBidirectionalStream(head) {
-    while (/^(connecting|suspended)$/.test(this.readyState)) await this.changed();
-    // Not before the gateway answers: some browsers never try again to load what they could not.
+    await this.ready();
     const { publish } = await import("./streams.js");
     return publish(this, this.open(head));
+  }
+
+  /** Resolves once the gateway answers, or never will: nothing is loaded before, since some browsers never try again. @internal */
+  async ready() {
+    while (/^(connecting|suspended)$/.test(this.readyState)) await this.changed();
   }
 
   /** Resolves with the next `carrierchange`. @internal */
@@ -263,7 +267,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       // Whoever serves pages under a name may also upgrade.
       const found = find(kind) ?? (kind === "websocket" && find("http"));
       if (found) found.visit(stream, head);
-      else this.refuse(stream, /^(websocket|http|tcp)$/.test(kind) ? "ERR_LISTENER_UNKNOWN" : "ERR_UNSUPPORTED");
+      else this.refuse(stream, /^(websocket|http|tcp|page)$/.test(kind) ? "ERR_LISTENER_UNKNOWN" : "ERR_UNSUPPORTED");
     } catch (error) {
       giveUp(this.core, stream, error);
     }

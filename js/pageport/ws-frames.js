@@ -5,7 +5,7 @@
  * byte that the RFC forbids: whoever sent it is a stranger.
  */
 
-import { DECODER, join } from "./frames.js";
+import { DECODER, join, lengthOf } from "./frames.js";
 import { CLOSE, MAX_FRAGMENTS, MAX_MESSAGE, MAX_TEXT, NO_STATUS, PING, TEXT } from "./ws-numbers.js";
 
 /** @typedef {{ code: 1002 | 1007 | 1008 | 1009, reason: string }} Violation what FrameParser.push throws */
@@ -56,7 +56,7 @@ export class FrameParser {
  * @returns {[header: Uint8Array<ArrayBuffer>, payload: T]}
  */
 export function encodeFrame(opcode, payload, key) {
-  const length = sizeOf(payload);
+  const length = lengthOf(payload);
   const extra = length < 126 ? 0 : length < 65536 ? 2 : 8;
   const header = new Uint8Array(2 + extra + (key ? 4 : 0));
   header[0] = 0x80 | opcode;
@@ -86,11 +86,6 @@ export function mask(bytes, key, phase = 0) {
     at += words.length * 4;
   }
   while (at < bytes.length) bytes[at++] ^= key[phase++ & 3];
-}
-
-/** In bytes. @param {Uint8Array | Blob} data */
-export function sizeOf(data) {
-  return "size" in data ? data.size : data.length;
 }
 
 /**

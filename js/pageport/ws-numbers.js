@@ -43,6 +43,12 @@ export const CLOSE_TIMEOUT = 30_000;
 /** Most bytes in one write: what a stream carries in a single frame. Smaller writes of one turn are put together. */
 export const WRITE_SIZE = 65_536;
 
+/** And how long a server may take to end the connection once both Close frames are there: then the client ends it (section 7.1.1). */
+export const LINGER = 2_000;
+
+/** How long, in milliseconds, a client may take to connect, the way to the gateway included. */
+export const CONNECT_TIMEOUT = 20_000;
+
 /** Bytes in the largest pong. */
 export const MAX_PONG = 131;
 

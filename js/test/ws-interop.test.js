@@ -116,7 +116,9 @@ async function connect(port) {
   const tcp = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
   tcp.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`);
   assert.match(await readHead(tcp), /^HTTP\/1.1 101 /);
-  return new ListenerSocket(byteStream(tcp), { url: "ws://127.0.0.1/", client: true });
+  const socket = new ListenerSocket(byteStream(tcp), { url: "ws://127.0.0.1/", client: true });
+  await once(socket, "open");
+  return socket;
 }
 
 /** @param {net.Socket} tcp */

@@ -464,11 +464,14 @@ test("close() before open: no open event", async () => {
 
 test("the client's role: masks with a fresh key each, expects no masks, and leaves the end to the server", async () => {
   const { socket, visitor, log, closed } = open({ client: true });
+  assert.equal(socket.readyState, 0);
+  await once(socket, "open");
   const sent = bytes("x".repeat(100));
   socket.send(sent);
   socket.send("x".repeat(100));
   socket.send(new Blob(["x".repeat(2 * WRITE_SIZE + 3)]));
   await visitor.send(frame(9, "ping", { key: null }), frame(1, "hello", { key: null }));
+  await once(socket, "message");
   socket.close(1000);
   await visitor.send(frame(8, closePayload(1000), { key: null }));
   await visitor.end();
@@ -493,6 +496,7 @@ test("client and server talk to each other", async () => {
   const server = new ListenerSocket(near, { url: URL });
   const client = new ListenerSocket(far, { url: URL, client: true });
   server.binaryType = client.binaryType = "arraybuffer";
+  await once(client, "open");
   server.onmessage = ({ data }) => server.send(data);
   const large = crypto.getRandomValues(new Uint8Array(60_000)).buffer;
   const sizes = [0, 1, 125, 126, 127, 65535, 65536, 200_000];

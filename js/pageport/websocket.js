@@ -1,0 +1,111 @@
+/**
+ * `WebSocket`: a drop-in for the platform's class whose connections go through the gateway, to remote servers that it allows and
+ * to listening pages.
+ *
+ * Differences: a third argument; targets `page:name/path`; events are not trusted. Loads what speaks the protocol with the first
+ * socket. Must never be what the module's own carriers use.
+ */
+
+import { configuration } from "./config.js";
+import { session } from "./session.js";
+import { nextTask } from "./ws-events.js";
+import { recordOf, SocketInterface, tellEnd } from "./ws-interface.js";
+import { CLOSED, CLOSING, CONNECT_TIMEOUT } from "./ws-numbers.js";
+
+/**
+ * @typedef {object} SocketInit
+ * @property {string} [gateway]
+ * @property {number} [maxMessage] the largest message accepted, in bytes, 16 MiB by default
+ * @property {number} [maxFragments] the most frames that it may consist of
+ */
+
+export class WebSocket extends SocketInterface {
+  /**
+   * @param {string | URL} url ws, wss, http or https, relative to the document; or `page:name/path`
+   * @param {string | string[]} [protocols]
+   * @param {SocketInit} [init]
+   */
+  constructor(url, protocols = [], init) {
+    if (!arguments.length) throw new TypeError("no URL");
+    const target = `${url}`;
+    const names = listOf(protocols);
+    super(addressOf(target));
+    checkProtocols(names);
+    const record = recordOf(this);
+    const life = new AbortController();
+    const end = () => {
+      if (record.readyState === CLOSED) return;
+      record.readyState = CLOSED;
+      life.abort();
+      tellEnd(this, { code: 1006, reason: "" }, true);
+    };
+    const timer = setTimeout(end, CONNECT_TIMEOUT);
+    record.close = () => {
+      record.readyState = CLOSING;
+      life.abort();
+      nextTask().then(end);
+    };
+    load(init)
+      .then(async ({ connect, dial, through }) => {
+        const { stream, protocol } = await dial(through, record.url, names, life.signal);
+        await nextTask();
+        if (record.readyState) return stream.reset();
+        record.protocol = protocol;
+        connect(this, stream, { ...init, client: true });
+      })
+      .catch(() => nextTask().then(end))
+      .finally(() => clearTimeout(timer));
+  }
+}
+
+/** The part that connects, once the gateway answers, and the session that it does so in. @param {SocketInit} [init] */
+export async function load(init) {
+  const through = session(init);
+  await through.ready();
+  return { through, ...(await import("./ws-client.js")) };
+}
+
+/** The platform's own class, if it has been replaced. @type {typeof globalThis.WebSocket | undefined} */
+let native;
+
+/**
+ * Makes `WebSocket` the global one. The platform's own stays where carriers find it.
+ * @returns {typeof globalThis.WebSocket} the platform's own
+ */
+export function install() {
+  native ??= globalThis.WebSocket;
+  configuration.WebSocket ??= native;
+  globalThis.WebSocket = /** @type {any} */ (WebSocket);
+  return native;
+}
+
+/** Puts the platform's own class back, unless somebody else has replaced it since. */
+export function uninstall() {
+  if (native && globalThis.WebSocket === /** @type {any} */ (WebSocket)) globalThis.WebSocket = native;
+}
+
+/** `(DOMString or sequence<DOMString>)` of Web IDL. @param {any} protocols @returns {string[]} */
+export const listOf = (protocols) => (Object(protocols) === protocols && protocols[Symbol.iterator] ? [...protocols] : [protocols]).map((name) => `${name}`);
+
+/** The absolute URL of a target (WHATWG WebSockets §3.1, steps 1 to 8). @param {string} target */
+export function addressOf(target) {
+  const { document, location } = globalThis;
+  /** @type {URL | undefined} */
+  let url;
+  try {
+    url = new URL(target, document?.baseURI ?? location?.href);
+    if (/^http/.test(url.protocol)) url.protocol = url.protocol.replace("http", "ws");
+  } catch {
+    // No address at all.
+  }
+  // An empty fragment is one as well.
+  return url && /^(wss?|page):[^#]*$/.test(url.href) ? url.href : refuse("URL");
+}
+
+/** @param {string[]} names */
+export const checkProtocols = (names) => (new Set(names).size < names.length || names.some((name) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name))) && refuse("protocols");
+
+/** @param {string} what @returns {never} */
+function refuse(what) {
+  throw new DOMException(what, "SyntaxError");
+}
