@@ -6,8 +6,10 @@
 
 export { configure } from "./config.js";
 export { PageportError } from "./errors.js";
-export { WebSocketListener } from "./listener.js";
+export { PageListener, WebSocketListener } from "./listener.js";
 export { serve } from "./serve.js";
 export { session } from "./session.js";
 export { TCPServerSocket } from "./tcp-server.js";
 export { install, uninstall, WebSocket } from "./websocket.js";
+export { WebSocketError, WebSocketStream } from "./websocket-stream.js";
+export { byteStream, connect } from "./page-socket.js";

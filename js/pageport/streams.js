@@ -9,7 +9,7 @@ import { codeOf, fail, PageportError } from "./errors.js";
 import { WINDOW } from "./limits.js";
 import { giveUp, hasEnded, stop } from "./receive.js";
 import { answerOf } from "./replies.js";
-import { finish, reset } from "./send.js";
+import { finish, isDone, reset } from "./send.js";
 import { read, write } from "./stream-io.js";
 
 /**
@@ -120,4 +120,35 @@ export function publish(session, stream, onchange) {
       abort(giveUp, code);
     },
   };
+}
+
+/**
+ * Resolves once both directions of a published stream have ended and all that was written has arrived; rejects when one of them was reset.
+ * @param {import("./stream.js").Stream} stream
+ * @returns {Promise<void>}
+ */
+export function closedOf(stream) {
+  const { notify } = stream;
+  /** @type {Promise<void>} */
+  const closed = new Promise((resolve, reject) => {
+    (stream.notify = () => {
+      notify?.();
+      const code = Math.max(stream.reset, stream.stopped < 0 ? stream.failed : -1);
+      if (code >= 0) reject(new PageportError(code));
+      else if (isDone(stream) && hasEnded(stream)) resolve();
+    })();
+  });
+  // Whoever does not ask does not care.
+  closed.catch(() => {});
+  return closed;
+}
+
+/**
+ * Ends both directions; what was written still arrives. Rejects while one of them is locked.
+ * @param {{ readable: ReadableStream, writable: WritableStream }} duplex
+ */
+export async function endBoth({ readable, writable }) {
+  if (readable.locked || writable.locked) throw new DOMException("locked", "InvalidStateError");
+  // Either may have ended before.
+  await Promise.allSettled([readable.cancel(), writable.close()]);
 }

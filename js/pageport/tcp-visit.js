@@ -7,9 +7,7 @@
 import { reply } from "./core.js";
 import { PageportError } from "./errors.js";
 import { ITERATOR_QUEUE } from "./limits.js";
-import { hasEnded } from "./receive.js";
-import { isDone } from "./send.js";
-import { publish } from "./streams.js";
+import { closedOf, endBoth, publish } from "./streams.js";
 import { parseVisit } from "./visit.js";
 
 /** @typedef {import("./stream.js").Stream} Stream */
@@ -112,25 +110,12 @@ export class AcceptedTCPSocket {
   constructor(session, stream, info) {
     const { readable, writable } = (this.#streams = publish(session, stream));
     this.opened = Promise.resolve({ readable, writable, ...info });
-    const { notify } = stream;
-    this.closed = new Promise((resolve, reject) => {
-      stream.notify = () => {
-        notify?.();
-        const code = Math.max(stream.reset, stream.stopped < 0 ? stream.failed : -1);
-        if (code >= 0) reject(new PageportError(code));
-        else if (isDone(stream) && hasEnded(stream)) resolve();
-      };
-    });
-    // Whoever does not ask does not care.
-    this.closed.catch(() => {});
+    this.closed = closedOf(stream);
   }
 
   /** Ends both directions; what was written still arrives. Rejects while one of the streams is locked. */
   async close() {
-    const { readable, writable } = this.#streams;
-    if (readable.locked || writable.locked) throw new DOMException("locked", "InvalidStateError");
-    // Either may have ended before.
-    await Promise.allSettled([readable.cancel(), writable.close()]);
+    await endBoth(this.#streams);
     return this.closed;
   }
 }

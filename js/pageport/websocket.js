@@ -10,7 +10,7 @@ import { configuration } from "./config.js";
 import { session } from "./session.js";
 import { nextTask } from "./ws-events.js";
 import { recordOf, SocketInterface, tellEnd } from "./ws-interface.js";
-import { CLOSED, CLOSING, CONNECT_TIMEOUT } from "./ws-numbers.js";
+import { CLOSING, CONNECT_TIMEOUT } from "./ws-numbers.js";
 
 /**
  * @typedef {object} SocketInit
@@ -33,37 +33,46 @@ export class WebSocket extends SocketInterface {
     checkProtocols(names);
     const record = recordOf(this);
     const life = new AbortController();
-    const end = () => {
-      if (record.readyState === CLOSED) return;
-      record.readyState = CLOSED;
-      life.abort();
-      tellEnd(this, { code: 1006, reason: "" }, true);
-    };
-    const timer = setTimeout(end, CONNECT_TIMEOUT);
     record.close = () => {
       record.readyState = CLOSING;
       life.abort();
-      nextTask().then(end);
     };
-    load(init)
-      .then(async ({ connect, dial, through }) => {
-        const { stream, protocol } = await dial(through, record.url, names, life.signal);
+    reach(record.url, names, init, life)
+      .then(async ({ connect, stream, protocol }) => {
         await nextTask();
-        if (record.readyState) return stream.reset();
+        if (record.readyState) throw stream.reset();
         record.protocol = protocol;
         connect(this, stream, { ...init, client: true });
       })
-      .catch(() => nextTask().then(end))
-      .finally(() => clearTimeout(timer));
+      .catch(async () => {
+        await nextTask();
+        tellEnd(this, { code: 1006, reason: "" }, true);
+      });
   }
 }
 
-/** The part that connects, once the gateway answers, and the session that it does so in. @param {SocketInit} [init] */
+/** The part that connects, once the gateway answers, and the session that it does so in. @param {{ gateway?: string }} [init] */
 export async function load(init) {
   const through = session(init);
   await through.ready();
-  return { through, ...(await import("./ws-client.js")) };
+  return { through, ...(await import("./dial.js")) };
 }
+
+/**
+ * A stream to a WebSocket server, and what makes a socket of it. Rejects when there is none within CONNECT_TIMEOUT, or nobody wants it any more.
+ * @param {string} url @param {string[]} protocols @param {SocketInit | undefined} init @param {AbortController} life
+ * @returns {Promise<Awaited<ReturnType<typeof load>> & Awaited<ReturnType<typeof import("./dial.js").dial>>>}
+ */
+export const reach = (url, protocols, init, life) =>
+  new Promise((resolve, reject) => {
+    const { signal } = life;
+    const timer = setTimeout(() => life.abort(), CONNECT_TIMEOUT);
+    signal.addEventListener("abort", reject);
+    load(init)
+      .then(async (parts) => resolve({ ...parts, ...(await parts.dial(parts.through, url, protocols, signal)) }))
+      .catch(reject)
+      .finally(() => clearTimeout(timer));
+  });
 
 /** The platform's own class, if it has been replaced. @type {typeof globalThis.WebSocket | undefined} */
 let native;

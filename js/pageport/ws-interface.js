@@ -56,14 +56,20 @@ export class SocketInterface extends /** @type {InterfaceBase} */ (EventTarget) 
   }
 
   /** @param {number} [code] 1000 or 3000…4999 @param {string} [reason] at most 123 bytes in UTF-8 */
-  close(code, reason = "") {
+  close(code, reason) {
     const record = recordOf(this);
-    const number = code === undefined ? 0 : toShort(code);
-    const bytes = ENCODER.encode(`${reason}`);
-    if (code !== undefined && !/^(1000|[34]\d{3})$/.test(`${number}`)) throw new DOMException("code", "InvalidAccessError");
-    if (bytes.length > 123) throw new DOMException("reason", "SyntaxError");
-    if (record.readyState < 2) record.close(number || (reason ? 1000 : 0), `${reason}`);
+    const [number, text] = checkClose(code, reason);
+    if (record.readyState < 2) record.close(number, text);
   }
+}
+
+/** What may be said at the end: a code, 0 for none, and a reason. @param {number} [code] @param {string} [reason] @returns {[number, string]} */
+export function checkClose(code, reason = "") {
+  const number = code === undefined ? 0 : toShort(code);
+  const text = `${reason}`;
+  if (code !== undefined && !/^(1000|[34]\d{3})$/.test(`${number}`)) throw new DOMException("code", "InvalidAccessError");
+  if (ENCODER.encode(text).length > 123) throw new DOMException("reason", "SyntaxError");
+  return [number || (text ? 1000 : 0), text];
 }
 
 for (const name of /** @type {(keyof SocketRecord)[]} */ (["url", "protocol", "extensions", "readyState", "bufferedAmount"])) {
@@ -97,7 +103,7 @@ export async function tellEnd(socket, outcome, isFailed) {
  * @param {any} data
  * @returns {[payload: Payload, isText: boolean]}
  */
-function payloadOf(data) {
+export function payloadOf(data) {
   if (Object(data) === data) {
     if (ArrayBuffer.isView(data)) return [new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(), false];
     for (const [{ prototype }, name] of /** @type {[any, string][]} */ ([[ArrayBuffer, "byteLength"], [Blob, "size"]])) {

@@ -1,16 +1,18 @@
 /**
- * Connecting a WebSocket through the gateway (spec/protocol.md §7.4): the HTTP part of the handshake, which the gateway does.
+ * Asking the gateway to be connected (spec/protocol.md §7.5): to a WebSocket server, whose handshake it does, or to another page.
  *
- * Must never hand out a stream whose subprotocol was not asked for.
+ * Must never hand out a stream that the other side has not accepted, or whose subprotocol was not asked for.
  */
 
 import { HEAD_INVALID } from "./codes.js";
 import { PageportError } from "./errors.js";
 import { check } from "./json.js";
+import { PageStream } from "./page-stream.js";
 import { publish } from "./streams.js";
 import { HEADERS } from "./visit.js";
 
 export { connect } from "./ws-socket.js";
+export { streamsOf } from "./ws-stream.js";
 
 /**
  * Rejects when the target refuses, or the handshake says what it must not.
@@ -40,6 +42,29 @@ export async function dial(session, target, protocols, signal) {
   }
 }
 
+/**
+ * Connects to a page's PageListener. Rejects when it refuses, or is not there.
+ * @param {import("./session.js").Session} session
+ * @param {string} target `page:name/path?query`
+ * @param {AbortSignal} [signal]
+ */
+export async function join(session, target, signal) {
+  signal?.throwIfAborted();
+  const url = new URL(target);
+  if (url.protocol !== "page:") throw new PageportError("ERR_INVALID_ARGUMENT", "page:name");
+  const stream = new PageStream(session, session.open(pageOf(url)));
+  const abandon = () => stream.reset();
+  signal?.addEventListener("abort", abandon);
+  stream.closed.catch(() => {}).then(() => signal?.removeEventListener("abort", abandon));
+  try {
+    await stream.reply;
+  } catch (error) {
+    stream.reset();
+    throw error;
+  }
+  return stream;
+}
+
 /** @param {string} target @param {string[]} protocols */
 function headOf(target, protocols) {
   const url = new URL(target);
@@ -52,7 +77,7 @@ function headOf(target, protocols) {
 }
 
 /** @param {URL} url `page:name/path?query` */
-export function pageOf({ pathname, search }) {
+function pageOf({ pathname, search }) {
   const [, name, path] = /** @type {RegExpExecArray} */ (/^([^/]*)(.*)$/.exec(pathname));
   return { connect: `page:${name}`, url: (path || "/") + search };
 }
