@@ -6,7 +6,7 @@
 
 import { ENCODER, join, lengthOf } from "./frames.js";
 import { nextTask } from "./ws-events.js";
-import { encodeFrame, FrameParser, mask } from "./ws-frames.js";
+import { CLOSE_CODE, encodeFrame, FrameParser, mask } from "./ws-frames.js";
 import {
   BINARY, CLOSE, CLOSED, CLOSE_TIMEOUT, CLOSING, LINGER, MAX_PONG, MAX_PONGS, NO_STATUS, OPEN, PONG, TEXT, WRITE_SIZE,
 } from "./ws-numbers.js";
@@ -86,7 +86,10 @@ export class Connection {
         this.#inTurn(() => {
           this.#outcome = { code, reason };
           this.#isClean = true;
-          this.#startClosing(code === NO_STATUS ? 0 : code);
+          if (code === NO_STATUS) this.#startClosing(0);
+          // The page hears of any code; one that means nothing is not sent back.
+          else if (CLOSE_CODE.test(`${code}`)) this.#startClosing(code, init.client ? reason : "");
+          else this.#startClosing(1002);
           // The server ends the connection first (section 7.1.1).
           if (init.client) this.#watch();
           else this.#endWriting();

@@ -148,7 +148,7 @@ function* parse({ masked, maxMessage = MAX_MESSAGE, maxFragments = MAX_FRAGMENTS
       if (opcode === CLOSE) {
         // A payload of one byte makes this NaN.
         const code = length ? payload[0] * 256 + payload[1] : NO_STATUS;
-        if (length && !CLOSE_CODE.test(`${code}`)) fail(1002, "bad close code");
+        if (length && !(masked ? CLOSE_CODE : SERVER_CODE).test(`${code}`)) fail(1002, "bad close code");
         return onClose(code, decode(payload.subarray(2)));
       }
       continue;
@@ -234,4 +234,7 @@ function fail(code, reason = "") {
 }
 
 /** What a Close frame may say: section 7.4 and the IANA registry. */
-const CLOSE_CODE = /^(100[0-37-9]|101[0-4]|[34]\d{3})$/;
+export const CLOSE_CODE = /^(100[0-37-9]|101[0-4]|[34]\d{3})$/;
+
+/** What browsers take from a server: all but those that may never be sent. */
+const SERVER_CODE = /^(?!1005|1006|1015)\d+$/;

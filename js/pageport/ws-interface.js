@@ -56,7 +56,7 @@ export class SocketInterface extends /** @type {InterfaceBase} */ (EventTarget) 
   }
 
   /** @param {number} [code] 1000 or 3000…4999 @param {string} [reason] at most 123 bytes in UTF-8 */
-  close(code, reason) {
+  close(code = undefined, reason) {
     const record = recordOf(this);
     const [number, text] = checkClose(code, reason);
     if (record.readyState < 2) record.close(number, text);
@@ -72,15 +72,17 @@ export function checkClose(code, reason = "") {
   return [number || (text ? 1000 : 0), text];
 }
 
+const { prototype } = SocketInterface;
 for (const name of /** @type {(keyof SocketRecord)[]} */ (["url", "protocol", "extensions", "readyState", "bufferedAmount"])) {
-  Object.defineProperty(SocketInterface.prototype, name, {
+  Object.defineProperty(prototype, name, {
     configurable: true,
-    enumerable: true,
     get() {
       return recordOf(this)[name];
     },
   });
 }
+for (const name of ["binaryType", "send", "close", "url", "protocol", "extensions", "readyState", "bufferedAmount"]) Object.defineProperty(prototype, name, { enumerable: true });
+Object.defineProperty(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
 defineHandlers(SocketInterface, "open", "message", "error", "close");
 defineConstants(SocketInterface, "CONNECTING", "OPEN", "CLOSING", "CLOSED");
 
