@@ -17,6 +17,7 @@
 //! | `apply` | frames that arrive |
 //! | `attach`, `resume` | carriers, take-over, snapshots (§5) |
 //! | `transmit`, `message` | frames that leave |
+//! | `native` | bytes beside the frames, on carriers with streams of their own (§9) |
 //! | `timers` | silence, leases, sweeps |
 
 mod acks;
@@ -25,6 +26,7 @@ mod apply;
 mod attach;
 mod credit;
 mod message;
+mod native;
 mod prefix;
 mod receive;
 mod resume;
@@ -33,13 +35,14 @@ mod stream;
 mod timers;
 mod transmit;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 pub use app::{OpenError, Read, Unknown};
 pub use message::Message;
+pub use native::{NativeIn, NativeOut};
 pub use timers::Timings;
 pub use transmit::Transmit;
 
@@ -67,6 +70,9 @@ pub struct Settings {
     pub window_max: u64,
     /// How long a parked session lives; the gateway's only. Default 150 s.
     pub lease: Duration,
+    /// A stream gets a native stream, where the carrier has them, when more than so many bytes of it wait to leave: 16 KiB. Fewer
+    /// are not worth it and go as DATA.
+    pub native_from: u64,
     /// Timers.
     pub timings: Timings,
 }
@@ -81,6 +87,7 @@ impl Settings {
             receive: 8 << 20,
             window_max: limits::WINDOW_MAX,
             lease: Duration::from_secs(150),
+            native_from: 16_384,
             timings: Timings::default(),
         }
     }
@@ -106,6 +113,12 @@ pub enum Event {
     Stopped(StreamId, Code),
     /// A datagram waits in [`Session::take_datagram`].
     Datagram,
+    /// Some stream wants a native stream; see [`Session::take_native`].
+    NativeWanted,
+    /// The native stream of this stream, which waited, has something to do.
+    NativeOut(StreamId),
+    /// What the native streams of this stream's bytes waited for may have come.
+    NativeIn(StreamId),
     /// A carrier now carries the session.
     Attached(CarrierId),
     /// The session has no carrier any more; the page should attach anew.
@@ -172,6 +185,10 @@ pub struct Session {
     signals: VecDeque<StreamId>,
     /// Streams whose writer waits for room below S.
     starved: VecDeque<StreamId>,
+    /// Streams that should have a native stream.
+    native_wanted: VecDeque<StreamId>,
+    /// Streams before whose bytes on a native stream something is missing.
+    awaited: BTreeSet<StreamId>,
     datagrams_out: VecDeque<(u64, Bytes)>,
     datagrams_in: VecDeque<(u64, Bytes)>,
 
@@ -221,6 +238,8 @@ impl Session {
             ready: VecDeque::new(),
             signals: VecDeque::new(),
             starved: VecDeque::new(),
+            native_wanted: VecDeque::new(),
+            awaited: BTreeSet::new(),
             datagrams_out: VecDeque::new(),
             datagrams_in: VecDeque::new(),
             goaway_sent: None,
@@ -320,6 +339,8 @@ impl Session {
         self.ready = VecDeque::new();
         self.signals = VecDeque::new();
         self.starved = VecDeque::new();
+        self.native_wanted = VecDeque::new();
+        self.awaited = BTreeSet::new();
         self.events.push_back(Event::Closed(farewell.clone()));
         self.closed = Some(farewell);
     }
@@ -345,6 +366,8 @@ impl Session {
         } else {
             self.peer_open -= 1;
         }
+        self.wake_native(id);
+        self.fill_gap(id);
         self.streams.remove(&id);
     }
 }

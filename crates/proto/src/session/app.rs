@@ -146,6 +146,7 @@ impl Session {
         if let Some(dropped) = stream.send.reset(code) {
             self.release_retained(dropped);
             self.make_signal(id);
+            self.wake_native(id);
         }
     }
 
@@ -210,6 +211,7 @@ impl Session {
         self.credit.raise_first(&mut receive);
         let stream = Stream { send: Send::new(limit), receive, flags: Flags::default() };
         self.streams.insert(id, Box::new(stream));
+        self.fill_gap(id);
     }
 
     /// The receive direction made progress: frees its window when it is over, acknowledges, forgets.
@@ -223,7 +225,12 @@ impl Session {
 
     pub(super) fn make_ready(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        if !stream.flags.ready && stream.send.chunk(1).is_some() {
+        if stream.send.native && (stream.send.unsent() > 0 || stream.send.fin) {
+            self.wake_native(id);
+        }
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let beside = stream.send.native && stream.send.unsent() > 0;
+        if !beside && !stream.flags.ready && stream.send.chunk(1).is_some() {
             stream.flags.ready = true;
             self.ready.push_back(id);
         }

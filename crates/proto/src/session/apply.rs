@@ -65,7 +65,10 @@ impl Session {
             (_, Frame::Close(farewell)) => self.end(farewell, false),
             (Phase::Hello, Frame::Welcome(payload)) => return self.on_welcome(carrier, &payload, now),
             (Phase::Resuming, Frame::Resume(resume)) => return self.on_resume(carrier, resume, now),
-            (Phase::Attached, Frame::Data(data)) => return self.on_data(data, now),
+            (Phase::Attached, Frame::Data(data)) => {
+                let overtakes = state.native.is_some();
+                return self.on_data(data, overtakes, now);
+            }
             (Phase::Attached, Frame::Ack(entries)) => {
                 return entries.into_iter().try_for_each(|entry| self.on_ack(entry, now));
             }
@@ -111,7 +114,8 @@ impl Session {
         Ok(true)
     }
 
-    fn on_data(&mut self, data: Data, now: Instant) -> Result<(), Code> {
+    /// With `overtakes` a frame without bytes may have overtaken bytes on a native stream.
+    pub(super) fn on_data(&mut self, data: Data, overtakes: bool, now: Instant) -> Result<(), Code> {
         let id = data.stream;
         if !self.see(id, now)? {
             self.stats.ignored += 1;
@@ -119,7 +123,7 @@ impl Session {
         }
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
         let before = stream.receive.prefix.held();
-        let accepted = stream.receive.accept(data, self.arriving)?;
+        let accepted = stream.receive.accept(data, overtakes, self.arriving)?;
         self.prefixes = self.prefixes + stream.receive.prefix.held() - before;
         let wake = accepted.unread > 0 || stream.receive.last.is_some();
         if wake && std::mem::take(&mut stream.flags.reading) {
@@ -137,6 +141,9 @@ impl Session {
             Some(Err(code)) => self.refuse(id, code, now),
             None if headless => self.headless(id, None),
             None => {}
+        }
+        if accepted.fresh > 0 {
+            self.fill_gap(id);
         }
         self.count_unacked(accepted.fresh);
         self.after_receive(id, now);
@@ -216,6 +223,7 @@ impl Session {
 
     /// A stream that the peer never served: nothing of it is ever confirmed.
     fn forget_refused(&mut self, id: StreamId) {
+        self.wake_native(id);
         let Some(mut stream) = self.streams.remove(&id) else { return };
         self.own_open -= 1;
         self.stats.unread -= stream.receive.queue.len() as u64;
@@ -226,7 +234,7 @@ impl Session {
         self.events.push_back(Event::Stopped(id, Code::ERR_GOING_AWAY));
     }
 
-    fn on_datagram(&mut self, flow: u64, bytes: &[u8]) {
+    pub(super) fn on_datagram(&mut self, flow: u64, bytes: &[u8]) {
         if self.datagrams_in.len() == limits::DATAGRAM_QUEUE {
             self.datagrams_in.pop_front();
             self.stats.datagrams_dropped += 1;
@@ -268,7 +276,7 @@ impl Session {
         }
     }
 
-    fn violated(&mut self, carrier: CarrierId, code: Code) {
+    pub(super) fn violated(&mut self, carrier: CarrierId, code: Code) {
         if self.carriers.contains_key(&carrier) {
             self.end(frame::Farewell::new(code, ""), true);
         }

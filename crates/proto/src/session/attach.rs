@@ -35,6 +35,8 @@ pub(super) struct Carrier {
     pub(super) ping: Option<([u8; 8], Instant)>,
     pub(super) pinged_at: Instant,
     pub(super) heard: Instant,
+    /// It has streams of its own, and datagrams of at most so many bytes.
+    pub(super) native: Option<usize>,
     opened_at: Instant,
     collected: Vec<Entry>,
     highest: Option<u64>,
@@ -49,6 +51,7 @@ impl Carrier {
             ping: None,
             pinged_at: now,
             heard: now,
+            native: None,
             opened_at: now,
             collected: Vec::new(),
             highest: None,
@@ -189,6 +192,7 @@ impl Session {
             state.finish(None);
         }
         self.parked_at = None;
+        self.forget_native();
         for stream in self.streams.values_mut() {
             stream.send.rewind();
         }
@@ -247,6 +251,7 @@ impl Session {
         self.active = Some(carrier);
         self.parked_at = None;
         self.has_left = false;
+        self.forget_native();
         for stream in self.streams.values_mut() {
             stream.send.rewind();
         }

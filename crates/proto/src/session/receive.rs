@@ -71,7 +71,9 @@ impl Receive {
     pub(super) fn report(&self) -> u64 {
         match self.last {
             None => self.received,
-            Some(last) if self.reset.is_none() && self.stopped.is_none() && self.consumed < last => last,
+            Some(last) if self.reset.is_none() && self.stopped.is_none() && self.consumed < last => {
+                self.received
+            }
             Some(last) => last + 1,
         }
     }
@@ -85,21 +87,23 @@ impl Receive {
         self.reset.is_some() || self.last.is_some_and(|last| self.stopped.is_some() || self.consumed == last)
     }
 
-    /// Takes a DATA frame in, which came as part of `arriving` bytes.
+    /// Takes a DATA frame in, which came as part of `arriving` bytes. With `overtakes` one without bytes may leave a gap.
     ///
     /// # Errors
     /// The code that ends the session.
-    pub(super) fn accept(&mut self, data: Data, arriving: usize) -> Result<Accepted, Code> {
+    pub(super) fn accept(&mut self, data: Data, overtakes: bool, arriving: usize) -> Result<Accepted, Code> {
         let nothing = Accepted { fresh: 0, unread: 0, prefix: None };
         if self.reset.is_some() {
             return Ok(nothing);
         }
         let end = data.offset + data.bytes.len() as u64;
+        if data.offset > self.received && !(overtakes && data.bytes.is_empty()) {
+            return Err(Code::ERR_GAP);
+        }
         self.check(&data, end)?;
         let mut bytes = data.bytes;
-        bytes.advance(
-            usize::try_from(self.received - data.offset).map_or(bytes.len(), |old| old.min(bytes.len())),
-        );
+        let old = usize::try_from(self.received.saturating_sub(data.offset)).unwrap_or(usize::MAX);
+        bytes.advance(old.min(bytes.len()));
         let fresh = bytes.len() as u64;
         self.received += fresh;
         match data.mark {
@@ -124,9 +128,6 @@ impl Receive {
     }
 
     fn check(&self, data: &Data, end: u64) -> Result<(), Code> {
-        if data.offset > self.received {
-            return Err(Code::ERR_GAP);
-        }
         if end > self.granted {
             return Err(Code::ERR_FLOW_CONTROL);
         }

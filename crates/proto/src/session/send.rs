@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::Message;
 use crate::frame::Mark;
 use crate::queue::ByteQueue;
 use crate::{Code, varint};
@@ -24,6 +25,10 @@ pub(super) struct Send {
     pub(super) blocked: bool,
     /// At which offset BLOCKED was said on this carrier.
     blocked_said: Option<u64>,
+    /// Its bytes leave on a native stream of this carrier.
+    pub(super) native: bool,
+    /// The peer has stopped that: on this carrier they leave as DATA.
+    pub(super) native_refused: bool,
     /// Whether head or reply was written, so that raw bytes may follow.
     pub(super) prefixed: bool,
 }
@@ -50,6 +55,8 @@ impl Send {
             done: false,
             blocked: false,
             blocked_said: None,
+            native: false,
+            native_refused: false,
             prefixed: false,
         }
     }
@@ -80,13 +87,28 @@ impl Send {
         self.limit.saturating_sub(self.written)
     }
 
+    /// How many bytes may leave now.
+    pub(super) fn unsent(&self) -> u64 {
+        self.written.min(self.limit).saturating_sub(self.sent)
+    }
+
+    /// Puts retained bytes from an offset on into a message.
+    pub(super) fn gather(&self, offset: u64, len: u64, message: &mut Message) {
+        let mut skip = usize::try_from(offset - self.acked).unwrap_or(usize::MAX);
+        let mut left = usize::try_from(len).unwrap_or(0);
+        while left > 0 {
+            let piece = self.queue.slice(skip, left);
+            (skip, left) = (skip + piece.len(), left - piece.len());
+            message.piece(piece);
+        }
+    }
+
     /// What leaves next, at most `max` bytes of it.
     pub(super) fn chunk(&self, max: u64) -> Option<Chunk> {
         if self.reset.is_some() || self.done {
             return None;
         }
-        let sendable = self.written.min(self.limit);
-        let len = sendable.saturating_sub(self.sent).min(max);
+        let len = self.unsent().min(max);
         let end = self.sent + len;
         let mark = if self.fin && end == self.written && !self.fin_sent {
             Mark::Fin
@@ -152,5 +174,6 @@ impl Send {
         self.sent = self.acked;
         self.fin_sent = false;
         self.blocked_said = None;
+        self.native = false;
     }
 }

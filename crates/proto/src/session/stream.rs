@@ -18,6 +18,10 @@ pub(super) struct Flags {
     pub(super) ack: bool,
     pub(super) dirty: bool,
     pub(super) starved: bool,
+    /// Waits for a native stream.
+    pub(super) wants_native: bool,
+    /// Has a native stream, which waits for something to do.
+    pub(super) native_idle: bool,
     /// The application found nothing to read and waits.
     pub(super) reading: bool,
 }

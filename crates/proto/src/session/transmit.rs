@@ -71,8 +71,10 @@ impl Session {
         {
             self.signal(id, message);
         }
+        let native = self.native();
         while message.len() < max
-            && let Some((flow, bytes)) = self.datagrams_out.pop_front()
+            && let Some((flow, bytes)) =
+                self.datagrams_out.pop_front_if(|(_, bytes)| native.is_none_or(|most| bytes.len() > most))
         {
             message.frame(&Frame::Datagram { flow, bytes });
         }
@@ -80,6 +82,9 @@ impl Session {
         while message.len() < max
             && let Some(id) = self.ready.pop_front()
         {
+            if native.is_some() {
+                self.want_native(id);
+            }
             self.data(id, data, message);
         }
     }
@@ -112,17 +117,14 @@ impl Session {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.flags.ready = false;
         let send = &mut stream.send;
+        if send.native && send.unsent() > 0 {
+            return self.wake_native(id);
+        }
         let Some(chunk) = send.chunk(max as u64) else { return };
         let len = usize::try_from(chunk.len).unwrap_or(0);
         let header = Data { stream: id, offset: chunk.offset, mark: chunk.mark, bytes: Bytes::new() };
         message.data_header(&header, len);
-        let mut skip = usize::try_from(chunk.offset - send.acked).unwrap_or(usize::MAX);
-        let mut left = len;
-        while left > 0 {
-            let piece = send.queue.slice(skip, left);
-            (skip, left) = (skip + piece.len(), left - piece.len());
-            message.piece(piece);
-        }
+        send.gather(chunk.offset, chunk.len, message);
         send.chunk_sent(&chunk);
         self.stats.sent += chunk.len;
         self.make_ready(id);

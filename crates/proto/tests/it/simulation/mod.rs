@@ -16,7 +16,7 @@ const CUTS_PER_SEED: usize = 25;
 #[test]
 fn a_thousand_cuts_at_any_byte_lose_double_and_reorder_nothing() {
     let seeds = seeds(1..46);
-    let (mut cuts, mut bytes, mut streams) = (0, 0, 0);
+    let (mut cuts, mut bytes, mut streams, mut native) = (0, 0, 0, 0);
     for seed in seeds.clone() {
         let mut world = World::new(seed, STREAMS);
         if let Err(fault) = world.run(CUTS_PER_SEED, false) {
@@ -24,10 +24,14 @@ fn a_thousand_cuts_at_any_byte_lose_double_and_reorder_nothing() {
         }
         cuts += world.cuts;
         streams += world.ways.len();
+        native += world.native_bytes;
         bytes += world.ways.values().flatten().map(|way| way.read).sum::<usize>();
     }
-    println!("seeds {seeds:?} cuts {cuts} streams {streams} bytes_checked {bytes}");
-    assert!(cuts >= 22 * seeds.count(), "too few cuts to prove anything: {cuts}");
+    println!(
+        "seeds {seeds:?} cuts {cuts} streams {streams} bytes_checked {bytes} pieces_on_native_streams {native}"
+    );
+    assert!(cuts >= 22 * seeds.clone().count(), "too few cuts to prove anything: {cuts}");
+    assert!(native >= 20 * seeds.count(), "too little on native streams to prove anything: {native}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One carrier: two pipes of bytes that can be cut anywhere, with or without anybody noticing.
 
 use bytes::{Bytes, BytesMut};
-use pageport_proto::Role;
+use pageport_proto::{Role, StreamId};
 
 #[derive(Default)]
 pub(crate) struct Pipe {
@@ -15,11 +15,35 @@ pub(crate) struct Pipe {
     pub(crate) known: [bool; 2],
     /// The gateway has read HELLO.
     pub(crate) greeted: bool,
+    /// Native streams; `None` on a carrier that has none.
+    pub(crate) native: Option<Native>,
     /// A control: one byte on the way is changed.
     pub(crate) flip: bool,
 }
 
+/// The native streams of a carrier, by sender.
+#[derive(Default)]
+pub(crate) struct Native(pub(crate) [Vec<Lane>; 2]);
+
+/// One native stream.
+pub(crate) struct Lane {
+    pub(crate) stream: StreamId,
+    /// Where the next byte belongs that the receiver takes; `None` before the first.
+    pub(crate) offset: Option<u64>,
+    pub(crate) way: BytesMut,
+    /// Its sender has ended it.
+    pub(crate) over: bool,
+}
+
 impl Pipe {
+    pub(crate) fn new(native: bool) -> Pipe {
+        Pipe { native: native.then(Native::default), ..Pipe::default() }
+    }
+
+    pub(crate) fn lanes(&mut self, from: Role) -> &mut Vec<Lane> {
+        &mut self.native.get_or_insert_default().0[at(from)]
+    }
+
     pub(crate) fn put(&mut self, from: Role, bytes: &Bytes) {
         self.way[at(from)].extend_from_slice(bytes);
     }
@@ -36,6 +60,9 @@ impl Pipe {
     /// From now on only so many bytes get through.
     pub(crate) fn cut(&mut self, from: Role, after: usize) {
         self.left[at(from)].get_or_insert(after);
+        if let Some(native) = &mut self.native {
+            native.0[at(from)].clear();
+        }
     }
 
     pub(crate) fn is_cut(&self) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! Time is simulated, every choice comes from the seed.
 
+mod native;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,8 @@ pub(crate) struct World {
     accepted: [BTreeSet<StreamId>; 2],
     busy: [Vec<StreamId>; 2],
     pub(crate) cuts: usize,
+    /// How often bytes left on a native stream.
+    pub(crate) native_bytes: usize,
     attached_once: bool,
     /// At which step the gateway says that it goes away.
     pub(crate) goes_away_at: Option<usize>,
@@ -65,6 +69,7 @@ impl World {
             accepted: [BTreeSet::new(), BTreeSet::new()],
             busy: [Vec::new(), Vec::new()],
             cuts: 0,
+            native_bytes: 0,
             attached_once: false,
             goes_away_at: None,
             gone_away: false,
@@ -110,11 +115,13 @@ impl World {
 
     fn step(&mut self) -> bool {
         let role = ROLES[self.random.below(2)];
-        let moved = match self.random.below(8) {
+        let moved = match self.random.below(10) {
             0 | 1 => self.deliver(role),
             2 | 3 => self.transmit(role),
             4 => self.open(role),
             5 => self.write(role),
+            6 => self.native_out(role),
+            7 => self.native_in(role),
             _ => self.read(role),
         };
         self.drain();
@@ -170,7 +177,11 @@ impl World {
         };
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         pipe.greeted = true;
-        if let Err(code) = self.sessions[1].attach(id, hello.n, hello.limits, &welcome, self.now) {
+        let attached = self.sessions[1].attach(id, hello.n, hello.limits, &welcome, self.now);
+        if pipe.native.is_some() {
+            self.sessions[1].has_native(id, 1_000);
+        }
+        if let Err(code) = attached {
             let mut refusal = BytesMut::new();
             Frame::Detach(Farewell::new(code, "")).encode(&mut refusal);
             pipe.put(Role::Gateway, &refusal.freeze());
@@ -184,7 +195,8 @@ impl World {
             return false;
         }
         let mut message = Message::default();
-        let max = 1 + self.random.skewed(70_000);
+        // Little at a time where there are native streams, so that something is left for them.
+        let max = 1 + self.random.skewed(if pipe.native.is_some() { 2_000 } else { 70_000 });
         match self.sessions[at(role)].transmit(id, max, &mut message) {
             Transmit::Ready => pipe.put(role, &message.take_whole()),
             Transmit::Idle => return false,
@@ -255,7 +267,11 @@ impl World {
 
     fn connect(&mut self) {
         self.sessions[0].connect(self.next_carrier, None, self.now);
-        self.pipes.insert(self.next_carrier, Pipe::default());
+        let native = self.random.once_in(2);
+        if native {
+            self.sessions[0].has_native(self.next_carrier, 1_000);
+        }
+        self.pipes.insert(self.next_carrier, Pipe::new(native));
         self.next_carrier += 1;
     }
 
@@ -455,5 +471,11 @@ impl World {
 
 fn settings(role: Role, limits: Limits, budget: u64) -> Settings {
     // No lease ends here: the last word of a run is that everything arrived.
-    Settings { limits, receive: budget, lease: Duration::from_secs(1_000_000), ..Settings::new(role) }
+    Settings {
+        limits,
+        receive: budget,
+        lease: Duration::from_secs(1_000_000),
+        native_from: 0,
+        ..Settings::new(role)
+    }
 }
