@@ -20,11 +20,23 @@ import {
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./core.js").Carrier} Carrier */
 
-/** Begins an attempt on a new carrier; the one before is given up. @param {Core} core @param {unknown} key @param {number} now */
+/**
+ * Begins an attempt on a new carrier. One that is attached goes on serving until WELCOME; any other attempt is given up.
+ * @param {Core} core
+ * @param {unknown} key
+ * @param {number} now
+ */
 export function attach(core, key, now) {
   const { limits, session, secret, credential } = core;
   const hello = encodeJson({ version: 1, n: ++core.n, limits, features: [], session, secret, credential });
-  core.carrier = { key, phase: GREETING, out: [[HELLO, hello]], heard: now, pinged: -1, entries: [] };
+  core[core.carrier?.phase === ATTACHED ? "candidate" : "carrier"] = { key, phase: GREETING, out: [[HELLO, hello]], heard: now, pinged: -1, entries: [] };
+}
+
+/** A carrier is gone. An attempt that is under way takes its place. @param {Core} core @param {unknown} key whose; absent: what serves */
+export function lose(core, key = core.carrier?.key) {
+  if (core.carrier?.key === key) core.carrier = core.candidate;
+  else if (core.candidate?.key !== key) return;
+  core.candidate = undefined;
 }
 
 /**
@@ -35,17 +47,17 @@ export function attach(core, key, now) {
  * @param {number} now
  */
 export function receive(core, key, message, now) {
-  const { carrier } = core;
-  if (!carrier || carrier.key !== key) return;
+  const carrier = [core.carrier, core.candidate].find((carrier) => carrier?.key === key);
+  if (!carrier) return;
   carrier.heard = core.now = now;
   try {
     for (const frame of decode(message)) {
       // One frame may retire the carrier, or end the session.
-      if (core.carrier === carrier && core.ended < 0) apply(core, carrier, frame);
+      if ((core.carrier === carrier || core.candidate === carrier) && core.ended < 0) apply(core, carrier, frame);
     }
   } catch (error) {
     if (!(error instanceof PageportError)) throw error;
-    end(core, codeOf(error), true);
+    fault(core, carrier, codeOf(error), true);
   }
 }
 
@@ -58,18 +70,19 @@ export function probe({ carrier }, now) {
 }
 
 /** When to call `tick`, at the latest. @param {Core} core */
-export const timeout = ({ carrier, sweepAt }) => (carrier ? Math.min(sweepAt, deadline(carrier)) : Infinity);
+export const timeout = ({ carrier, candidate, sweepAt }) => (carrier ? Math.min(sweepAt, deadline(carrier), deadline(candidate)) : Infinity);
 
 /** Does what has become due. @param {Core} core @param {number} now */
 export function tick(core, now) {
-  const { carrier } = core;
   if (now >= core.sweepAt) {
     core.due = true;
     core.sweepAt = Infinity;
   }
-  if (carrier && now >= deadline(carrier)) {
-    if (carrier.phase < ATTACHED || carrier.pinged >= carrier.heard) core.carrier = undefined;
-    probe(core, now);
+  for (const carrier of [core.candidate, core.carrier]) {
+    if (carrier && now >= deadline(carrier)) {
+      if (carrier.phase < ATTACHED || carrier.pinged >= carrier.heard) lose(core, carrier.key);
+      probe(core, now);
+    }
   }
 }
 
@@ -77,13 +90,21 @@ export function tick(core, now) {
 export function end(core, code, tell) {
   const { carrier } = core;
   core.ended = code;
+  core.candidate = undefined;
   core.streams.forEach((stream) => abandon(core, stream, code || SESSION_CLOSED));
   // Behind a HELLO nothing may come before its WELCOME.
   if (carrier) carrier.out = tell && carrier.phase ? [[CLOSE, ints(code)]] : [];
 }
 
-/** @param {Carrier} carrier */
-const deadline = ({ phase, pinged, heard }) => (phase < ATTACHED ? heard + ATTEMPT : pinged < heard ? heard + SILENCE : pinged + PROBE);
+/** An attempt costs nothing but itself while another carrier serves. @param {Core} core @param {Carrier} carrier @param {number} code @param {boolean} [tell] */
+const fault = (core, carrier, code, tell) => (carrier === core.candidate ? lose(core, carrier.key) : end(core, code, tell));
+
+/** @param {Carrier} [carrier] */
+const deadline = (carrier) => {
+  if (!carrier) return Infinity;
+  const { phase, pinged, heard } = carrier;
+  return phase < ATTACHED ? heard + ATTEMPT : pinged < heard ? heard + SILENCE : pinged + PROBE;
+};
 
 /** @param {Core} core @param {Carrier} carrier @param {import("./frames.js").Frame} frame */
 function apply(core, carrier, [type, a, b, c, d, e]) {
@@ -93,10 +114,9 @@ function apply(core, carrier, [type, a, b, c, d, e]) {
       if (skips.push(core.now) > SKIPPED_MAX && core.now - /** @type {number} */ (skips.shift()) < 60_000) fail(FRAME_FLOOD);
       return;
     case DETACH:
-      core.carrier = undefined;
-      return;
+      return lose(core, carrier.key);
     case CLOSE:
-      return end(core, a);
+      return fault(core, carrier, a);
   }
   const isPing = type === PING || type === PONG;
   if (isPing ? !carrier.phase : carrier.phase !== (type === WELCOME ? GREETING : type === RESUME ? RESUMING : ATTACHED)) fail(ATTACH_ORDER);
@@ -140,6 +160,8 @@ function welcome(core, carrier, bytes) {
   core.nonce = nonce;
   core.peer = limits;
   core.rtt = core.now - /** @type {number} */ (carrier.opened);
+  core.carrier = carrier;
+  core.candidate = undefined;
   carrier.phase = RESUMING;
   snapshot(core, carrier);
 }

@@ -37,6 +37,8 @@ export class Core {
   streams = new Map();
   /** What moves bytes right now, or is about to. Whose owner finds it gone closes it. @type {Carrier | undefined} */
   carrier;
+  /** One that would be better, and waits for WELCOME while the other serves. Likewise. @type {Carrier | undefined} */
+  candidate;
 
   /** Streams whose owner has to look at them. @type {Set<Stream>} */
   touched = new Set();

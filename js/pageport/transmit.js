@@ -16,13 +16,14 @@ import { ACK, BLOCKED, DATA, DATAGRAM, FIN, PONG } from "./wire.js";
 /** @typedef {import("./frames.js").Part} Part */
 
 /**
- * The next message for the carrier, if there is any: `max` bytes, and at most one frame more.
+ * The next message for a carrier, if there is any: `max` bytes, and at most one frame more.
  * @param {Core} core
  * @param {number} now
  * @param {number} max
+ * @param {import("./core.js").Carrier} [carrier] the candidate: what serves, if absent
  */
-export function transmit(core, now, max) {
-  const { carrier, ready, signals, leaving, dirty, finals } = core;
+export function transmit(core, now, max, carrier = core.carrier) {
+  const { ready, signals, leaving, dirty, finals } = core;
   if (!carrier) return;
   /** @type {Part[]} */
   const parts = [];

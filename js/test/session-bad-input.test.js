@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attach, end, probe, receive, tick, timeout } from "../pageport/attach.js";
+import { attach, end, lose, probe, receive, tick, timeout } from "../pageport/attach.js";
 import { nameOf } from "../pageport/codes.js";
 import { Core, open } from "../pageport/core.js";
 import { decode, join } from "../pageport/frames.js";
@@ -33,6 +33,12 @@ class Page {
   }
 
   attach(key = "first") {
+    lose(this.core);
+    return this.candidate(key);
+  }
+
+  /** An attempt on another carrier, while what is attached goes on. */
+  candidate(key = "second") {
     attach(this.core, key, this.now);
     this.flush();
     return this;
@@ -61,7 +67,9 @@ class Page {
 
   flush() {
     this.sent = [];
-    for (let bytes; (bytes = transmit(this.core, this.now, 100_000)); ) this.sent.push(...decode(bytes));
+    for (const carrier of [this.core.carrier, this.core.candidate]) {
+      for (let bytes; carrier && (bytes = transmit(this.core, this.now, 100_000, carrier)); ) this.sent.push(...decode(bytes));
+    }
   }
 
   /** @param {object} [head] */
@@ -180,6 +188,7 @@ test("HELLO carries what the session is known by, and n rises", () => {
   assert.equal(type, wire.HELLO);
   assert.deepEqual(JSON.parse(new TextDecoder().decode(hello)), { version: 1, n: 2, limits: { ...LIMITS, streams: 3 }, features: [] });
   const again = page();
+  lose(again.core);
   attach(again.core, "second", 0);
   const { session, secret, n } = JSON.parse(new TextDecoder().decode(decode(transmit(again.core, 0, 1000))[0][1]));
   assert.deepEqual([session, secret, n], [SESSION, SECRET, 2]);
@@ -286,6 +295,70 @@ test("a message of an older carrier is not applied", () => {
   const one = page().attach("second");
   one.hearBytes(message([wire.DATA, 2, 0, 0, head]), "first");
   assert.equal(one.core.streams.size, 0);
+});
+
+/** Of the attached carrier, in what a candidate brings to an end or not. @param {Page} one */
+const serves = (one) => {
+  assert.equal(one.core.ended, -1);
+  assert.equal(one.core.candidate, undefined);
+  assert.deepEqual([one.core.carrier?.key, one.core.carrier?.phase], ["first", wire.ATTACHED]);
+  one.hearBytes(message([wire.DATA, 2, 0, 0, head]), "first");
+  assert.equal(one.core.streams.size, 1);
+};
+
+const again = { ...WELCOME, secret: undefined };
+
+test("what is attached serves until the WELCOME of a candidate, and no longer", () => {
+  const one = page().candidate();
+  assert.deepEqual(one.sent.map(([type]) => type), [wire.HELLO]);
+  one.hearBytes(message([wire.DATA, 2, 0, 0, head]), "first");
+  const stream = one.open();
+  assert.deepEqual(one.sent.map(([type]) => type), [wire.ACK, wire.DATA]);
+  one.hearBytes(message([wire.WELCOME, json(again)]), "second");
+  // The snapshot, and behind it what the older carrier may not have brought.
+  assert.deepEqual(one.sent.map(([type]) => type), [wire.RESUME, wire.DATA]);
+  assert.deepEqual([one.core.carrier.key, one.core.candidate], ["second", undefined]);
+  one.hearBytes(message([wire.ACK, [[stream.id, stream.out.end, 0]]]), "first");
+  assert.ok(stream.out.start < stream.out.end);
+});
+
+for (const [name, ...frames] of [
+  ["DETACH", [wire.DETACH, 32, "stale"]],
+  ["CLOSE", [wire.CLOSE, 38, "lost"]],
+  ["a frame that may not come", [wire.ACK, [[2, 0, 0]]]],
+  ["a WELCOME of another session", [wire.WELCOME, json({ ...again, session: "B".repeat(21) + "A" })]],
+  ["a WELCOME with other limits", [wire.WELCOME, json({ ...again, limits: { ...LIMITS, initial: 8192 } })]],
+  ["a WELCOME that is none", [wire.WELCOME, json({})]],
+]) {
+  test(`${name} on a candidate costs the candidate only`, () => {
+    const one = page().candidate();
+    one.hearBytes(message(.../** @type {Frame[]} */ (frames)), "second");
+    serves(one);
+  });
+}
+
+test("a candidate that says nothing is left after 10 s, one that is lost at once, and a newer one takes its place", () => {
+  const silent = page().candidate();
+  silent.now = 9999;
+  silent.hearBytes(message([wire.PING, bytes(8)]), "first");
+  assert.equal(timeout(silent.core), 10_000);
+  tick(silent.core, 10_000);
+  serves(silent);
+  const lost = page().candidate();
+  lose(lost.core, "second");
+  serves(lost);
+  const newer = page().candidate().candidate("third");
+  newer.hearBytes(message([wire.WELCOME, json(again)]), "second");
+  assert.equal(newer.core.candidate.key, "third");
+  newer.hearBytes(message([wire.WELCOME, json(again)]), "third");
+  assert.equal(newer.core.carrier.key, "third");
+});
+
+test("a candidate becomes the attempt of a session that loses its carrier", () => {
+  const one = page().candidate();
+  lose(one.core, "first");
+  assert.deepEqual([one.core.carrier.key, one.core.carrier.phase, one.core.candidate], ["second", wire.GREETING, undefined]);
+  one.hearBytes(message([wire.CLOSE, 38, "lost"]), "second").ended("ERR_SESSION_LOST", false);
 });
 
 test("a silent carrier is asked after 40 s, and left 5 s later", () => {

@@ -17,14 +17,17 @@ function sweep(name, options, share) {
     const seeds = Math.ceil(SEEDS * share);
     let cuts = 0;
     let attaches = 0;
+    let moved = 0;
     for (let seed = 1; seed <= seeds; seed++) {
       if (ONLY && seed !== ONLY) continue;
       const world = new World(new Random(seed), options);
       assert.deepEqual(faultsOf(world), [], `PAGEPORT_SEED=${seed}`);
       cuts += world.cuts;
       attaches += world.gateway.attaches;
+      moved += world.moved;
     }
-    console.log(`${name}: ${seeds} seeds, ${cuts} cuts, ${attaches} attaches`);
+    console.log(`${name}: ${seeds} seeds, ${cuts} cuts, ${attaches} attaches, ${moved} moves`);
+    assert.ok(ONLY || !options.moveOnceIn || moved > seeds, "nothing moved");
     assert.ok(ONLY || (cuts > seeds && attaches > seeds), "the network was too good");
   });
 }
@@ -43,6 +46,8 @@ sweep("cuts in the middle of nearly everything", { cutOnceIn: 15, bytes: 5000 },
 sweep("as many streams as the peer takes, and no more", { limits: { streams: 2 }, bytes: 3000 }, 0.1);
 sweep("hardly any memory", { limits: { unreceived: 65_536, initial: 1024 }, budget: 20_000, bytes: 60_000, streams: 12 }, 0.1);
 sweep("a gateway that goes away", { goAway: true }, 0.2);
+sweep("moves while the carrier before still serves", { moveOnceIn: 60 }, 0.3);
+sweep("moves all the time, over a network that breaks all the time", { moveOnceIn: 20, cutOnceIn: 60, bytes: 8000 }, 0.2);
 
 /** What a session must notice, so that the sweeps above mean something. @type {Record<string, (world: World) => (message: Uint8Array) => Uint8Array | undefined>} */
 const TAMPERING = {

@@ -4,7 +4,7 @@
  * Every step checks what must always hold, `finish` what must hold in the end. Must never repair what the session breaks.
  */
 
-import { attach, receive, tick } from "../pageport/attach.js";
+import { attach, lose, receive, tick } from "../pageport/attach.js";
 import { Core, open, reply } from "../pageport/core.js";
 import { hasEnded, stop } from "../pageport/receive.js";
 import { finish, reset } from "../pageport/send.js";
@@ -33,6 +33,8 @@ const content = (id, side, length) => Uint8Array.from({ length }, (_, at) => (id
 export class World {
   now = 1000;
   cuts = 0;
+  /** Carriers that took over from one that still served. */
+  moved = 0;
   /** @type {{ queues: Uint8Array[][], dead: boolean[] }[]} queue 0 leads to the gateway */
   carriers = [];
   /** Flows by id and writing side. @type {Map<string, Flow>} */
@@ -48,11 +50,11 @@ export class World {
 
   /**
    * @param {import("./random.js").Random} random
-   * @param {{ streams?: number, bytes?: number, cutOnceIn?: number, steps?: number, limits?: Partial<import("../pageport/heads.js").Limits>, budget?: number, goAway?: boolean }} [options]
+   * @param {{ streams?: number, bytes?: number, cutOnceIn?: number, steps?: number, limits?: Partial<import("../pageport/heads.js").Limits>, budget?: number, goAway?: boolean, moveOnceIn?: number }} [options]
    */
-  constructor(random, { streams = 30, bytes = 20_000, cutOnceIn = 100, steps = 3000, limits, budget = 400_000, goAway = false } = {}) {
+  constructor(random, { streams = 30, bytes = 20_000, cutOnceIn = 100, steps = 3000, limits, budget = 400_000, goAway = false, moveOnceIn = Infinity } = {}) {
     this.random = random;
-    this.options = { streams, bytes, cutOnceIn, steps, goAway };
+    this.options = { streams, bytes, cutOnceIn, steps, goAway, moveOnceIn };
     const announced = { streams: 40, initial: 1024, unreceived: 65_536, ...limits };
     this.page = new Core({ limits: announced, budget });
     this.gateway = new GatewayCore({ limits: announced, budget });
@@ -97,7 +99,9 @@ export class World {
       gateway.goAway();
       this.options.streams = 0;
     }
-    if (!page.carrier && random.onceIn(5)) {
+    // With a carrier that serves, a better one is tried now and then.
+    const once = !page.carrier ? 5 : page.carrier.phase !== wire.ATTACHED || this.polite ? Infinity : this.options.moveOnceIn * (page.candidate ? 10 : 1);
+    if (random.onceIn(once)) {
       this.carriers.push({ queues: [[], []], dead: [false, false] });
       attach(page, this.carriers.length - 1, this.now);
     }
@@ -119,19 +123,21 @@ export class World {
   /** @param {number} at @param {Uint8Array} message */
   #receive(at, message) {
     this.page.now = this.now;
+    const serving = this.page.carrier?.phase === wire.ATTACHED ? this.page.carrier.key : at;
     receive(this.page, at, message, this.now);
+    if (serving !== at && this.page.carrier?.key === at) this.moved++;
   }
 
   /** @param {0 | 1} side */
   #send(side) {
     const core = this.cores[side];
-    const keys = side ? [core.carrier?.key] : [core.carrier?.key, ...this.gateway.candidates.keys()];
+    const keys = side ? [core.carrier?.key, core.candidate?.key] : [core.carrier?.key, ...this.gateway.candidates.keys()];
     for (const key of keys) {
       const carrier = this.carriers[key];
       const d = side ? 0 : 1;
       if (!carrier || (carrier.queues[d].length >= ON_THE_WAY && !carrier.dead[d])) continue;
       const max = this.random.pick([500, 3000, 20_000, 70_000, 262_144]);
-      const message = key === core.carrier?.key ? transmit(core, this.now, max) : this.gateway.greeting(key);
+      const message = key === core.carrier?.key ? transmit(core, this.now, max) : side ? transmit(core, this.now, max, core.candidate) : this.gateway.greeting(key);
       if (!message) continue;
       if (message.length > 262_144) this.faults.push(`a message of ${message.length} bytes`);
       if (!carrier.dead[d]) carrier.queues[d].push(message.slice());
@@ -153,7 +159,7 @@ export class World {
 
   #cut() {
     const { page, random } = this;
-    const at = page.carrier?.key ?? -1;
+    const at = (random.onceIn(3) && page.candidate?.key) || (page.carrier?.key ?? -1);
     if (at < 0) return;
     this.cuts++;
     const carrier = this.carriers[at];
@@ -162,7 +168,7 @@ export class World {
       carrier.dead[d] = true;
       carrier.queues[d].length = random.below(carrier.queues[d].length + 1);
     }
-    if (random.onceIn(2)) page.carrier = undefined;
+    if (random.onceIn(2)) lose(page, at);
     else if (random.onceIn(2)) this.gateway.lose(at);
   }
 

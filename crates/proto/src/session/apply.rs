@@ -62,6 +62,10 @@ impl Session {
             (_, Frame::Detach(farewell)) => self.on_detach(carrier, farewell.code, now),
             // Whoever has not resumed costs its carrier only (§5).
             (Phase::Resuming, Frame::Close(_)) if self.settings.role == Role::Gateway => state.drop_quietly(),
+            // Neither has an attempt of the page's while another carrier serves.
+            (Phase::Hello, Frame::Close(farewell)) if self.active.is_some() => {
+                self.on_detach(carrier, farewell.code, now);
+            }
             (_, Frame::Close(farewell)) => self.end(farewell, false),
             (Phase::Hello, Frame::Welcome(payload)) => return self.on_welcome(carrier, &payload, now),
             (Phase::Resuming, Frame::Resume(resume)) => return self.on_resume(carrier, resume, now),
@@ -277,7 +281,10 @@ impl Session {
     }
 
     pub(super) fn violated(&mut self, carrier: CarrierId, code: Code) {
-        if self.carriers.contains_key(&carrier) {
+        let Some(state) = self.carriers.get(&carrier) else { return };
+        if state.phase == Phase::Hello && self.active.is_some() {
+            self.retire(carrier, code);
+        } else {
             self.end(frame::Farewell::new(code, ""), true);
         }
     }

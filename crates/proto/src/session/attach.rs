@@ -276,11 +276,11 @@ impl Session {
         }
     }
 
-    /// Says DETACH on a carrier and forgets it as soon as that has left.
+    /// Says DETACH on a carrier, where something may be said, and forgets it as soon as that has left.
     pub(super) fn retire(&mut self, carrier: CarrierId, code: Code) {
         if let Some(state) = self.carriers.get_mut(&carrier) {
             let attempt = state.phase == Phase::Hello;
-            state.finish(Some(Frame::Detach(Farewell::new(code, ""))));
+            state.finish((!attempt).then(|| Frame::Detach(Farewell::new(code, ""))));
             if attempt {
                 self.events.push_back(Event::AttemptFailed(carrier, code));
             }

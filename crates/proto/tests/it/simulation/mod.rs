@@ -50,6 +50,21 @@ fn a_gateway_that_goes_away_serves_what_it_accepted_and_refuses_the_rest() {
 }
 
 #[test]
+fn a_session_moves_while_the_carrier_before_still_serves() {
+    let mut moved = 0;
+    for seed in seeds(1..13) {
+        let mut world = World::new(seed, STREAMS);
+        world.moves_once_in = Some(300);
+        if let Err(fault) = world.run(10, false) {
+            panic!("seed {seed}: {fault}");
+        }
+        moved += world.moved;
+    }
+    println!("moves {moved}");
+    assert!(moved > 100, "nothing moved: {moved}");
+}
+
+#[test]
 fn a_single_flipped_bit_is_noticed() {
     let fails = |seed: &u64, flip| {
         World::new(*seed, STREAMS).run(0, flip).inspect_err(|fault| println!("seed {seed}: {fault}")).is_err()

@@ -39,6 +39,9 @@ pub(crate) struct World {
     attached_once: bool,
     /// At which step the gateway says that it goes away.
     pub(crate) goes_away_at: Option<usize>,
+    /// How often the page tries another carrier while one serves, and how often that one took over.
+    pub(crate) moves_once_in: Option<usize>,
+    pub(crate) moved: usize,
     gone_away: bool,
     pub(crate) refused: BTreeSet<StreamId>,
     pub(crate) fault: Option<String>,
@@ -72,6 +75,8 @@ impl World {
             native_bytes: 0,
             attached_once: false,
             goes_away_at: None,
+            moves_once_in: None,
+            moved: 0,
             gone_away: false,
             refused: BTreeSet::new(),
             fault: None,
@@ -88,6 +93,11 @@ impl World {
             if self.goes_away_at == Some(step) {
                 self.gone_away = true;
                 self.sessions[1].go_away(Duration::from_secs(30), Code::ERR_GOING_AWAY, 1, 5);
+            }
+            if self.moves_once_in.is_some_and(|n| self.random.once_in(n))
+                && self.sessions[0].active().is_some()
+            {
+                self.connect();
             }
             if self.cuts < cuts && self.attached_once && self.random.once_in(180) {
                 self.cut();
@@ -154,7 +164,10 @@ impl World {
                 other => self.fail(format!("not a HELLO: {other:?}")),
             }
         }
+        let served_by = self.sessions[0].active();
         self.sessions[at(from.peer())].receive_part(id, &mut bytes, self.now);
+        let serves = self.sessions[0].active();
+        self.moved += usize::from(served_by.is_some() && serves.is_some() && served_by != serves);
         bytes
     }
 
