@@ -6,7 +6,19 @@
 
 import { QUEUE, QUEUE_TIME } from "./limits.js";
 
+/**
+ * What every carrier is to the session; it calls back with each message that has come, and when it has opened or is gone.
+ * @typedef {object} Transport
+ * @property {"webtransport" | "websocket" | "http"} name
+ * @property {() => number} room how many bytes it takes now; NaN while it is not open, or when it says by itself that there is room
+ * @property {(message: Uint8Array<ArrayBuffer>) => void} send
+ * @property {() => void} close what was sent still leaves
+ */
+/** @typedef {[onmessage: (message: Uint8Array) => void, onchange: (isGone: boolean) => void]} Callbacks */
+
 export class WebSocketCarrier {
+  /** @readonly */
+  name = "websocket";
   #socket;
   /** Bytes queued at the last look, and since. */
   #queued = 0;

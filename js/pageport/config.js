@@ -12,14 +12,20 @@ import { fail } from "./errors.js";
  * @property {string} [gateway] an http(s) URL; by default the origin that this module was loaded from
  * @property {typeof WebSocket} [WebSocket] where the runtime has none of its own (Node before 22: package `ws`)
  * @property {string} [credential] for gateways that ask for one
+ * @property {("webtransport" | "websocket" | "http" | "http-poll")[]} [carriers] only these are used, from now on also by sessions
+ *   that are there; `http-poll` is `http` without streaming. By default all that work, the best first
  */
 
 /** @type {Configuration} */
 export const configuration = {};
 
-/** Sets what is given; applies to sessions that begin afterwards. @param {Configuration} options */
+/** Who has to know of a change at once. @type {Set<() => void>} */
+export const watchers = new Set();
+
+/** Sets what is given; applies to sessions that begin afterwards, `carriers` to all. @param {Configuration} options */
 export function configure(options) {
   Object.assign(configuration, options);
+  watchers.forEach((changed) => changed());
 }
 
 /** The origin of a gateway. @param {string} [gateway] */

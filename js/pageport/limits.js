@@ -59,6 +59,28 @@ export const BACKOFF_MAX = 10_000;
 /** A carrier that lived this long was a success: the next attempt comes at once. */
 export const SETTLED = 1_000;
 
+/** Where localStorage remembers what carried a page to a gateway. */
+export const STORED = "pageport carriers ";
+/** How long a carrier may try to open before the next worse one does so too: of WebTransport, which UDP may swallow, and of others. */
+export const HEAD_START_WEBTRANSPORT = 250;
+export const HEAD_START = 1_500;
+/** How long a carrier that failed is not preferred: as long as one stays in most places. */
+export const REMEMBERED = 600_000;
+/** When a better carrier is tried again, at first and at most. */
+export const IMPROVE = 60_000;
+export const IMPROVE_MAX = 1_800_000;
+/** How long the first bytes of a streaming answer may take before it counts as held back by a proxy. */
+export const PREAMBLE = 1_500;
+/** A failed request of the `http` carrier is made again after these, and then no more. */
+export const REQUEST_RETRIES = [0, 250, 1_000];
+/** How often a tab asks that may not have a request hanging, seen and hidden. */
+export const POLL = 1_000;
+export const POLL_HIDDEN = 5_000;
+/** Hanging requests of an origin's tabs together over HTTP/1.1, where browsers open six connections. */
+export const HANGING = 3;
+/** How long requests under way have to end once their carrier is closed. */
+export const LINGER = 1_000;
+
 /** How often a claim is signed anew because its nonce is of no use any more. */
 export const CLAIM_RETRIES = 2;
 /** How long the page that was here before a reload may take to let go of a name. */

@@ -4,22 +4,23 @@
  * Must never give up while somebody listens, and never try so often that it hurts.
  */
 
-import { attach, end, probe, receive, tick, timeout } from "./attach.js";
+import { attach, end, lose, probe, receive, tick, timeout } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
 import { GATEWAY_UNREACHABLE, HEAD_INVALID, HELLO_INVALID, SESSION_LOST, VERSION } from "./codes.js";
-import { configuration, originOf } from "./config.js";
+import { configuration, originOf, watchers } from "./config.js";
 import { Core, enqueue, open, reply } from "./core.js";
 import { codeOf, PageportError } from "./errors.js";
 import { ANY } from "./heads.js";
 import { check } from "./json.js";
 import { watch } from "./lifecycle.js";
-import { BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED } from "./limits.js";
+import { ATTEMPT, BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED, STORED } from "./limits.js";
 import { giveUp, stop } from "./receive.js";
 import { finish } from "./send.js";
 import { transmit } from "./transmit.js";
 import { defineHandlers } from "./ws-events.js";
 
 /** @typedef {import("./stream.js").Stream} Stream */
+/** @typedef {import("./carrier.js").Transport} Transport */
 
 /** @type {Map<string, Session>} */
 const sessions = new Map();
@@ -34,14 +35,24 @@ export function session({ gateway } = {}) {
 
 /** What keeps a session going. @typedef {import("./listening.js").Listening} Listening */
 
-/** Fires `carrierchange` whenever `readyState` and `carrier` change. */
+/**
+ * Why it changed: "attached" (there was none), "moved" (from `previous`, which still served), "lost", "aborted" or "closed".
+ * @typedef {Event & { carrier: Transport["name"] | null, previous: Transport["name"] | null, reason: string }} CarrierChangeEvent
+ */
+
+/** Fires `carrierchange` whenever `readyState` changes, or what carries it. */
 export class Session extends /** @type {SessionBase} */ (EventTarget) {
   /** @internal @type {Set<Listening>} */
   listeners = new Set();
   /** @internal */
   core = new Core(configuration);
-  /** @type {WebSocketCarrier | undefined} */
-  #carrier;
+  /** What the core knows of, until it is closed. @type {Set<Transport>} */
+  #used = new Set();
+  /** Chooses among carriers, once it is loaded. @internal @type {import("./choice.js").Choice | undefined} */
+  choice;
+  #isLoading = false;
+  /** Carriers are being opened, and the core knows of none. */
+  #isOpening = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #retryAt = 0;
@@ -50,7 +61,11 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #isPoked = false;
   #isAsleep = false;
   #isClosed = false;
+  #isAborted = false;
+  /** @type {Transport | string} */
   #shown = "connecting";
+  /** @type {Transport["name"] | null} */
+  #previous = null;
   #life = new AbortController();
   #arrived = () => {};
   /** Resolves `closed`. @type {any} */
@@ -90,16 +105,22 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       const now = performance.now();
       const { carrier, session, secret, ended } = this.core;
       this.#isAsleep = isAsleep;
+      // What is being opened may hang since before.
+      if (isAsleep || this.#isOpening) this.choice?.stop();
+      this.#isOpening = false;
       if (isLeaving) {
         // Some browsers have closed the carrier before the page hears that it goes.
         const body = JSON.stringify({ session, secret });
         if (session && ended < 0) fetch(gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
         this.close();
-      } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) this.abortCarrier();
+      } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) lose(this.core);
       this.#retryAt = 0;
       probe(this.core, now);
       this.#run();
     });
+    const revise = () => this.#revise();
+    watchers.add(revise);
+    this.#life.signal.addEventListener("abort", () => watchers.delete(revise));
     this.poke();
   }
 
@@ -109,14 +130,20 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     return this.#isClosed ? "closed" : carrier?.phase ? "open" : session ? "suspended" : "connecting";
   }
 
-  /** What moves bytes right now. */
+  /** What moves bytes right now. @returns {Transport["name"] | null} */
   get carrier() {
-    return this.readyState === "open" ? "websocket" : null;
+    return this.readyState === "open" ? this.core.carrier?.key.name : null;
+  }
+
+  /** Every kind of carrier, the best first, and what is known of it here. */
+  get carriers() {
+    return this.choice?.list() ?? [];
   }
 
   /** Cuts the carrier without a word, for demonstrations and tests. The session comes back by itself. */
   abortCarrier() {
-    this.core.carrier = undefined;
+    this.#isAborted = true;
+    lose(this.core);
     this.poke();
   }
 
@@ -179,58 +206,128 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     }
     if (core.arrived.length) this.#arrived();
 
-    const carrier = this.#carrier;
-    let room = 1;
-    for (let message; carrier && (room = carrier.room()) > 0 && (message = transmit(core, now, room)); ) carrier.send(message);
-    let wait = room <= 0 ? QUEUE_POLL : timeout(core) - now;
-    if (carrier && (core.carrier?.key !== carrier || core.ended >= 0)) {
+    let wait = Infinity;
+    for (const state of [core.carrier, core.candidate]) {
+      let room = 1;
+      for (let message; state && (room = state.key.room()) > 0 && (message = transmit(core, now, room, state)); ) state.key.send(message);
+      if (room <= 0) wait = QUEUE_POLL;
+    }
+    wait = Math.min(wait, timeout(core) - now);
+    for (const carrier of this.#used) {
+      const isOver = core.ended >= 0;
+      if (!isOver && (core.carrier?.key === carrier || core.candidate?.key === carrier)) continue;
+      this.#used.delete(carrier);
       carrier.close();
-      this.#carrier = undefined;
-      // A carrier that lived was no failure; one that was cut at once is a small one.
-      if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
-      this.#attachedAt = 0;
-      this.#retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
-      if (this.#failures < 2 && !core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
+      this.choice?.left(carrier);
+      if (isOver || !core.carrier) this.#pause(now);
     }
     if (core.ended >= 0) this.#end(core, now);
     else {
       if (core.session) this.listeners.forEach((listener) => listener.listen(core));
       if (core.carrier?.phase) this.#attachedAt ||= now;
-      else if (!core.carrier) {
+      else if (!core.carrier && !this.#isOpening) {
         wait = this.#isAsleep ? Infinity : this.#retryAt - now;
         if (wait <= 0) this.#connect();
       }
     }
     if (wait < Infinity && core.ended < 0) this.#timer = setTimeout(() => this.#run(), wait);
-    if (this.#shown !== this.readyState) {
-      this.#shown = this.readyState;
-      this.dispatchEvent(new Event("carrierchange"));
+    const { carrier, readyState } = this;
+    const shown = carrier ? core.carrier?.key : readyState;
+    if (this.#shown !== shown) {
+      this.#shown = shown;
+      const previous = this.#previous;
+      this.#previous = carrier;
+      const reason = carrier ? (previous ? "moved" : "attached") : this.#isClosed ? "closed" : this.#isAborted ? "aborted" : "lost";
+      this.#isAborted = false;
+      this.choice?.changed();
+      this.dispatchEvent(Object.assign(new Event("carrierchange"), { carrier, previous, reason }));
     }
   }
 
-  #connect() {
+  /** None comes of what was tried. @internal */
+  failed() {
+    this.#isOpening = false;
+    this.#pause(performance.now());
+    this.poke();
+  }
+
+  /** There is no carrier: when to try again. @param {number} now */
+  #pause(now) {
+    // A carrier that lived was no failure; one that was cut at once is a small one.
+    if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
+    this.#attachedAt = 0;
+    this.#retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
+    if (this.#failures < 2 && !this.core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
+  }
+
+  /**
+   * Begins to open a carrier; nothing is said on it yet.
+   * @internal
+   * @param {(...to: import("./carrier.js").Callbacks) => Transport} make
+   * @returns {Transport}
+   */
+  reach(make) {
     const { core } = this;
-    try {
-      /** @type {WebSocketCarrier} */
-      const carrier = new WebSocketCarrier(
-        this.gateway,
-        configuration.WebSocket ?? WebSocket,
-        (message) => {
-          receive(core, carrier, message, performance.now());
-          this.poke();
-        },
-        (isGone) => {
-          if (isGone && core.carrier?.key === carrier) core.carrier = undefined;
-          this.poke();
-        },
-      );
-      this.#carrier = carrier;
-      attach(core, carrier, performance.now());
-    } catch {
-      // Not an address, not allowed here, or no WebSocket at all.
-      end(core, GATEWAY_UNREACHABLE);
+    const carrier = make(
+      (message) => {
+        receive(core, carrier, message, performance.now());
+        this.poke();
+      },
+      (isGone) => {
+        if (isGone) lose(core, carrier);
+        this.choice?.opened(carrier, isGone);
+        this.poke();
+      },
+    );
+    return carrier;
+  }
+
+  /** Attaches by a carrier; what is attached goes on until that has come about. @internal @param {Transport} carrier */
+  use(carrier) {
+    this.#isOpening = false;
+    this.#used.add(carrier);
+    attach(this.core, carrier, performance.now());
+    this.poke();
+  }
+
+  #connect() {
+    const { core, gateway, choice } = this;
+    this.#isOpening = true;
+    if (choice) choice.race();
+    else {
+      this.#load();
+      // The one that is known of without asking, unless it is forbidden or was of no use the last time.
+      if (!configuration.carriers && !isOther(gateway)) {
+        try {
+          this.use(this.reach((...to) => new WebSocketCarrier(gateway, configuration.WebSocket ?? WebSocket, ...to)));
+        } catch {
+          // Not an address, not allowed here, or no WebSocket at all.
+          end(core, GATEWAY_UNREACHABLE);
+        }
+      }
     }
     this.poke();
+  }
+
+  /** Not before the gateway answers: some browsers never try again to load what they could not. */
+  async #load() {
+    if (this.#isLoading || this.choice) return;
+    this.#isLoading = true;
+    try {
+      const answer = await fetch(this.gateway + "/.well-known/pageport", { signal: AbortSignal.timeout(ATTEMPT) });
+      const offer = await answer.json();
+      const { Choice } = await import("./choice.js");
+      this.choice = new Choice(this, offer, this.#life.signal);
+      if (this.#isOpening) this.choice.race();
+    } catch {
+      if (this.#isOpening) this.failed();
+    }
+    this.#isLoading = false;
+  }
+
+  #revise() {
+    if (this.choice) this.choice.revise();
+    else if (configuration.carriers) this.#load();
   }
 
   /** @param {PageportError | undefined} error @param {boolean} [last] */
@@ -240,6 +337,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** @param {Core} core @param {number} now */
   #end({ ended, away }, now) {
+    this.choice?.stop();
     const error = ended ? new PageportError(ended) : undefined;
     // Where another attempt would end the same way.
     const last = !ended || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
@@ -276,4 +374,13 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
 defineHandlers(Session, "carrierchange");
 
-/** @typedef {{ new (): EventTarget & { oncarrierchange: ((event: Event) => void) | null } }} SessionBase */
+/** Whether another carrier than `websocket` was the best the last time. @param {string} gateway */
+function isOther(gateway) {
+  try {
+    return /"best":"(h|webt)/.test(localStorage[STORED + gateway]);
+  } catch {
+    // There is none, or it is not to be had here.
+  }
+}
+
+/** @typedef {{ new (): EventTarget & { oncarrierchange: ((event: CarrierChangeEvent) => void) | null } }} SessionBase */

@@ -20,6 +20,8 @@ const encoder = new TextEncoder();
 export class Network {
   /** Whether new connections come through. */
   isUp = true;
+  /** Whether those that come through are never answered. */
+  isHole = false;
   /** Whether anything that was sent arrives. */
   isDeaf = false;
   /** What sockets keep to themselves, as if the path were full. */
@@ -225,7 +227,7 @@ class Socket {
     this.protocol = protocol;
     network.sockets.push(this);
     setImmediate(() => {
-      if (this.readyState) return;
+      if (this.readyState || network.isHole) return;
       if (network.isUp) {
         this.readyState = 1;
         this.onopen?.({ type: "open" });

@@ -1,0 +1,206 @@
+/** Which carrier a session uses: what opens first, what failed, what is better, and what is forced. Streams must not notice. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, beforeEach, test } from "node:test";
+import { configure, session } from "../pageport/index.js";
+import { ATTACHED } from "../pageport/wire.js";
+import { HttpGateway } from "./http-gateway.js";
+import { Network, next, until } from "./session-network.js";
+
+const page = new EventTarget();
+globalThis.addEventListener = page.addEventListener.bind(page);
+
+/** What a browser remembers. @type {Record<string, string>} */
+let stored = {};
+beforeEach(() => {
+  stored = {};
+  globalThis.localStorage = /** @type {any} */ (stored);
+});
+
+/** @type {(() => void)[]} */
+const begun = [];
+afterEach(() => {
+  begun.splice(0).forEach((end) => end());
+  configure({ carriers: undefined });
+});
+after(() => configure({ WebSocket: undefined }));
+
+/** A session that tries, and everything that happened to its carrier. @param {(network: Network, gateway: HttpGateway) => void} [prepare] @param {HttpGateway} [known] */
+async function begin(prepare, known) {
+  const network = known?.network ?? new Network();
+  const gateway = known ?? (await HttpGateway.start(network));
+  prepare?.(network, gateway);
+  configure({ WebSocket: network.WebSocket });
+  const one = session({ gateway: gateway.url });
+  /** @type {string[]} */
+  const seen = [];
+  one.oncarrierchange = ({ previous, carrier, reason }) => seen.push(`${previous} ${carrier} ${reason}`);
+  begun.push(() => one.close());
+  if (!known) begun.push(() => gateway.close());
+  return { network, gateway, one, seen };
+}
+
+const attached = (/** @type {import("../pageport/session.js").Session} */ one) => until(() => one.core.carrier?.phase === ATTACHED && !one.core.candidate);
+
+/** Says something to an echo, again and again, on one stream. @param {import("../pageport/session.js").Session} one */
+async function talk(one) {
+  const { readable, writable } = await one.createBidirectionalStream({ connect: "echo" });
+  const [writer, reader] = [writable.getWriter(), readable.getReader({ mode: "byob" })];
+  return async (/** @type {number} */ byte) => {
+    await writer.write(new Uint8Array(5000).fill(byte));
+    for (let left = 5000; left; ) {
+      const { value } = await reader.read(new Uint8Array(left));
+      assert.ok(value.every((each) => each === byte));
+      left -= value.length;
+    }
+  };
+}
+
+test("a WebSocket that comes is all it takes", async () => {
+  const { one, gateway, seen } = await begin();
+  await attached(one);
+  await until(() => one.carriers.length);
+  assert.equal(one.carrier, "websocket");
+  assert.deepEqual(seen, ["null websocket attached"]);
+  assert.deepEqual(one.carriers, [
+    { carrier: "webtransport", state: "unsupported" },
+    { carrier: "websocket", state: "active" },
+    { carrier: "http", state: "ready" },
+  ]);
+  assert.deepEqual(gateway.asked, { down: [0, 0, 0], up: 0 });
+});
+
+test("where WebSockets are refused, requests carry the session at once", async () => {
+  const start = performance.now();
+  const { one } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  assert.ok(performance.now() - start < 1000, `${performance.now() - start} ms`);
+  assert.equal(one.carrier, "http");
+  assert.equal(one.carriers[1].state, "failed");
+  await (await talk(one))(7);
+});
+
+test("where WebSockets are swallowed, requests carry the session after a second and a half", async () => {
+  const start = performance.now();
+  const { one, network } = await begin((network) => (network.isHole = true));
+  await attached(one);
+  const took = performance.now() - start;
+  assert.ok(took > 1400 && took < 2500, `${took} ms`);
+  assert.equal(one.carrier, "http");
+  // Another is tried while requests carry it: it might have been slow only.
+  assert.equal(network.count(0), 1);
+});
+
+test("a session moves up once a better carrier works, and down when that is lost; its streams do not notice", async () => {
+  const { one, network, seen } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  const say = await talk(one);
+  await say(1);
+  network.isUp = true;
+  page.dispatchEvent(new Event("online"));
+  await until(() => one.carrier === "websocket");
+  await say(2);
+  network.isUp = false;
+  network.sockets.filter(({ url }) => url).forEach((socket) => socket.break());
+  await until(() => one.carrier === "http");
+  await say(3);
+  assert.deepEqual(seen, ["null http attached", "http websocket moved", "websocket null lost", "null http attached"]);
+});
+
+test("a better carrier that fails costs nothing, and is left alone for a while", async () => {
+  const { one, network, seen } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  const say = await talk(one);
+  const sockets = network.sockets.length;
+  page.dispatchEvent(new Event("online"));
+  await until(() => network.sockets.length > sockets);
+  await say(1);
+  await until(() => one.carriers[1].state === "failed");
+  await say(2);
+  assert.equal(network.sockets.filter(({ url }) => url).length, 3);
+  assert.deepEqual(seen, ["null http attached"]);
+});
+
+test("a better carrier that opens and then says nothing costs nothing", async () => {
+  const { one, network, seen } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  const say = await talk(one);
+  network.isUp = true;
+  const { take } = network;
+  let greeted = 0;
+  network.take = (socket, bytes) => (socket.url ? greeted++ : take.call(network, socket, bytes));
+  page.dispatchEvent(new Event("online"));
+  await until(() => greeted);
+  await say(1);
+  assert.ok(one.core.candidate);
+  one.core.candidate.heard -= 10_000;
+  await say(2);
+  await until(() => !one.core.candidate && one.carriers[1].state === "failed");
+  assert.deepEqual(seen, ["null http attached"]);
+});
+
+test("what is forced is used at once, up and down, and streams do not notice", async () => {
+  const { one, seen } = await begin();
+  await attached(one);
+  const say = await talk(one);
+  const ways = /** @type {const} */ (["http-poll", "websocket", "http", "http-poll", "http", "websocket"]);
+  let byte = 0;
+  for (const way of ways) {
+    configure({ carriers: [way] });
+    await say(++byte);
+    await until(() => one.carrier && way.startsWith(one.carrier) && !one.core.candidate);
+    await attached(one);
+    await say(++byte);
+  }
+  const moved = ways.map((way, i) => `${(ways[i - 1] ?? "websocket").slice(0, 4)} ${way.slice(0, 4)} moved`);
+  assert.deepEqual(seen.slice(1).map((line) => line.replace(/(http|webs)\w*/g, "$1")), moved);
+});
+
+test("what is forced and does not work is waited for, on what there is", async () => {
+  const { one, network } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  const say = await talk(one);
+  configure({ carriers: ["websocket"] });
+  await say(1);
+  assert.equal(one.carrier, "http");
+  network.isUp = true;
+  await until(() => one.carrier === "websocket");
+  await say(2);
+});
+
+test("the next page begins with what was the best, and does not try what failed", async () => {
+  const first = await begin((network) => (network.isUp = false));
+  await attached(first.one);
+  first.one.close();
+  await first.one.closed;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  first.network.restart();
+  const before = first.network.sockets.filter(({ url }) => url).length;
+  const start = performance.now();
+  const second = await begin(undefined, first.gateway);
+  await attached(second.one);
+  assert.ok(performance.now() - start < 1000);
+  assert.equal(second.one.carrier, "http");
+  assert.equal(first.network.sockets.filter(({ url }) => url).length, before);
+});
+
+test("whatever else is stored in its place is no memory", async () => {
+  for (const rubbish of ["", "{", "null", '{"best":7,"failed":9}', '{"best":"http","failed":{"http":"yesterday","websocket":1e99}}']) {
+    const { one } = await begin((network, gateway) => (stored[`pageport carriers ${gateway.url}`] = rubbish));
+    await attached(one);
+    await (await talk(one))(1);
+    one.close();
+  }
+});
+
+test("a sleeping page opens nothing, and a page that wakes begins anew", async () => {
+  const { one, network } = await begin((network) => (network.isHole = true));
+  page.dispatchEvent(Object.assign(new Event("freeze")));
+  const { length } = network.sockets;
+  await new Promise((resolve) => setTimeout(resolve, 1700));
+  assert.equal(network.sockets.length, length);
+  assert.equal(one.readyState, "connecting");
+  page.dispatchEvent(Object.assign(new Event("resume")));
+  await attached(one);
+  assert.equal(one.carrier, "http");
+});
