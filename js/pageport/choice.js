@@ -1,5 +1,5 @@
 /**
- * Which carrier a session uses (spec/protocol.md §9.4): opens several in order of worth, takes what opens first, remembers what
+ * Which carrier a session uses (spec/protocol.md §9.3): opens several in order of worth, takes what opens first, remembers what
  * failed, and tries better ones again while one serves.
  *
  * Fetched once the gateway answers. Must never say anything on a carrier that it does not use, nor cut one that serves.

@@ -1,5 +1,5 @@
 /**
- * Down answers of the `http` carrier (spec/protocol.md §9.3): a preamble, then messages with their lengths.
+ * Down answers of the `http` carrier (spec/protocol.md §9.1): a preamble, then messages with their lengths.
  *
  * Must never hand out a message that is not whole, nor keep more than one.
  */

@@ -1,6 +1,6 @@
 /**
  * One of the few requests that all tabs of an origin may leave hanging at a gateway over HTTP/1.1, where a browser opens no more than
- * six connections (spec/protocol.md §9.3).
+ * six connections (spec/protocol.md §9.1).
  *
  * Must never keep a page out of the back/forward cache: whoever closes its carrier lets go.
  */

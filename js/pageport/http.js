@@ -1,5 +1,5 @@
 /**
- * The `http` carrier (spec/protocol.md §9.3): carrier messages as plain requests, for networks that let nothing else through.
+ * The `http` carrier (spec/protocol.md §9.1): carrier messages as plain requests, for networks that let nothing else through.
  *
  * Fetched when it is needed. Must never put anything into a URL, nor ask for what needs a preflight.
  */
@@ -37,7 +37,8 @@ export class HttpCarrier {
   #polls;
   #ack = 0;
   #seq = 0;
-  #flying = 0;
+  /** Numbers of messages that are not answered yet. @type {Set<number>} */
+  #flying = new Set();
   #queued = 0;
   /** Bytes a millisecond, and how long a request takes at least. */
   #rate = 0;
@@ -61,24 +62,25 @@ export class HttpCarrier {
     this.#listen();
   }
 
-  /** Two requests at once, and together no more than other carriers queue. */
+  /** Two requests at once, in turn, and together no more than other carriers queue. */
   room() {
     const most = Math.max(QUEUE, this.#rate * QUEUE_TIME);
     const room = Math.min(most / 2, most - this.#queued);
-    return this.#isOpen && this.#flying < 2 && room > 0 ? room : NaN;
+    return this.#isOpen && !this.#flying.has(this.#seq - 2) && room > 0 ? room : NaN;
   }
 
   /** @param {Uint8Array<ArrayBuffer>} message */
   async send(message) {
     const start = performance.now();
-    this.#flying++;
+    const seq = this.#seq++;
+    this.#flying.add(seq);
     this.#queued += message.length;
-    const body = join([this.#id, ints(this.#seq++), message]);
+    const body = join([this.#id, ints(seq), message]);
     await this.#retry(this.#up.signal, () => this.#request("up", body, this.#up.signal));
     const took = performance.now() - start;
     this.#least = Math.min(this.#least, took);
     if (message.length > QUEUE / 4) this.#rate = (this.#rate + message.length / Math.max(1, took - this.#least)) / 2;
-    this.#flying--;
+    this.#flying.delete(seq);
     this.#queued -= message.length;
     this.#wake();
     if (this.#isOpen) this.#onchange(false);
@@ -160,7 +162,7 @@ export class HttpCarrier {
   /** @param {string} way @param {BodyInit} body @param {AbortSignal} signal */
   async #request(way, body, signal) {
     const answer = await fetch(`${this.#gateway}/link/${way}`, { method: "POST", body, signal, cache: "no-store", redirect: "error" });
-    if (!answer.ok) throw answer.status < 500 ? new Refused() : new Error(`${answer.status}`);
+    if (!answer.ok) throw /^(408|429|5..)$/.test(`${answer.status}`) ? new Error() : new Refused();
     return answer;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The `http` carrier's end of a gateway (spec/protocol.md §9.3) in front of the gateway in memory, and the proxies one meets on the way.
+ * The `http` carrier's end of a gateway (spec/protocol.md §9.1) in front of the gateway in memory, and the proxies one meets on the way.
  *
  * Must never be kinder than a gateway may be: what is out of order is refused.
  */
