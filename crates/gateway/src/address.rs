@@ -20,6 +20,12 @@ impl PublicAddress {
         self.origin("http", &self.base)
     }
 
+    /// The origin by another name of the same gateway: `http://127.0.0.1:7070`
+    #[must_use]
+    pub fn site_at(&self, host: &str) -> String {
+        self.origin("http", host)
+    }
+
     /// `http://localhost:7070/`
     #[must_use]
     pub fn url(&self) -> String {

@@ -23,8 +23,7 @@ impl Site {
     /// # Errors
     /// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host; [`Code::ERR_HOST_UNKNOWN`] for a foreign one.
     pub fn of(version: Version, uri: &Uri, headers: &HeaderMap, base: &str) -> Result<Site, Code> {
-        let value = authority(version, uri, headers)?;
-        let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?.to_ascii_lowercase();
+        let host = host(version, uri, headers)?;
         Site::of_host(&host, base).ok_or(Code::ERR_HOST_UNKNOWN)
     }
 
@@ -36,6 +35,12 @@ impl Site {
         let label = host.strip_suffix(base)?.strip_suffix('.')?;
         Name::parse(label).map(Site::Listener)
     }
+}
+
+/// The host that a request names, in lower case and without a port.
+pub(super) fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<String, Code> {
+    let value = authority(version, uri, headers)?;
+    Ok(host_of(value).ok_or(Code::ERR_HOST_INVALID)?.to_ascii_lowercase())
 }
 
 /// The gateway's origin as whoever sent this request knows it: `scheme://host[:port]` as browsers write it.

@@ -11,7 +11,7 @@ use super::admission::Applicant;
 use super::body::Body;
 use super::connection::{Connection, socket};
 use super::handshake::{Handshake, HandshakeError, Wanted, upgradable};
-use super::host::own_origin;
+use super::host::{host, own_origin};
 use super::respond::{Refusal, common_headers, retry_soon};
 use crate::sessions;
 
@@ -36,8 +36,7 @@ pub(crate) fn serve(
     let wanted = Wanted::of(request);
     let native = wanted == Wanted::Pageport;
     let applicant = Applicant::of(request.headers(), native, connection)?;
-    let secure = connection.own_address().secure;
-    let origin = own_origin(request.version(), request.uri(), request.headers(), secure)?;
+    let origin = origin_of_claims(connection, request)?;
     let response = match wanted {
         Wanted::WebSocket => websocket(request)?,
         Wanted::Pageport => bytes(request)?,
@@ -55,6 +54,19 @@ pub(crate) fn serve(
         sessions::arrive(&task.shared, task.peer, carrier, applicant, origin).await;
     });
     Ok(response)
+}
+
+/// The gateway's origin, for which this carrier's page signs its claims. Whoever passes them on, from another port of the same host,
+/// chooses Host: so only its name counts, of which a gateway may have several. In `dev` ports are forwarded, and a page knows only
+/// where the forwarding begins.
+fn origin_of_claims(connection: &Connection, request: &Request<()>) -> Result<Box<str>, Code> {
+    let (version, uri, headers) = (request.version(), request.uri(), request.headers());
+    let address = connection.own_address();
+    if connection.shared.dev {
+        own_origin(version, uri, headers, address.secure)
+    } else {
+        Ok(address.site_at(&host(version, uri, headers)?).into())
+    }
 }
 
 /// What a handshake error is as an answer.

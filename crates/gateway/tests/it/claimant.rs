@@ -17,7 +17,7 @@ pub(crate) struct Claimant {
 impl Claimant {
     pub(crate) fn new(door: &Door, seed: u8) -> Claimant {
         let key = PrivateKey::new(&Seed::new([seed; 32]));
-        Claimant { key, origin: format!("http://{}", door.host) }
+        Claimant { key, origin: format!("http://{}:{}", door.host, door.address.port()) }
     }
 
     /// A claim for whatever is written, be it a name or not.

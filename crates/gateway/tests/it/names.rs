@@ -2,13 +2,14 @@
 
 use pageport_link::SessionState;
 use pageport_proto::claim::{PrivateKey, Seed, Slot, Statement, Subject};
-use pageport_proto::head::{Claim, Kind};
-use pageport_proto::hello::{Nonce, Opaque, SessionId};
+use pageport_proto::head::{Claim, Kind, Listen, Request};
+use pageport_proto::hello::{Nonce, Opaque, SessionId, Welcome};
+use pageport_proto::name::Name;
 
 use crate::claimant::{Claimant, listen, random_name, reset};
 use crate::client::soon;
 use crate::door;
-use crate::page::{attach, attach_with, handshake, listen_with};
+use crate::page::{RawCarrier, attach, attach_with, handshake, hello, listen_with};
 use crate::wire::Wire;
 
 #[tokio::test]
@@ -67,7 +68,10 @@ async fn a_claim_is_for_one_gateway_session_nonce_and_name() {
     let (mine, session) = (Claimant::new(&door, 1), attach(&door).await);
     let foreign = Claimant { origin: "http://other.example".to_owned(), ..Claimant::new(&door, 1) };
     let port = Claimant { origin: format!("http://{}:{}", door.host, 81), ..Claimant::new(&door, 1) };
-    let https = Claimant { origin: format!("https://{}", door.host), ..Claimant::new(&door, 1) };
+    // What this gateway's Host says in these tests: whoever passes a claim on can say what the page knows.
+    let host = Claimant { origin: format!("http://{}", door.host), ..Claimant::new(&door, 1) };
+    let secure = mine.origin.replacen("http", "https", 1);
+    let https = Claimant { origin: secure, ..Claimant::new(&door, 1) };
     let (id, nonce) = session.claimant().expect("attached");
     let subject = Subject::parse("shop").expect("a name");
     let claim = |session: &SessionId, nonce: &Nonce| {
@@ -84,6 +88,7 @@ async fn a_claim_is_for_one_gateway_session_nonce_and_name() {
     for (what, claim) in [
         ("another gateway", foreign.claim(&session, "shop")),
         ("another port", port.claim(&session, "shop")),
+        ("the port of Host", host.claim(&session, "shop")),
         ("another scheme", https.claim(&session, "shop")),
         ("another session", mine.claim(&attach(&door).await, "shop")),
         ("another name", mine.claim(&session, "shop2")),
@@ -99,6 +104,21 @@ async fn a_claim_is_for_one_gateway_session_nonce_and_name() {
     }
     let listener = listen(&session, Kind::WebSocket, "shop", Some(good.clone())).await;
     assert!(listener.is_ok(), "the good one was not used up");
+}
+
+#[tokio::test]
+async fn in_dev_a_claim_is_for_the_port_that_the_page_knows() {
+    let door = door::open_dev();
+    let mut page = RawCarrier::websocket(&door, "Origin: http://localhost\r\n").await;
+    let Welcome { session, nonce, .. } = page.welcome(&hello()).await;
+    let (key, name) = (Claimant::new(&door, 1).key, Name::parse("shop").expect("a name"));
+    let statement =
+        |origin, subject| key.claim(&Statement { origin, session: &session, nonce: &nonce, subject }, None);
+    // Something forwards port 80, as ssh or an editor does.
+    let claim = statement("http://localhost", &Subject::Name(name.clone()));
+    let wish = Listen { name: Some(name.to_string()), claim: Some(claim), ..Listen::new(Kind::Http) };
+    let reply = page.request(&serde_json::to_string(&Request::Listen(wish)).expect("JSON")).await;
+    assert!(reply.contains("\"ok\":true"), "{reply}");
 }
 
 /// S + L: the same signature to whoever does not check that S is below the group order.
