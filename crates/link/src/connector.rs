@@ -5,6 +5,7 @@
 //! | `race` | which kind of carrier gets through |
 //! | `dialer`, `proxy`, `tls` | connections |
 //! | `upgrade`, `http1` | requests on them |
+//! | `passage` | what the way to the gateway does to plain requests, for who wants to know |
 //! | `gateway` | the address |
 //! | `backoff` | when to try again |
 
@@ -12,6 +13,7 @@ pub(crate) mod backoff;
 mod dialer;
 mod gateway;
 pub(crate) mod http1;
+pub(crate) mod passage;
 mod proxy;
 mod race;
 pub(crate) mod tls;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::LinkError;
 use crate::carrier::Io;
 use crate::connector::tls::Trust;
-use crate::handshake::Handshake;
+use crate::handshake::{Handshake, Opened};
 use crate::messages::{HALVES, Messages};
 
 /// How long connecting may take, handshake included: the page's decision is a part of it.
@@ -83,9 +83,16 @@ async fn websocket<S: Io>(mut stream: S, uri: &Uri) -> Result<Connection, LinkEr
         ..Handshake::default()
     };
     let opened = handshake.run(&mut stream).await?;
-    let (read, write) = tokio::io::split(stream);
-    let socket = tokio::io::join(io::Cursor::new(opened.read_ahead).chain(read), write);
-    Ok(Connection::WebSocket(Messages::client(Box::new(socket), opened.protocol.is_some())))
+    Ok(Connection::opened(stream, opened))
+}
+
+impl Connection {
+    /// A WebSocket behind a handshake that offered [`HALVES`].
+    pub(crate) fn opened(stream: impl Io, opened: Opened) -> Connection {
+        let (read, write) = tokio::io::split(stream);
+        let socket = tokio::io::join(io::Cursor::new(opened.read_ahead).chain(read), write);
+        Connection::WebSocket(Messages::client(Box::new(socket), opened.protocol.is_some()))
+    }
 }
 
 impl AsyncRead for Connection {

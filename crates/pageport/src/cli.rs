@@ -1,5 +1,6 @@
 //! The command line: what may be said, and what each thing means.
 
+pub(crate) mod check;
 pub(crate) mod native;
 
 mod token;
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// Talk to a listener through stdin and stdout
     #[command(after_help = native::CONNECT_EXAMPLES)]
     Connect(native::ConnectFlags),
+    /// Find out what the network lets through to a gateway, and how well
+    #[command(after_help = check::CHECK_EXAMPLES)]
+    Check(check::CheckFlags),
     /// Print what makes a shell complete this program's commands
     #[command(
         after_help = "Example, for bash:\n  pageport completions bash > ~/.local/share/bash-completion/completions/pageport"

@@ -1,5 +1,6 @@
 //! What the program does, one file for each command.
 
+mod check;
 mod completions;
 mod config;
 mod connect;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Gateway(flags) => on_runtime(gateway::run(flags)),
         Command::Expose(flags) => on_runtime(expose::run(flags)),
         Command::Connect(flags) => on_runtime(connect::run(flags)),
+        Command::Check(flags) => on_runtime(check::run(flags)),
         Command::Completions { shell } => completions::print(shell),
         Command::Man { command } => man::print(command.as_deref()),
         Command::Config(ConfigCommand::Check(file)) => config::check(&file),

@@ -58,6 +58,8 @@ pub(crate) enum Failure {
     #[error("cannot use {}: {error}", path.display())]
     #[diagnostic(help("`pageport token key --out FILE` makes a key"))]
     Key { path: PathBuf, error: io::Error },
+    #[error("cannot read {}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
     #[error("{what}: {value:?}")]
     #[diagnostic(code(ERR_INVALID_ARGUMENT), help("see `pageport token mint --help`"))]
     Argument { what: &'static str, value: String },

@@ -8,9 +8,13 @@ use crate::token;
 
 /// A connector with the credential that was given, or that of `dev` on this machine.
 pub(crate) fn connector(access: &GatewayAccess) -> Result<Connector, Failure> {
-    let connector =
-        Connector::new(&access.gateway).map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
-    let token = access.token.clone().filter(|token| !token.is_empty()).or_else(|| dev_token(&access.gateway));
+    connector_to(&access.gateway, access.token.as_deref())
+}
+
+/// The same for this address and token.
+pub(crate) fn connector_to(gateway: &str, token: Option<&str>) -> Result<Connector, Failure> {
+    let connector = Connector::new(gateway).map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
+    let token = token.filter(|token| !token.is_empty()).map(str::to_owned).or_else(|| dev_token(gateway));
     Ok(token.into_iter().fold(connector, Connector::credential))
 }
 

@@ -1,6 +1,7 @@
 //! `pageport`, the program: a thin shell over the gateway's library. See `pageport --help`.
 
 mod allocator;
+mod check;
 mod cli;
 mod commands;
 mod descriptors;

@@ -79,24 +79,64 @@ impl Requests {
         body: &[Bytes],
     ) -> Result<Exchange, LinkError> {
         let head = self.head(path, body.iter().map(Bytes::len).sum());
+        self.ask(idle, &head, body).await
+    }
+
+    /// Sends the head of a request and the beginning of its body, on a new connection; the rest never follows.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) async fn begin(
+        &self,
+        path: &str,
+        length: usize,
+        beginning: Bytes,
+    ) -> Result<Exchange, LinkError> {
+        self.ask(None, &self.head(path, length), &[beginning]).await
+    }
+
+    /// Asks for what the gateway has at a path of its own.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) async fn get(&self, idle: Option<Exchange>, path: &str) -> Result<Exchange, LinkError> {
+        let gateway = &self.dialer.gateway;
+        let head = format!(
+            "GET {}{}{path} HTTP/1.1\r\nhost: {}\r\n{}\r\n",
+            self.origin(),
+            gateway.path.trim_end_matches("/link"),
+            gateway.authority,
+            self.fields
+        );
+        self.ask(idle, &head, &[]).await
+    }
+
+    async fn ask(&self, idle: Option<Exchange>, head: &str, body: &[Bytes]) -> Result<Exchange, LinkError> {
         if let Some(mut exchange) = idle
-            && exchange.ask(&head, body).await.is_ok()
+            && exchange.ask(head, body).await.is_ok()
         {
             return Ok(exchange);
         }
         let socket = self.dialer.clone().connect_for_requests().await?;
         let mut exchange = Exchange::new(Wire::new(socket, Bytes::new()));
-        exchange.ask(&head, body).await?;
+        exchange.ask(head, body).await?;
         Ok(exchange)
     }
 
     fn head(&self, path: &str, length: usize) -> String {
         let gateway = &self.dialer.gateway;
-        let origin = if self.dialer.forwards() { gateway.origin() } else { String::new() };
         format!(
-            "POST {origin}{}{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n{}\r\n",
-            gateway.path, gateway.authority, self.fields
+            "POST {}{}{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n{}\r\n",
+            self.origin(),
+            gateway.path,
+            gateway.authority,
+            self.fields
         )
+    }
+
+    /// What stands before the path of a request that a proxy passes on.
+    fn origin(&self) -> String {
+        if self.dialer.forwards() { self.dialer.gateway.origin() } else { String::new() }
     }
 }
 
