@@ -21,6 +21,7 @@ import {
   websocket,
   WELCOME,
 } from "./wire.js";
+import { requests } from "./http-wire.js";
 
 /**
  * @typedef {object} World where to attach, and as whom
@@ -30,7 +31,7 @@ import {
  * @property {string} name of a good listener, for visitors
  * @property {number} helloTimeout how long the gateway waits for HELLO, in milliseconds
  */
-/** @typedef {"websocket" | "bytes"} Kind */
+/** @typedef {"websocket" | "bytes" | "http"} Kind */
 /** @typedef {import("./wire.js").Carrier} Carrier */
 
 export const LIMITS = { streams: 4096, initial: 4096, unreceived: 8 << 20 };
@@ -42,6 +43,7 @@ export function helloJson(changes) {
 
 /** A carrier on which nothing was said yet. @param {World} world @param {Kind} kind @param {string} [origin] */
 export function connect(world, kind, origin = world.origin) {
+  if (kind === "http") return requests(world.url, origin ? { origin } : { token: world.token });
   return kind === "websocket" ? websocket(world.url, { origin }) : bytes(world.url, { token: world.token });
 }
 

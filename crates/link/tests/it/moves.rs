@@ -10,7 +10,7 @@ use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_moves_between_all_kinds_while_it_transfers() {
-    const LEN: u64 = 2 << 20;
+    const LEN: u64 = 1 << 20;
     let seed = Random::seed();
     println!("PAGEPORT_TEST_SEED={seed}");
     let mut random = Random::new(seed);

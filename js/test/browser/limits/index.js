@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { CONNECTING } from "./connecting.js";
 import { DOOR } from "./door.js";
 import { HTTP2 } from "./http2.js";
+import { REQUESTS } from "./requests.js";
 import { Rig } from "./rig.js";
 import { SESSIONS } from "./sessions.js";
 import { VISITORS } from "./visitors.js";
@@ -13,7 +14,7 @@ import { VISITORS } from "./visitors.js";
 /** @typedef {{ limit: string, value: string, range: string }} Limit */
 
 /** @type {Case[]} */
-export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...SESSIONS, ...VISITORS];
+export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...REQUESTS, ...SESSIONS, ...VISITORS];
 
 // Every gateway takes its files away when this process ends.
 process.setMaxListeners(0);
