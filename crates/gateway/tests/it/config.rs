@@ -103,8 +103,16 @@ fn tokens_are_checked_whole() {
 }
 
 #[test]
-fn the_example_can_be_used() {
-    let config = parse(include_str!("../../../../pageport.example.toml")).expect("the example");
+fn the_example_can_be_used_once_its_secrets_are_filled_in() {
+    let example = include_str!("../../../../pageport.example.toml");
+    assert!(wrong(example).0.contains("not a SHA-256"), "{}", wrong(example).0);
+    let example = example.replace("THE HASH", &"5a".repeat(32));
+    assert!(wrong(&example).0.contains("not a public key"), "{}", wrong(&example).0);
+    let example = example.replace("THE KEY", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+    assert!(wrong(&example).0.contains("/etc/pageport/cert.pem"), "{}", wrong(&example).0);
+    let files = "cert = \"/etc/pageport/cert.pem\"\nkey = \"/etc/pageport/key.pem\"";
+    let config = parse(&example.replace(files, "dev = true")).expect("the example");
+    assert!(config.policy.tls.is_some());
     assert_eq!((config.policy.tokens.0.len(), config.policy.issuers.0.len()), (1, 1));
     assert_eq!(parse(&config.print()).expect("what is printed"), config);
 }
