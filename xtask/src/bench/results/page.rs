@@ -47,10 +47,13 @@ fn setting(results: &Results) -> String {
     } else {
         ""
     };
+    let load = machine("load_at_start");
+    let is_idle =
+        load.split(' ').next().and_then(|first| first.parse().ok()).is_some_and(|first: f64| first < 0.5);
     format!(
         "Written by `cargo xtask bench`; do not edit.\n\n{quick}\
          {date}, commit {commit}, {rustc}. {processors} processors ({model}), {memory} GiB, {kernel}. Load average {start} before and {end} \
-         after: **other people's work runs on this machine, so only the ratios of one run mean something.** {rounds} rounds; in each \
+         after{busy}: **only the ratios of one run mean something.** {rounds} rounds; in each \
          round every measurement visits every contestant, and each round begins with another one. Numbers are medians, with the least and the \
          most.\n\n\
          Everything is in a network namespace of its own, over loopback with `{congestion}`. Both sides of every tunnel and the native \
@@ -64,7 +67,8 @@ fn setting(results: &Results) -> String {
         model = machine("model"),
         memory = machine("memory_gib"),
         kernel = machine("kernel"),
-        start = machine("load_at_start"),
+        start = load,
+        busy = if is_idle { "" } else { ", so the machine was not idle" },
         end = results.text("load_at_end"),
         rounds = machine("rounds"),
         congestion = machine("congestion"),
