@@ -36,7 +36,7 @@ import {
  * @property {number} [ms] takes so long by its nature, and runs beside the others
  */
 
-const BOTH = /** @type {Kind[]} */ (["websocket", "bytes"]);
+const ALL = /** @type {Kind[]} */ (["websocket", "bytes", "http"]);
 const HEAD = prefix({ listen: "websocket" });
 const LIVES = "lives";
 const over = (code) => `CLOSE ${code}, session over`;
@@ -48,7 +48,7 @@ const over = (code) => `CLOSE ${code}, session over`;
  * @param {Kind[]} [kinds]
  * @returns {Case}
  */
-function attached(name, expected, act, kinds = BOTH) {
+function attached(name, expected, act, kinds = ALL) {
   return {
     name,
     kinds,

@@ -2,6 +2,7 @@
 // and what was seen. It must never let a case pass because nothing happened: no answer is an answer too.
 
 import { attaching } from "./bad-attach.js";
+import { carriers } from "./bad-carriers.js";
 import { frames } from "./bad-frames.js";
 import { requests } from "./bad-requests.js";
 import { streams } from "./bad-streams.js";
@@ -14,7 +15,7 @@ import { visitors } from "./bad-visitors.js";
  */
 
 /** @type {Record<string, Case[]>} */
-export const GROUPS = { frames, attaching, streams, requests, visitors };
+export const GROUPS = { frames, attaching, streams, carriers, requests, visitors };
 
 /**
  * Every case that takes less than `within` milliseconds by its nature; those that take long run beside the others.

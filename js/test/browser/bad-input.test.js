@@ -16,7 +16,7 @@ const HELLO_TIMEOUT_MS = 1_000;
 // What takes longer is for the proof, with the limits as they are by default.
 const WITHIN_MS = 20_000;
 /** More may be added, none may get lost. */
-const LEAST_RUNS = 323;
+const LEAST_RUNS = 484;
 
 const runtime = mkdtempSync(join(tmpdir(), "pageport-test-"));
 let gateway;

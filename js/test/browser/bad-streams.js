@@ -7,7 +7,7 @@ import { ask, CODES, data, FIN, ints, numberOf, prefix, RESET, STOP, varint } fr
 
 /** @typedef {import("./bad-frames.js").Case} Case @typedef {import("./by-hand.js").Kind} Kind */
 
-const BOTH = /** @type {Kind[]} */ (["websocket", "bytes"]);
+const ALL = /** @type {Kind[]} */ (["websocket", "bytes", "http"]);
 const LISTEN = '{"listen":"websocket"}';
 const nested = (levels) => "[".repeat(levels) + "]".repeat(levels);
 
@@ -21,7 +21,7 @@ const nested = (levels) => "[".repeat(levels) + "]".repeat(levels);
 function stream(name, code, act) {
   return {
     name,
-    kinds: BOTH,
+    kinds: ALL,
     expected: `STOP and RESET with ${code}; session lives`,
     async run(world, kind) {
       const page = await HandPage.attached(world, kind);
@@ -47,7 +47,7 @@ const head = (name, code, json) => stream(name, code, (page) => page.send(data(1
 function request(name, code, json) {
   return {
     name,
-    kinds: BOTH,
+    kinds: ALL,
     expected: `reply with ${code}; session lives`,
     async run(world, kind) {
       const page = await HandPage.attached(world, kind);
@@ -71,7 +71,7 @@ function reply(name, expected, answer, ms) {
     name,
     expected: `${expected}; session lives`,
     ms,
-    kinds: BOTH,
+    kinds: ALL,
     async run(world, kind) {
       const page = await HandPage.attached(world, kind);
       try {

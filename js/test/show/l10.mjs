@@ -1,4 +1,4 @@
-// Bad input against the release binary with its default limits, over real sockets and both carriers: what was
+// Bad input against the release binary with its default limits, over real sockets and every kind of carrier: what was
 // expected, what came, and whether a good page in Chromium and its visitor went on talking. Wrong expectations have to
 // be reported.
 

@@ -100,6 +100,11 @@ impl Kept {
         self.place(self.cursor) == self.messages.len()
     }
 
+    /// Whether the page has everything.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// How many bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -183,6 +183,10 @@ impl HttpLine {
                 }
                 return Err(code);
             }
+            if matches!(state.phase, Phase::Ending(_)) && state.kept.is_confirmed() {
+                state.phase = Phase::Gone;
+                return Err(Code::ERR_CARRIER_UNKNOWN);
+            }
             state.reader += 1;
             state.reading = Some(mode);
             // Whether there is something to send is for the session to say.
