@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report")]
 
+mod check;
 mod config;
 mod connect;
 mod dev;
@@ -9,6 +10,7 @@ mod expose;
 mod expose_http;
 mod gateway;
 mod manual;
+mod middlebox;
 mod names;
 mod program;
 mod tokens;
