@@ -1,4 +1,4 @@
-// The fuzzing client of the Autobahn test suite, and whom it visits: an echo page behind the real gateway, and servers
+// The Autobahn test suite as a client and as a server, and whom it visits: an echo page behind the real gateway, and servers
 // that break a rule on purpose. It must never judge: that is done from what the client wrote down.
 
 import { spawn } from "node:child_process";
@@ -6,18 +6,22 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 
 /** @typedef {import("./autobahn-verdict.js").Summary} Summary */
 
-const CLIENT = fileURLToPath(new URL("../../../xtask/python/autobahn/fuzz.py", import.meta.url));
+const PROGRAMS = new URL("../../../xtask/python/autobahn/", import.meta.url);
 
 /** The suite sends at most 16 MiB in one message, and at most 65,536 frames. */
-const RAISED = { maxMessage: 32 << 20, maxFragments: 131_072 };
+export const RAISED = { maxMessage: 32 << 20, maxFragments: 131_072 };
 
 /** No run takes a tenth of this; one that hangs must not hang for ever. */
 const RUN_WITHIN_MS = 900_000;
+
+/** How long the server may take to write down the last case once the client is through. */
+const END_WITHIN_MS = 30_000;
 
 /**
  * Runs cases against a server, one after the other.
@@ -25,7 +29,34 @@ const RUN_WITHIN_MS = 900_000;
  *   resolves in browsers only
  * @returns {Promise<Summary>}
  */
-export async function fuzz(plan) {
+export function fuzz(plan) {
+  return suite("fuzz.py", plan);
+}
+
+/**
+ * Runs cases against a client, which goes through them.
+ * @param {string[]} cases
+ * @param {(offer: { port: number, cases: string[] }) => Promise<void>} client asks for each case in turn, and resolves behind the last
+ * @returns {Promise<Summary>}
+ */
+export function serveCases(cases, client) {
+  return suite("serve.py", { cases }, async (child) => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      // The suite has more to say.
+      if (!line.startsWith("{")) continue;
+      await client(JSON.parse(line));
+      // From here on it ends by itself, or hangs.
+      setTimeout(() => child.kill("SIGKILL"), END_WITHIN_MS).unref();
+    }
+  });
+}
+
+/**
+ * One of the programs around the suite, to its end.
+ * @param {string} program @param {object} plan @param {(child: import("node:child_process").ChildProcess) => Promise<void>} [drive]
+ * @returns {Promise<Summary>}
+ */
+async function suite(program, plan, drive) {
   const { PAGEPORT_AUTOBAHN_PYTHON: python, PAGEPORT_AUTOBAHN_SUITE: suite } = process.env;
   if (!python || !suite) throw new Error("run this through `cargo xtask test --only autobahn`");
   const dir = await mkdtemp(join(tmpdir(), "autobahn-"));
@@ -33,16 +64,19 @@ export async function fuzz(plan) {
     const files = [join(dir, "plan.json"), join(dir, "summary.json")];
     await writeFile(files[0], JSON.stringify(plan));
     // -B: nothing is written next to the sources.
-    const child = spawn(python, ["-B", CLIENT, suite, ...files], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(python, ["-B", fileURLToPath(new URL(program, PROGRAMS)), suite, ...files], { stdio: ["ignore", "pipe", "pipe"] });
     const kill = () => child.kill("SIGKILL");
     process.once("exit", kill);
     const timer = setTimeout(kill, RUN_WITHIN_MS);
     let said = "";
     for (const output of [child.stdout, child.stderr]) output.on("data", (text) => (said = (said + text).slice(-8192)));
+    const driven = drive?.(child);
+    driven?.catch(kill);
     const [code, signal] = await once(child, "close");
     clearTimeout(timer);
     process.off("exit", kill);
-    if (code !== 0) throw new Error(`the fuzzing client ended with ${signal ?? code}:\n${said}`);
+    await driven;
+    if (code !== 0) throw new Error(`${program} ended with ${signal ?? code}:\n${said}`);
     return JSON.parse(await readFile(files[1], "utf8"));
   } finally {
     await rm(dir, { recursive: true });

@@ -29,6 +29,9 @@ export const SAMPLE = [
 
 export const SMALL_SAMPLE = ["1.1.7", "2.6", "5.6", "6.4.4"];
 
+/** For our client: the controls are cases too. */
+export const CLIENT_SAMPLE = ["1.1.7", "1.2.7", "2.5", "3.4", "4.1.3", "5.8", "5.18", "6.4.2", "6.6.5", "7.1.3", "7.3.5", "7.5.1", "7.7.3", "7.9.5", "9.1.3", "9.3.1", "10.1.1"];
+
 const ACCEPTED = ["OK", "NON-STRICT", "INFORMATIONAL"];
 
 /** Patterns that the suite understands. @param {Record<string, number> | string[]} wanted */

@@ -4,6 +4,7 @@
 import {
   faults, GROUPS, outcomes, patterns, perGroup, SAMPLE, SMALL_GROUPS, SMALL_SAMPLE,
 } from "./autobahn-verdict.js";
+import { fact, list } from "./autobahn-facts.js";
 import { fuzz, openEchoPage, startBrokenServer } from "./autobahn-rig.js";
 import { launchChromium } from "./driver.js";
 import { startGateway } from "./gateway.js";
@@ -106,15 +107,4 @@ function control(name, found, expected) {
   const missed = expected.filter((pattern) => !found.some((fault) => pattern.test(fault)));
   fact({ control: name, verdict: missed.length ? "passes" : "fails", because: found[0] ?? "nothing" });
   wrong.push(...missed.map((pattern) => `the control ${name} was not caught: no fault like ${pattern}`));
-}
-
-function fact(pairs) {
-  const words = Object.entries(pairs).map(([key, value]) => {
-    return `${key}=${/^[^\s"]+$/.test(`${value}`) ? value : JSON.stringify(`${value}`)}`;
-  });
-  console.log(["fact", ...words].join(" "));
-}
-
-function list(counts) {
-  return Object.entries(counts).map(([key, value]) => `${key}:${value}`).join(",");
 }
