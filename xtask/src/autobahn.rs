@@ -1,5 +1,5 @@
 //! The Autobahn test suite: fetched as its authors published it, translated into the Python of today, and run against a
-//! page in Chromium. Nothing of it is in this repository; it lies under `target/`.
+//! page in Chromium, in either role. Nothing of it is in this repository; it lies under `target/`.
 
 use crate::failure::{About, Outcome, failed};
 use crate::tally::Tally;
@@ -9,26 +9,38 @@ use std::path::{Path, PathBuf};
 
 /// The phase of the test command.
 pub(crate) fn phase() -> Outcome<Tally> {
-    run(Scope::Sample)?;
-    Ok(Tally::ONE)
+    run(Role::Server, Scope::Sample)?;
+    run(Role::Client, Scope::Sample)?;
+    Ok(Tally { passed: 2, failed: 0 })
+}
+
+/// What the page is to the suite.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Server,
+    Client,
 }
 
 /// How much of the suite is run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scope {
-    /// At most 40 cases, controls included.
+    /// At most 40 cases against a server, 20 against a client, controls included.
     Sample,
-    /// Every case of every group that applies, and most of them twice.
+    /// Every case of every group that applies; against a server most of them twice.
     All,
 }
 
 /// Runs cases and controls. Their facts go through; the script decides.
-pub(crate) fn run(scope: Scope) -> Outcome {
+pub(crate) fn run(role: Role, scope: Scope) -> Outcome {
     let scope = match scope {
         Scope::Sample => "sample",
         Scope::All => "all",
     };
-    run_script("browser/autobahn.js", &[scope])
+    let script = match role {
+        Role::Server => "browser/autobahn.js",
+        Role::Client => "browser/autobahn-client.js",
+    };
+    run_script(script, &[scope])
 }
 
 /// Runs a script of `js/test` that runs cases.

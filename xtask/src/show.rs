@@ -11,6 +11,7 @@ mod l6;
 mod l7;
 mod l8;
 mod l9;
+mod n2;
 mod probe;
 mod readme;
 mod report;
@@ -59,6 +60,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },
     Proof { id: "V9", title: "one command measures everything; 18,000 visitors stand still, 10,000 come and go", run: v9::run },
     Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
+    Proof { id: "N2", title: "our WebSocket does what the browser's own does, on every carrier, and Autobahn agrees", run: n2::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -1,9 +1,9 @@
 // `autobahn-client.js sample | all`: the Autobahn test suite as the server of our WebSocket in a Chromium page, through the gateway,
 // and controls that have to fail. Prints facts; exits with 0 only if all of it came out as it should.
 
-import { fact, list } from "./autobahn-facts.js";
+import { fact } from "../show/facts.mjs";
 import { RAISED, serveCases } from "./autobahn-rig.js";
-import { CLIENT_SAMPLE, faults, GROUPS, outcomes, patterns, perGroup } from "./autobahn-verdict.js";
+import { CLIENT_SAMPLE, faults, GROUPS, list, outcomes, patterns, perGroup } from "./autobahn-verdict.js";
 import { launchChromium } from "./driver.js";
 import { startGateway } from "./gateway.js";
 

@@ -73,6 +73,11 @@ export function perGroup(ids) {
   return tally(ids.map((id) => id.split(".")[0]));
 }
 
+/** Counts in a word, for one line. @param {Record<string, unknown>} counts */
+export function list(counts) {
+  return Object.entries(counts).map(([key, value]) => `${key}:${value}`).join(",");
+}
+
 /** @param {string[]} words */
 function tally(words) {
   /** @type {Record<string, number>} */

@@ -1,10 +1,10 @@
 // `autobahn.js sample | all`: the Autobahn test suite against a page in Chromium, by path and by name, and controls
 // that have to fail. Prints facts; exits with 0 only if all of it came out as it should.
 
+import { fact } from "../show/facts.mjs";
 import {
-  faults, GROUPS, outcomes, patterns, perGroup, SAMPLE, SMALL_GROUPS, SMALL_SAMPLE,
+  faults, GROUPS, list, outcomes, patterns, perGroup, SAMPLE, SMALL_GROUPS, SMALL_SAMPLE,
 } from "./autobahn-verdict.js";
-import { fact, list } from "./autobahn-facts.js";
 import { fuzz, openEchoPage, startBrokenServer } from "./autobahn-rig.js";
 import { launchChromium } from "./driver.js";
 import { startGateway } from "./gateway.js";
