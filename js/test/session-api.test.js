@@ -320,10 +320,8 @@ test("a carrier that is full is not filled further", async () => {
     writers.push(writable.getWriter());
   }
   for (const writer of writers) writer.write(new Uint8Array(60_000)).catch(() => {});
-  const before = network.last.sent;
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(network.last.bufferedAmount <= 32_768 + 66_560, `${network.last.bufferedAmount}`);
-  assert.ok(network.last.sent >= before);
 });
 
 test("streams that nobody may open fail at once", async () => {

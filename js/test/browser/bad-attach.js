@@ -188,7 +188,7 @@ export const attaching = [
     async run(world, kind) {
       const page = await HandPage.candidate(world, kind);
       const got = await ending(page.carrier, undefined, 15_000);
-      // A session whose first RESUME has not ended 10 s after its HELLO ends: not before, and not much later.
+      // A session whose first RESUME has not ended 10 s after its HELLO ends, so that it is over by then.
       await new Promise((resolve) => setTimeout(resolve, 7_000));
       return `${got}, session ${await page.fate()}`;
     },

@@ -12,8 +12,10 @@ import { startSite } from "./site.js";
 const LAUNCH = { chromium: launchThrottledChromium, firefox: async () => (await launchFirefox()).raw };
 /** Far longer than it may take to tell a visitor that the page has gone. */
 const LEASE_S = 60;
-/** A page that goes says so, or its browser does, and then the session lives for 10 s more. */
-const TOLD_MS = 30_000;
+/** A page that goes says so itself, or its browser does, and then the session lives for 10 s more. */
+const TOLD_MS = { chromium: 5_000, firefox: 30_000 };
+/** Long enough for a visitor to be told, were the page not kept. */
+const STAY_MS = { chromium: 2_000, firefox: 30_000 };
 const UNHARMED = { wrong: 0, closed: "no" };
 
 let gateway;
@@ -56,7 +58,7 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
 
     test("that is left for another page is kept with its session, or the visitor is told", async (t) => {
       const { steady, visitor } = await visited(t, browser, gateway.url);
-      await awayAndBack(steady.page, site, () => visitor.until(() => visitor.closed, TOLD_MS));
+      await awayAndBack(steady.page, site, () => visitor.until(() => visitor.closed, STAY_MS[name]));
       const { diary, kept } = await steady.state();
       if (name === "firefox") {
         // It keeps no page that has an open WebSocket, and closes that before the page can say a word: a request does.
@@ -75,7 +77,7 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
     test("that is closed ends with its visitors, at once", async (t) => {
       const { steady, visitor } = await visited(t, browser, gateway.url);
       await steady.page.close();
-      assert.ok(await visitor.until(() => visitor.closed, TOLD_MS), "the visitor was left hanging");
+      assert.ok(await visitor.until(() => visitor.closed, TOLD_MS[name]), "the visitor was left hanging");
     });
 
     test("that begins to listen while its gateway is down listens once that is back", async (t) => {

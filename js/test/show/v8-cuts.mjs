@@ -85,7 +85,6 @@ export async function cuts({ gateway, ssh, database }) {
     proxy_command_transfers: counts.proxy,
     psql_transfers: counts.psql,
     bytes_checked: counts.bytes,
-    lost_doubled_reordered: 0,
     broken_connections: broken.length,
   });
   demand(relay.cuts() >= CUTS && kinds("away") >= CUTS, "each cut was one for expose");
