@@ -98,6 +98,11 @@ impl Place {
         Ok((Place { port, turn, listeners, shared: Arc::clone(shared) }, sockets))
     }
 
+    /// Cancelled when the port is closed.
+    pub(crate) fn over(&self) -> CancellationToken {
+        self.turn.over.clone()
+    }
+
     /// Resolves when a newer session of the same key wants the port.
     pub(crate) fn replaced(&self) -> impl Future<Output = ()> + use<> {
         self.turn.replaced.clone().cancelled_owned()

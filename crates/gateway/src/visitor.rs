@@ -78,6 +78,9 @@ pub(crate) async fn serve_at_port(
     if !is_for(request.version(), request.uri(), request.headers(), host, listener.port())? {
         return Err(Code::ERR_HOST_UNKNOWN.into());
     }
+    if listener.is_over() {
+        return Err(Code::ERR_LISTENER_UNKNOWN.into());
+    }
     if Wanted::of(request) != Wanted::WebSocket {
         return Err(upgrade_required("websocket"));
     }

@@ -8,8 +8,9 @@ use std::time::Instant;
 use pageport_proto::Code;
 use pageport_proto::head::Kind;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
-use super::visitor;
+use super::{Place, visitor};
 use crate::front::accept;
 use crate::front::connection::take_at_port;
 use crate::lifetime::{Slot, Slots};
@@ -24,6 +25,8 @@ pub(crate) struct Listener {
     pub(super) entry: Arc<Entry>,
     kind: Kind,
     port: u16,
+    /// Cancelled when the port is closed; connections may outlive it.
+    over: CancellationToken,
     /// `:` and the port, as pages see it.
     pub(super) name: String,
     /// What visitors connect to, without a path.
@@ -37,12 +40,14 @@ pub(crate) struct Listener {
 pub(super) type Counted = (Slot, Slot);
 
 impl Listener {
-    pub(crate) fn new(shared: &Arc<Shared>, entry: &Arc<Entry>, kind: Kind, port: u16) -> Arc<Listener> {
+    pub(crate) fn new(shared: &Arc<Shared>, entry: &Arc<Entry>, kind: Kind, place: &Place) -> Arc<Listener> {
+        let port = place.port;
         Arc::new(Listener {
             shared: Arc::clone(shared),
             entry: Arc::clone(entry),
             kind,
             port,
+            over: place.over(),
             name: format!(":{port}"),
             url: url(shared, kind, port),
             connections: Slots::default(),
@@ -57,6 +62,11 @@ impl Listener {
 
     pub(crate) fn entry(&self) -> &Arc<Entry> {
         &self.entry
+    }
+
+    /// Whether nobody listens any more: a connection that has asked for nothing until now finds nobody.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -27,6 +27,7 @@ pub(super) async fn serve(
     let shared = &listener.shared;
     let admitted = tokio::select! {
         present = present(&listener.shared, &listener.entry) => match present {
+            Ok(()) if listener.is_over() => Err(Code::ERR_LISTENER_UNKNOWN),
             Ok(()) => admit(&listener, &socket, peer).await,
             Err(code) => Err(code),
         },

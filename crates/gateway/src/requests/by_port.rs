@@ -44,7 +44,7 @@ pub(super) async fn listen(
         Ok(taken) => taken,
         Err(code) => return refuse(shared, stream, code),
     };
-    let listener = Listener::new(shared, entry, wish.kind, place.port);
+    let listener = Listener::new(shared, entry, wish.kind, &place);
     let slash = if wish.kind == Kind::Tcp { "" } else { "/" };
     let listening = ListeningPort {
         host: shared.ports.host().to_owned(),

@@ -498,6 +498,24 @@ async fn the_end_of_the_gateway_closes_its_ports() {
 }
 
 #[tokio::test]
+async fn a_connection_that_outlives_its_listener_finds_nobody() {
+    let (door, _) = open_with_ports(1, "");
+    let session = attach(&door).await;
+    let wish = Listen { port: Some(0), ..Listen::new(Kind::WebSocket) };
+    let mut listener = session.open(&Request::Listen(wish)).expect("opens");
+    let reply = soon(listener.reply()).await.expect("a reply");
+    let Ok(Reply::<ListeningPort>::Ok(ListeningPort { port, .. })) = Reply::parse(&reply) else {
+        panic!("{reply:?}")
+    };
+    let mut visitor = Client::connect(door_port(port)).await;
+    door.until("pageport_connections 2").await;
+    listener.finish();
+    assert_eq!(soon(listener.read_chunk()).await, Ok(None));
+    let answer = visitor.ask(&handshake("/", &format!("localhost:{port}"), "")).await;
+    answer.refuses(404, "ERR_LISTENER_UNKNOWN");
+}
+
+#[tokio::test]
 async fn a_websocket_listener_has_a_port_to_itself() {
     let (door, port) = open_with_ports(1, "port_connections = 3");
     let session = attach(&door).await;
