@@ -12,7 +12,7 @@ use pageport_proto::hello::Opaque;
 use pageport_proto::json;
 use serde::{Deserialize, Serialize};
 
-use super::grants::{Asked, Grants};
+use super::grants::{Asked, Grants, said};
 
 /// How far the clocks of issuer and gateway may be apart, where that makes a token invalid too early.
 const LEEWAY: u64 = 30;
@@ -61,7 +61,7 @@ pub struct Claims {
     /// When it ends, in seconds of Unix time.
     pub exp: u64,
     /// Since when it counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
     /// What it allows; as much as the issuer may give where it does not say.
     #[serde(default)]
@@ -81,10 +81,10 @@ pub enum Audience {
 #[derive(Serialize, Deserialize)]
 struct Header {
     alg: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     typ: Option<String>,
     /// Extensions that must be understood (RFC 7515 §4.1.11); none is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     crit: Option<serde_json::Value>,
 }
 

@@ -85,6 +85,10 @@ async fn every_other_token_is_refused() {
     let payload = serde_json::to_string(&good).expect("JSON");
     let header = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\"}";
     let token = jwt::sign(&key, &good);
+    let null = |wish: &str| {
+        let pageport = format!("\"pageport\":{{\"{wish}\":null");
+        raw(header, &payload.replace("\"pageport\":{", &pageport), &key)
+    };
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
     let with = |change: fn(&mut Claims)| {
         let mut claims = good.clone();
@@ -112,6 +116,16 @@ async fn every_other_token_is_refused() {
         ("no algorithm", raw("{\"typ\":\"JWT\"}", &payload, &key)),
         ("another type", raw("{\"alg\":\"EdDSA\",\"typ\":\"at+jwt\"}", &payload, &key)),
         ("with a demand", raw("{\"alg\":\"EdDSA\",\"crit\":[\"x\"]}", &payload, &key)),
+        ("with a demand of nothing", raw("{\"alg\":\"EdDSA\",\"crit\":null}", &payload, &key)),
+        ("no type", raw("{\"alg\":\"EdDSA\",\"typ\":null}", &payload, &key)),
+        ("no begin", raw(header, &payload.replace("\"exp\"", "\"nbf\":null,\"exp\""), &key)),
+        ("no wishes", raw(header, &payload.replace("\"pageport\":{}", "\"pageport\":null"), &key)),
+        ("nothing as what it may", null("may")),
+        ("nothing as kinds", null("kinds")),
+        ("nothing as names", null("names")),
+        ("nothing as listeners", null("listeners")),
+        ("nothing as a rate", null("rate")),
+        ("nothing as origins", null("origins")),
         ("two ends", raw(header, &payload.replace("\"exp\"", "\"exp\":1,\"exp\""), &key)),
         ("an end that is a text", raw(header, &payload.replace("\"exp\":", "\"exp\":\"9\",\"x\":"), &key)),
         ("no end", raw(header, &payload.replace("\"exp\"", "\"until\""), &key)),
@@ -134,6 +148,7 @@ async fn every_other_token_is_refused() {
         assert_eq!(attaches(&door, &token).await, Err(Code::ERR_CREDENTIAL_INVALID), "{what}");
     }
     assert_eq!(attaches(&door, &token).await, Ok(()), "control");
+    assert!(payload.contains("\"pageport\":{}"), "what was replaced was there: {payload}");
     assert_eq!(attaches(&door, &asking(json!({ "names": ["app-7"], "listeners": 1 }))).await, Ok(()));
 }
 
