@@ -5,6 +5,9 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(250);
 const MOST: Duration = Duration::from_secs(10);
 
+/// What was lost sooner was no success: whoever ends every attempt at once would be met by a storm of them.
+const SUCCESS: Duration = Duration::from_secs(1);
+
 /// Counts attempts since the last success.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
@@ -20,6 +23,13 @@ impl Backoff {
         // Without randomness the full wait is the careful choice.
         let part = getrandom::fill(&mut random).map_or(u32::MAX, |()| u32::from_ne_bytes(random));
         bound.mul_f64(f64::from(part) / f64::from(u32::MAX))
+    }
+
+    /// What was attempted has come about, and has lasted so long.
+    pub(crate) fn after(&mut self, lasted: Duration) {
+        if lasted >= SUCCESS {
+            self.attempts = 0;
+        }
     }
 
     fn bound(&self) -> Duration {
@@ -45,6 +55,15 @@ mod tests {
             })
             .collect();
         assert_eq!(bounds, [0, 250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn only_what_has_lasted_begins_anew() {
+        let mut backoff = Backoff { attempts: 3 };
+        backoff.after(SUCCESS - Duration::from_millis(1));
+        assert_eq!(backoff.bound(), Duration::from_secs(1));
+        backoff.after(SUCCESS);
+        assert_eq!(backoff.bound(), Duration::ZERO);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::future::pending;
 use pageport_proto::Code;
 use pageport_proto::head::{Kind, Listen, Listening, ListeningPort, Reply, Request, Visit};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::{Address, ListenError, Phase, Status, Visitor};
 use crate::connector::backoff::Backoff;
@@ -41,20 +42,27 @@ impl Keeper {
 
     /// Runs until nobody wants visitors any more, or the listener has ended for good.
     pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::default();
         loop {
+            let begin = Instant::now();
             let Some(mut code) = self.serve().await else { return self.held.stream.finish() };
-            let mut backoff = Backoff::default();
+            backoff.after(begin.elapsed());
             loop {
                 let last = is_last(code);
                 self.tell(if last { Phase::Ended(code) } else { Phase::Lost(code) });
                 if last {
                     return;
                 }
-                tokio::select! {
-                    () = tokio::time::sleep(backoff.next()) => {}
-                    () = self.visitors.closed() => return,
-                }
-                match self.again().await {
+                let unwanted = self.visitors.clone();
+                let again = async {
+                    tokio::time::sleep(backoff.next()).await;
+                    self.again().await
+                };
+                let begun = tokio::select! {
+                    begun = again => begun,
+                    () = unwanted.closed() => return,
+                };
+                match begun {
                     Ok(()) => break,
                     Err(error) => {
                         tracing::debug!(%error, "cannot listen again");
