@@ -113,6 +113,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.shared.listeners.write();
+        // The session may have lost the name and proven it again: then its listeners are others.
+        if self.replaced.is_cancelled() {
+            return;
+        }
         let Some(held) = state.by_name.get_mut(&self.name) else { return };
         if !Arc::ptr_eq(&held.entry, &self.entry) {
             return;
