@@ -75,7 +75,8 @@ pub(crate) async fn serve_at_port(
     listener: &PortListener,
 ) -> Result<Response<Body>, Refusal> {
     let host = connection.shared.ports.host();
-    if !is_for(request.version(), request.uri(), request.headers(), host, listener.port())? {
+    let secure = connection.shared.policy.load().tls.is_some();
+    if !is_for(request.version(), request.uri(), request.headers(), host, listener.port(), secure)? {
         return Err(Code::ERR_HOST_UNKNOWN.into());
     }
     if listener.is_over() {

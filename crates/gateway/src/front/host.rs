@@ -51,12 +51,14 @@ pub fn own_origin(version: Version, uri: &Uri, headers: &HeaderMap, secure: bool
     let value = authority(version, uri, headers)?;
     let host = host_of(value).ok_or(Code::ERR_HOST_INVALID)?;
     let port = value[host.len()..].trim_start_matches(':').parse::<u16>().ok();
-    let (scheme, default) = if secure { ("https", 443) } else { ("http", 80) };
-    let port = port.filter(|port| *port != default).map_or(String::new(), |port| format!(":{port}"));
+    let scheme = if secure { "https" } else { "http" };
+    let port =
+        port.filter(|port| *port != default_port(secure)).map_or(String::new(), |port| format!(":{port}"));
     Ok(format!("{scheme}://{}{port}", host.to_ascii_lowercase()).into())
 }
 
-/// Whether a request is for this host and port and no other. By any name of this machine for `localhost`, as for the front door.
+/// Whether a request is for this host and port and no other; without a port it is for the scheme's own. By any name of this machine for
+/// `localhost`, as for the front door.
 ///
 /// # Errors
 /// [`Code::ERR_HOST_INVALID`] for none, several, or one that is not a host.
@@ -66,12 +68,18 @@ pub(crate) fn is_for(
     headers: &HeaderMap,
     host: &str,
     port: u16,
+    secure: bool,
 ) -> Result<bool, Code> {
     let value = authority(version, uri, headers)?;
     let named = host_of(value).ok_or(Code::ERR_HOST_INVALID)?;
     let bare = named.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let same = bare == host || (host == "localhost" && matches!(bare.as_str(), "127.0.0.1" | "::1"));
-    Ok(same && value[named.len()..].strip_prefix(':') == Some(&*port.to_string()))
+    let said = value[named.len()..].strip_prefix(':').and_then(|port| port.parse().ok());
+    Ok(same && said.unwrap_or(default_port(secure)) == port)
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 fn authority<'a>(version: Version, uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, Code> {
@@ -108,4 +116,28 @@ pub fn host_of(value: &str) -> Option<&str> {
         }
     };
     (host_fits && port_fits).then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_a_port_is_for_the_schemes_own() {
+        let is_for = |value: &'static str, port, secure| {
+            let headers = HeaderMap::from_iter([(HOST, http::HeaderValue::from_static(value))]);
+            super::is_for(Version::HTTP_11, &Uri::from_static("/"), &headers, "gw.example", port, secure)
+        };
+        for (value, port, secure) in
+            [("gw.example", 80, false), ("gw.example", 443, true), ("gw.example:80", 80, false)]
+        {
+            assert_eq!(is_for(value, port, secure), Ok(true), "{value} {port}");
+        }
+        for (value, port, secure) in
+            [("gw.example", 443, false), ("gw.example", 80, true), ("gw.example", 7070, false)]
+        {
+            assert_eq!(is_for(value, port, secure), Ok(false), "{value} {port}");
+        }
+        assert_eq!(is_for("gw.example:", 80, false), Err(Code::ERR_HOST_INVALID));
+    }
 }
