@@ -11,6 +11,7 @@ pub(crate) mod accept;
 mod visitor;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -191,6 +192,7 @@ impl Ports {
             None => true,
             Some(held) => own(held) && matches!(held.state, State::Resting(_)),
         };
+        let mut warned = false;
         for port in candidates.into_iter().filter(free) {
             match bind::port(tcp.bind, port) {
                 Ok(sockets) => {
@@ -206,7 +208,16 @@ impl Ports {
                 }
                 // Another program has it.
                 Err(error) if error.code() == Code::ERR_ADDRESS_IN_USE => {}
-                Err(error) => tracing::warn!(%error, "a public port cannot be opened"),
+                Err(error) => {
+                    // Ports below 1024 may be forbidden and others not; whatever else is wrong is so with all of them.
+                    let goes_on = error.error.kind() == io::ErrorKind::PermissionDenied;
+                    if !std::mem::replace(&mut warned, true) {
+                        tracing::warn!(%error, "a public port cannot be opened");
+                    }
+                    if !goes_on {
+                        break;
+                    }
+                }
             }
         }
         Err(Code::ERR_PORT_UNAVAILABLE)
