@@ -124,20 +124,20 @@ mod tests {
 
     #[test]
     fn a_host_without_a_port_is_for_the_schemes_own() {
-        let is_for = |value: &'static str, port, secure| {
+        let says = |value: &'static str, port, secure| {
             let headers = HeaderMap::from_iter([(HOST, http::HeaderValue::from_static(value))]);
-            super::is_for(Version::HTTP_11, &Uri::from_static("/"), &headers, "gw.example", port, secure)
+            is_for(Version::HTTP_11, &Uri::from_static("/"), &headers, "gw.example", port, secure)
         };
         for (value, port, secure) in
             [("gw.example", 80, false), ("gw.example", 443, true), ("gw.example:80", 80, false)]
         {
-            assert_eq!(is_for(value, port, secure), Ok(true), "{value} {port}");
+            assert_eq!(says(value, port, secure), Ok(true), "{value} {port}");
         }
         for (value, port, secure) in
             [("gw.example", 443, false), ("gw.example", 80, true), ("gw.example", 7070, false)]
         {
-            assert_eq!(is_for(value, port, secure), Ok(false), "{value} {port}");
+            assert_eq!(says(value, port, secure), Ok(false), "{value} {port}");
         }
-        assert_eq!(is_for("gw.example:", 80, false), Err(Code::ERR_HOST_INVALID));
+        assert_eq!(says("gw.example:", 80, false), Err(Code::ERR_HOST_INVALID));
     }
 }

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use pageport_proto::hello::{Secret, SessionId};
 use pageport_proto::{Code, json};
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::admission::Applicant;
-use super::body::{Body, RequestBody};
+use super::body::{Body, RequestBody, discard};
 use super::connection::Connection;
 use super::respond::{Refusal, common_headers};
 
@@ -47,7 +48,13 @@ pub(crate) async fn serve(
     if body.length.is_some_and(|length| length > BODY) {
         return Err(Code::ERR_BODY_TOO_LARGE.into());
     }
-    let text = timeout(patience, read(body)).await.map_err(|_| Code::ERR_BODY_TIMEOUT)??;
+    let mut incoming = body.take();
+    let read = timeout(patience, read(incoming.as_mut())).await.unwrap_or(Err(Code::ERR_BODY_TIMEOUT));
+    if let (Err(_), Some(rest)) = (&read, incoming) {
+        let time = shared.policy.load().limits.linger;
+        shared.lifetime.spawn(discard(rest, request.version(), time));
+    }
+    let text = read?;
     if let Ok(Farewell { session, secret }) = json::object(&text) {
         shared.sessions.close(&session, &secret, &applicant);
     }
@@ -58,8 +65,8 @@ pub(crate) async fn serve(
     Ok(response)
 }
 
-async fn read(body: &mut RequestBody) -> Result<Bytes, Code> {
-    let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
+async fn read(incoming: Option<&mut Incoming>) -> Result<Bytes, Code> {
+    let Some(incoming) = incoming else { return Ok(Bytes::new()) };
     let limit = usize::try_from(BODY).unwrap_or(usize::MAX);
     match Limited::new(incoming, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
