@@ -33,8 +33,8 @@ pub(crate) struct FrameGuard {
     to_client: Frames,
     allowance: Allowance,
     timeout: Duration,
-    /// Until when what has begun must have ended.
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// Until when what has begun must have ended, and how many things had ended then.
+    deadline: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 impl FrameGuard {
@@ -71,8 +71,9 @@ impl FrameGuard {
             self.deadline = None;
             return Poll::Pending;
         }
-        let timeout = self.timeout;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let (ended, timeout) = (self.from_client.ended(), self.timeout);
+        self.deadline.take_if(|(before, _)| *before != ended);
+        let (_, deadline) = self.deadline.get_or_insert_with(|| (ended, Box::pin(sleep(timeout))));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(io::ErrorKind::TimedOut.into())
     }

@@ -39,6 +39,8 @@ pub(crate) struct Frames {
     left: usize,
     current: Option<Frame>,
     block_open: bool,
+    /// How many frames have ended without leaving a block open.
+    ended: u64,
 }
 
 impl Frames {
@@ -49,7 +51,15 @@ impl Frames {
 
     /// From a server.
     pub(crate) fn of_server() -> Frames {
-        Frames { preface: 0, header: [0; HEADER], have: 0, left: 0, current: None, block_open: false }
+        Frames {
+            preface: 0,
+            header: [0; HEADER],
+            have: 0,
+            left: 0,
+            current: None,
+            block_open: false,
+            ended: 0,
+        }
     }
 
     /// Takes bytes as they pass, and hands over each frame at its end.
@@ -75,6 +85,7 @@ impl Frames {
                 && let Some(done) = self.current.take()
             {
                 self.have = 0;
+                self.ended += u64::from(!self.block_open);
                 frame(done);
             }
         }
@@ -92,6 +103,11 @@ impl Frames {
                 Some(frame) => frame.kind != Frame::DATA,
                 None => !self.at_border(),
             }
+    }
+
+    /// Another number for each time that something unfinished has ended.
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended
     }
 
     fn begin(&mut self) {
@@ -137,6 +153,12 @@ mod tests {
         assert!(!frames.unfinished(), "silence between frames is allowed");
         frames.pass(&frame(1, 0, b"abc"), |_| {});
         assert!(frames.unfinished() && frames.at_border(), "a header block without its end");
+        let before = frames.ended();
+        frames.pass(&frame(9, 0, b""), |_| {});
+        assert_eq!(frames.ended(), before, "the same block");
+        let next = frame(1, 0, b"abc");
+        frames.pass(&[frame(9, 4, b""), next].concat(), |_| {});
+        assert!(frames.unfinished() && frames.ended() != before, "the next one has time of its own");
         frames.pass(&frame(9, 4, b""), |_| {});
         assert!(!frames.unfinished());
         frames.pass(&frame(0, 0, b"body")[..11], |_| {});
