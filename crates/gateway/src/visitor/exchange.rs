@@ -62,7 +62,11 @@ impl Exchange {
                     Ok(reply) => return Ok(reply),
                     Err(error) => no_reply(error),
                 },
-                code = self.request.failed() => body_refusal(code),
+                code = self.request.failed() => {
+                    // The page hears what happened, not what the visitor is told.
+                    self.abort(code);
+                    return Err(body_refusal(code));
+                }
                 () = sleep_until(deadline) => {
                     let over = |since: Instant| since + patience <= Instant::now();
                     if !self.request.waits_for_page().is_some_and(over) {

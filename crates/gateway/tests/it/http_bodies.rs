@@ -143,6 +143,7 @@ async fn a_page_hears_of_a_visitor_that_leaves() {
     drop(client);
     let end = soon(stream.read_chunk()).await;
     assert!(matches!(end, Err(StreamError::Reset(Code::ERR_VISITOR_GONE))), "in mid-body: {end:?}");
+    assert_eq!(gone(&mut stream).await, Code::ERR_VISITOR_GONE, "in the other direction, too");
 
     let mut client = Client::connect(door.address).await;
     client.send(page.ask(&door, "GET /", "")).await;
