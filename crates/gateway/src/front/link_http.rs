@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::admission::Applicant;
 use super::body::{Body, RequestBody};
 use super::connection::Connection;
-use super::host::own_origin;
+use super::link::origin_of_claims;
 use super::respond::{PAGEPORT_ERROR, Refusal, common_headers};
 use crate::carriers::{self, Caller};
 
@@ -168,8 +168,7 @@ fn caller<'a>(
     request: &Request<()>,
     applicant: &'a Applicant,
 ) -> Result<Caller<'a>, Code> {
-    let secure = connection.own_address().secure;
-    let origin = own_origin(request.version(), request.uri(), request.headers(), secure)?;
+    let origin = origin_of_claims(connection, request)?;
     Ok(Caller { applicant, peer: connection.peer, origin })
 }
 
