@@ -107,7 +107,7 @@ impl Gateway {
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
         let shared = Arc::new(Shared {
             address,
-            lan: lan_address.and_then(Lan::new),
+            lan: lan_address.map(Lan::new).transpose()?,
             dev: config.dev,
             budget: Budget::new(config.policy.limits.memory),
             policy: ArcSwap::from_pointee(config.policy),

@@ -1,11 +1,13 @@
 //! A second door, to the local network: the gateway's own pages under an address that other machines reach, always over TLS. Names below
 //! the base domain do not lead there, so listeners are visited by path. Must never let in a page of any other origin than its own.
 
+use std::io;
 use std::net::SocketAddr;
 
 use http::Request;
 
 use crate::address::PublicAddress;
+use crate::bind::BindError;
 use crate::front::host::own_origin;
 use crate::front::origin::Origin;
 
@@ -28,15 +30,18 @@ pub(crate) struct Lan {
 }
 
 impl Lan {
-    /// `None` for what no browser would send as an origin, such as an address with a scope.
-    pub(crate) fn new(address: SocketAddr) -> Option<Lan> {
-        let base = match address {
+    /// # Errors
+    /// [`BindError`] for what no browser would send as an origin: without one the door would be the front door once more.
+    pub(crate) fn new(bound: SocketAddr) -> Result<Lan, BindError> {
+        let base = match bound {
             SocketAddr::V4(address) => address.ip().to_string(),
             SocketAddr::V6(address) => format!("[{}]", address.ip()),
         };
-        let address = PublicAddress { secure: true, base: base.into(), port: address.port() };
-        let origin = Origin::parse(&address.site())?;
-        Some(Lan { address, origin })
+        let address = PublicAddress { secure: true, base: base.into(), port: bound.port() };
+        let no_origin =
+            || BindError { admin: false, address: bound, error: io::ErrorKind::AddrNotAvailable.into() };
+        let origin = Origin::parse(&address.site()).ok_or_else(no_origin)?;
+        Ok(Lan { address, origin })
     }
 
     /// Whether a request names this door, port included: no other host is the gateway's own here.
