@@ -75,8 +75,8 @@ const TABLE: &[Advice] = &[
     row(
         Code::ERR_TARGET_UNREACHABLE,
         StatusCode::BAD_GATEWAY,
-        "The program behind the listener does not answer.",
-        "Start it.",
+        "The program behind the listener, or the server or page that was asked for, does not answer, or broke off.",
+        "Start it, or try again.",
     ),
     row(
         Code::ERR_RATE_LIMIT,
