@@ -58,6 +58,7 @@ fn reload(
                 _ = hangup.recv() => {}
                 () = watch.changed() => {}
             }
+            watch.look();
             match Config::load(file.as_deref(), environment()) {
                 Ok(config) => {
                     let fixed = Config { policy: running.policy.clone(), ..config.clone() };
@@ -66,7 +67,7 @@ fn reload(
                             "listen, admin, base, url, data and tcp change with the next start only"
                         );
                     }
-                    watch = Watch::new(files(file.as_deref(), &config));
+                    watch.turn_to(files(file.as_deref(), &config));
                     handle.reload(config.policy);
                     tracing::info!("configuration read again");
                 }
