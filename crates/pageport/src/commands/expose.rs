@@ -107,8 +107,21 @@ async fn serve(service: Arc<Service>, visitor: Visitor, number: u64) {
     service.report.visitor(&entry, status, &result);
 }
 
-/// Path and query of a URL, `page:` included.
-fn path(url: &str) -> &str {
+/// What is printed of a URL: its path, without what a query may give away, and without what a terminal would obey.
+fn path(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/').map_or("/", |at| &rest[at..])
+    rest.find('/').map_or("/", |at| &rest[at..]).escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_url_neither_query_nor_control_characters_are_printed() {
+        assert_eq!(path("http://name.localhost:7070/a%20b/?token=secret"), "/a%20b/");
+        assert_eq!(path("http://name.localhost:7070?to=/secret"), "/");
+        assert_eq!(path("page:name/\u{1b}]0;x\u{7}"), "/\\u{1b}]0;x\\u{7}");
+    }
 }
