@@ -14,6 +14,7 @@ use pageport_proto::Code;
 use super::request::Site;
 use super::{Outcome, refused};
 use crate::expose::pipe::Traffic;
+use crate::expose::unreachable;
 
 /// Between hops (RFC 9110 §7.6.1), besides what Connection names.
 const HOP_BY_HOP: &[&str] =
@@ -31,7 +32,8 @@ pub(super) async fn send(
     let headers = match headers(&head.headers, site, visit) {
         Ok(headers) => headers,
         Err(error) => {
-            let refusal = Refusal { status: Some(502), ..Refusal::new(Code::ERR_INTERNAL, "") };
+            let message = format!("The program behind this address answers with {error}.");
+            let refusal = Refusal { message, ..unreachable() };
             return refused(write, refusal, io::Error::other(error));
         }
     };
