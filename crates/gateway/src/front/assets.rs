@@ -116,6 +116,7 @@ fn redirect(name: &str, query: Option<&str>) -> Result<Response<Body>, Refusal> 
     let location = HeaderValue::from_str(&format!("/{name}/{query}")).map_err(|_| Code::ERR_NOT_FOUND)?;
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    common_headers(response.headers_mut());
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }
