@@ -20,6 +20,7 @@ use pageport_proto::Code;
 use pageport_proto::head::{self, HttpVisit};
 use pageport_proto::name::Name;
 
+pub(crate) use self::http::METHODS;
 use crate::front::body::{Body, RequestBody};
 use crate::front::connection::Connection;
 use crate::front::handshake::Wanted;
@@ -102,6 +103,10 @@ fn visit(
     way: Way,
 ) -> Result<HttpVisit, Code> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    if target == "*" {
+        // It stands for a server as a whole (RFC 9112 §3.2.4), and a page has no URL for that.
+        return Err(Code::ERR_HEADER_INVALID);
+    }
     let target = match way {
         Way::OwnOrigin => target,
         Way::Path => target.trim_start_matches("/@").trim_start_matches(|char| char != '/' && char != '?'),

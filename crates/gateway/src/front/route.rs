@@ -15,7 +15,7 @@ use super::host::Site;
 use super::link_http::{self, Direction};
 use super::respond::{Refusal, common_headers};
 use super::{assets, headers, http2, link, link_close, well_known};
-use crate::visitor::{self, Way};
+use crate::visitor::{self, METHODS, Way};
 
 /// Answers one request.
 pub(crate) async fn route(connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
@@ -73,7 +73,10 @@ async fn dispatch(
     headers::check_size(request, &shared.policy.load().limits)?;
     if *request.method() == Method::CONNECT && Wanted::of(request) != Wanted::WebSocket {
         // This is no proxy, and over HTTP/2 only WebSockets are spoken by CONNECT.
-        return Err(Code::ERR_METHOD_NOT_ALLOWED.into());
+        let allow = if site == Site::Gateway { "GET, HEAD" } else { METHODS };
+        return Err(
+            Refusal::from(Code::ERR_METHOD_NOT_ALLOWED).header(ALLOW, HeaderValue::from_static(allow))
+        );
     }
     let path = request.uri().path();
     match site {

@@ -20,6 +20,8 @@ use crate::sessions::Entry;
 /// What a page's `Request` can be (Fetch standard), of a length that fits a head. CONNECT would make a tunnel of the connection.
 const FORBIDDEN: [&str; 3] = ["CONNECT", "TRACE", "TRACK"];
 const METHOD_LENGTH: usize = 32;
+/// What is said to be allowed where one of those was tried: others are, too.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Answers a request to a listener's own origin.
 ///
@@ -35,7 +37,7 @@ pub(super) async fn serve(
     let shared = &connection.shared;
     let method = request.method();
     if method.as_str().len() > METHOD_LENGTH || FORBIDDEN.contains(&method.as_str()) {
-        let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        let allow = HeaderValue::from_static(METHODS);
         return Err(Refusal::from(Code::ERR_METHOD_NOT_ALLOWED).header(ALLOW, allow));
     }
     let url = shared.address.listener_http(name);

@@ -293,3 +293,17 @@ async fn stopped(stream: &mut pageport_link::Stream) -> Code {
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_asked_of_no_page_reaches_none() {
+    let door = door::open("");
+    let page = page::serve(&door).await;
+    door.ask(&page.ask(&door, "OPTIONS *", "")).await.refuses(400, "ERR_HEADER_INVALID");
+    let tunnel = door.ask(&page.ask(&door, &format!("CONNECT {}", page.host(&door)), "")).await;
+    tunnel.refuses(405, "ERR_METHOD_NOT_ALLOWED");
+    assert!(tunnel.header("allow").is_some_and(|methods| methods.contains("POST")), "{}", tunnel.head);
+    let mut client = Client::connect(door.address).await;
+    client.send(page.ask(&door, "GET /next", "")).await;
+    let (_, visit) = page.answer(200, &[], "").await;
+    assert!(visit.url.ends_with("/next"), "{}", visit.url);
+}
