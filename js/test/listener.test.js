@@ -140,7 +140,7 @@ test("preventDefault leaves the answer for later", async () => {
   };
   const visitor = network.visit();
   await until(() => event);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await network.roundTrip();
   assert.equal(visitor.stream.head, undefined);
   event.accept();
   assert.equal((await visitor.reply()).status, 101);
@@ -159,7 +159,7 @@ test("an answer to a visitor who has left does nothing", async () => {
   const { core } = session({ gateway: used[0] });
   await until(() => core.streams.get(visitor.stream.id)?.reset === 70 || !core.streams.has(visitor.stream.id));
   event.accept();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await network.roundTrip();
 });
 
 test("connections can be pulled", async () => {

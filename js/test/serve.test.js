@@ -135,13 +135,13 @@ test("a clone can be passed on whole, and so can what it was made from", async (
 
 test("a slow visitor holds the response back", async () => {
   let pulled = 0;
-  const { visit } = await site(() => {
+  const { network, visit } = await site(() => {
     const body = new ReadableStream({ pull: (controller) => (pulled++, controller.enqueue(new Uint8Array(16_384))) }, { highWaterMark: 0 });
     return new Response(body);
   });
   const visitor = visit("/");
   await visitor.reply();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await network.still(() => pulled);
   assert.ok(pulled > 1 && pulled < 20, `${pulled} chunks`);
   const before = pulled;
   for (let read = 0; read < 40 * 16_384; ) read += /** @type {Uint8Array} */ (await visitor.read()).length;

@@ -320,7 +320,9 @@ test("a carrier that is full is not filled further", async () => {
     writers.push(writable.getWriter());
   }
   for (const writer of writers) writer.write(new Uint8Array(60_000)).catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // With room it would answer at once.
+  network.say([wire.PING, new Uint8Array(8)]);
+  await until(() => one.core.carrier?.pong);
   assert.ok(network.last.bufferedAmount <= 32_768 + 66_560, `${network.last.bufferedAmount}`);
 });
 

@@ -115,15 +115,18 @@ test("pagehide ends the session, unless the page is kept; a request says so too,
 });
 
 for (const [sleep, wake, fields] of [["freeze", "resume", {}], ["pagehide", "pageshow", { persisted: true }]]) {
-  test(`${sleep} lets go of the carrier, ${wake} brings it back`, async () => {
+  test(`${sleep} lets go of the carrier, ${wake} brings it back`, async (t) => {
     const network = new Network();
     const one = await begin(network);
     const { readable, writable } = await one.createBidirectionalStream({ connect: "echo" });
+    const timers = t.mock.method(globalThis, "setTimeout");
     fire(sleep, fields);
     assert.equal(one.readyState, "suspended");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await until(() => network.last.readyState === 3);
+    await new Promise((resolve) => setImmediate(resolve));
     assert.equal(network.sockets.length, 1, "a sleeping page tries nothing");
-    assert.equal(network.last.readyState, 3);
+    assert.equal(timers.mock.callCount(), 0, "nor does it plan to");
+    timers.mock.restore();
     fire(wake, fields);
     await until(() => one.readyState === "open");
     const writer = writable.getWriter();
@@ -132,13 +135,15 @@ for (const [sleep, wake, fields] of [["freeze", "resume", {}], ["pagehide", "pag
   });
 }
 
-test("a session that ended does not react to its page any more", async () => {
+test("a session that ended does not react to its page any more", async (t) => {
   const network = new Network();
   const one = await begin(network);
   one.close();
   await one.closed;
+  const timers = t.mock.method(globalThis, "setTimeout");
   fire("online");
   fire("pageshow");
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(network.sockets.length, 1);
+  await until(() => network.last.readyState === 3);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([network.sockets.length, timers.mock.callCount()], [1, 0]);
 });

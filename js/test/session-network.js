@@ -76,6 +76,21 @@ export class Network {
     this.last.arrive(message(...frames));
   }
 
+  /** Asks the page for a sign of life, and hears it: by then it has done what it wanted to about all that came before. */
+  async roundTrip() {
+    const before = this.count(wire.PONG);
+    this.say([wire.PING, new Uint8Array(8)]);
+    await until(() => this.count(wire.PONG) > before);
+  }
+
+  /** Waits until something stays the same over three round trips. @param {() => number} measure */
+  async still(measure) {
+    for (let same = 0, last = NaN; same < 3; same = last === measure() ? same + 1 : 0) {
+      last = measure();
+      await this.roundTrip();
+    }
+  }
+
   /** A visitor who waits. @param {object} [head] */
   visit(head) {
     const visit = { kind: "websocket", listener: `name${this.names}`, method: "GET", url: "ws://name.gw.test/chat?a=1", headers: [], peer: "p1", ...head };

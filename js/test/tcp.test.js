@@ -53,9 +53,9 @@ test("it opens at a public port, and says where", async () => {
 });
 
 test("a connection is accepted when somebody takes it, and says who it is", async () => {
-  const { readable, visit, localPort } = await world();
+  const { network, readable, visit, localPort } = await world();
   const visitor = visit("peer of one");
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await network.roundTrip();
   assert.equal(visitor.stream.head, undefined);
   const { remoteAddress, remotePort, localAddress, ...rest } = await take(readable);
   assert.deepEqual(await visitor.reply(), { ok: true });
@@ -93,12 +93,12 @@ test("the page may end first", async () => {
 });
 
 test("who does not read makes the visitor wait", async () => {
-  const { readable, visit } = await world();
+  const { network, readable, visit } = await world();
   const visitor = visit();
   const connection = await take(readable);
   let written = 0;
   const writing = visitor.write(new Uint8Array(3 << 20)).then(() => (written = 1));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await network.still(() => visitor.stream.out.end);
   assert.equal(written, 0);
   assert.ok(visitor.stream.out.end < 200_000, `${visitor.stream.out.end} bytes were taken`);
   const reader = connection.readable.getReader();
