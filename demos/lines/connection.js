@@ -8,10 +8,11 @@ const MOST_PENDING = 65_536;
 export class LineConnection {
   /** Said by the gateway: the same for connections from the same address. */
   peer;
-  #readable;
   #reader;
   #writer;
   #pending = 0;
+  /** @type {Promise<void> | undefined} */
+  #finished;
   #tell;
 
   /**
@@ -27,7 +28,6 @@ export class LineConnection {
     });
     this.peer = remoteAddress;
     this.#tell = tell;
-    this.#readable = readable;
     this.#reader = readable.pipeThrough(counted).pipeThrough(lines()).getReader();
     this.#writer = writable.getWriter();
     this.#writer.closed.catch(() => {});
@@ -38,8 +38,9 @@ export class LineConnection {
     for (let next; !(next = await this.#reader.read()).done; ) yield next.value;
   }
 
-  /** Resolves once there is room for more: whoever waits for it makes the client wait too. @param {string} line */
+  /** Resolves once there is room for more: whoever waits for it makes the client wait too. Says nothing behind the end. @param {string} line */
   async write(line) {
+    if (this.#finished) return;
     const bytes = new TextEncoder().encode(`${line}\n`);
     this.#pending += bytes.length;
     try {
@@ -50,9 +51,9 @@ export class LineConnection {
     }
   }
 
-  /** Says it only if the client has read most of what came before. @param {string} line */
+  /** Says it only if the client has read most of what came before, and nothing is behind the end. @param {string} line */
   say(line) {
-    if (this.#pending > MOST_PENDING) return false;
+    if (this.#finished || this.#pending > MOST_PENDING) return false;
     // Whether it is gone is known where its lines are read.
     this.write(line).catch(() => {});
     return true;
@@ -60,7 +61,7 @@ export class LineConnection {
 
   /** Nothing more will be said here; the client may go on. */
   finish() {
-    return this.#writer.close();
+    return (this.#finished ??= this.#writer.close());
   }
 
   /** Ends both directions now. */

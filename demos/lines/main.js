@@ -37,6 +37,7 @@ async function serve(socket) {
     await socket.closed;
     row.ended("closed");
   } catch (error) {
+    client.abort();
     row.ended(error?.code ?? "aborted");
   } finally {
     everybody.delete(client);

@@ -117,7 +117,7 @@ export class LinesPage {
     const unread = chosen.filter(([, client]) => (line || !isLast) && !client.say(line));
     if (isLast) for (const [, client] of chosen) client.finish().catch(() => {});
     this.#log(`${number ? `#${number}` : "everybody"} > ${line}${isLast ? " (and no more)" : ""}`);
-    this.#said(unread.length ? `${unread.map(([one]) => `#${one}`).join(", ")} did not get it: too much is unread there.` : "");
+    this.#said(unread.length ? `${unread.map(([one]) => `#${one}`).join(", ")} did not get it: too much is unread there, or the end has been said.` : "");
     $("text").value = "";
     $("text").focus();
   }
