@@ -9,21 +9,28 @@
 export function body(blob, tell) {
   const reader = blob.stream().getReader();
   let cut;
+  let isOver = false;
+  /** Once, however many notice. @param {"complete" | "aborted" | "failed"} how */
+  const end = (how) => {
+    if (!isOver) tell.ended(how);
+    isOver = true;
+  };
   const stream = new ReadableStream(
     {
       start(controller) {
         cut = () => {
           controller.error(new DOMException("closed by whoever serves", "AbortError"));
           reader.cancel().catch(() => {});
-          tell.ended("aborted");
+          end("aborted");
         };
       },
       async pull(controller) {
         try {
           const { done, value } = await reader.read();
+          if (isOver) return;
           if (done) {
             controller.close();
-            tell.ended("complete");
+            end("complete");
           } else {
             tell.sent(value.byteLength);
             controller.enqueue(value);
@@ -31,11 +38,11 @@ export function body(blob, tell) {
         } catch (error) {
           // The file is gone or has changed: the visitor's download breaks, so that he does not take it for the whole.
           controller.error(error);
-          tell.ended("failed");
+          end("failed");
         }
       },
       cancel() {
-        tell.ended("aborted");
+        end("aborted");
         return reader.cancel();
       },
     },

@@ -35,12 +35,15 @@ export class Downloads {
     this.#forget();
     download.open++;
     let at = start;
+    let isOver = false;
     return {
       sent: (bytes) => {
         download.bytes += bytes;
         download.covered.add(at, (at += bytes));
       },
       ended: (how) => {
+        if (isOver) return;
+        isOver = true;
         download.open--;
         download.how = how;
         download.render();
