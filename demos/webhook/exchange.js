@@ -29,6 +29,8 @@ export class Exchange extends EventTarget {
   response;
   #request;
   #respond;
+  /** @type {ReadableStreamDefaultReader<Uint8Array> | undefined} */
+  #reader;
 
   /** @param {Request} request @param {string} peer */
   constructor(request, peer) {
@@ -45,27 +47,24 @@ export class Exchange extends EventTarget {
 
   /** Takes the body in; resolves when it is there. @returns {Promise<boolean>} whether somebody waits for an answer now */
   async read() {
-    const parts = [];
-    let room = MOST_KEPT;
+    const reader = (this.#reader = this.#request.body?.getReader());
+    const room = reader && new Uint8Array(MOST_KEPT);
     try {
-      const reader = this.#request.body?.getReader();
       for (let next; reader && this.state === "arriving" && !(next = await reader.read()).done; ) {
         const { value } = next;
+        const part = value.subarray(0, MOST_KEPT - this.kept.length);
+        room.set(part, this.kept.length);
+        this.kept = room.subarray(0, this.kept.length + part.length);
         this.bytes += value.byteLength;
-        if (room > 0) parts.push(value.slice(0, room));
-        room -= value.byteLength;
         if (this.bytes > MOST_TAKEN) {
           this.answer({ status: 413, headers: [["content-type", "text/plain"]], body: "More than this catcher takes.\n" });
-          reader.cancel();
         }
         this.dispatchEvent(new Event("change"));
       }
     } catch {
       this.#end("gone");
     }
-    this.kept = new Uint8Array(await new Blob(parts).arrayBuffer());
     if (this.state === "arriving") this.#become("waiting");
-    else this.dispatchEvent(new Event("change"));
     return this.state === "waiting";
   }
 
@@ -92,6 +91,8 @@ export class Exchange extends EventTarget {
 
   #become(state) {
     this.state = state;
+    // Whoever has been answered, or has left, is read no further.
+    if (state !== "waiting") this.#reader?.cancel().catch(() => {});
     this.dispatchEvent(new Event("change"));
   }
 }
