@@ -24,6 +24,8 @@ export class SitePage {
   #connections = new ConnectionTable($("connections"), $("connections-summary"));
   #downloads = new Downloads($("downloads"));
   #network;
+  /** By path. @type {Map<string, { file: import("./site.js").FileLike, url: string, row: HTMLElement }>} */
+  #rows = new Map();
 
   /** @param {import("./site.js").Site} site @param {typeof import("/pageport.js").session} session */
   constructor(site, session) {
@@ -112,8 +114,9 @@ export class SitePage {
   #add(files) {
     if (!files.length) return;
     const left = this.#site.add(files);
-    this.#trouble(left ? `${count(left)} files were left out: a site has at most ${count(MOST_FILES)}.` : "");
-    this.#announce(`${count(files.length - left)} files are served.`);
+    // How many there were is not known: a folder is not read further than there is room.
+    this.#trouble(left ? `The rest was left out: a site has at most ${count(MOST_FILES)} files.` : "");
+    this.#announce(`${number(files.length - left)} added.`);
     this.#showFiles();
   }
 
@@ -134,11 +137,20 @@ export class SitePage {
     const { files, bytes } = this.#site;
     const columns = [...$("files").parentElement.querySelectorAll("thead th")];
     const paths = [...files.keys()].sort().slice(0, SHOWN_FILES);
-    const rows = paths.map((path) => this.#row(path, files.get(path), columns));
+    const before = this.#rows;
+    this.#rows = new Map();
+    const rows = paths.map((path) => {
+      const file = files.get(path);
+      const old = before.get(path);
+      // The same row, so that its link keeps the focus.
+      const shown = old?.file === file && old.url === this.#url ? old : { file, url: this.#url, row: this.#row(path, file, columns) };
+      this.#rows.set(path, shown);
+      return shown.row;
+    });
     arrange($("files"), rows.length ? rows : [emptyRow("No file yet: the site says that it is empty.", columns.length)]);
     const hidden = files.size - rows.length;
     const more = hidden ? `, the first ${SHOWN_FILES} are shown` : "";
-    $("files-summary").textContent = `${count(files.size)} ${files.size === 1 ? "file" : "files"}, ${size(bytes)}${more}`;
+    $("files-summary").textContent = `${number(files.size)}, ${size(bytes)}${more}`;
     $("clear").disabled = !files.size;
   }
 
@@ -150,7 +162,12 @@ export class SitePage {
     head.dataset.label = "Path";
     link.textContent = path;
     if (this.#url) link.href = new URL(encodePath(path), this.#url).href;
+    // This one is the server.
     link.target = "_blank";
+    const where = document.createElement("span");
+    where.className = "hidden";
+    where.textContent = " in a new tab";
+    link.append(where);
     head.append(link);
     row.append(head);
     const [type, bytes] = columns.map((column) => addCell(row, column));
@@ -158,6 +175,11 @@ export class SitePage {
     bytes.textContent = size(file.size);
     return row;
   }
+}
+
+/** @param {number} files */
+function number(files) {
+  return `${count(files)} ${files === 1 ? "file" : "files"}`;
 }
 
 /** @param {HTMLElement} zone @param {(transfer: DataTransfer) => void} take */
