@@ -1,7 +1,7 @@
 // What the host of a chat sees, and does. Everything a guest says ends up in `textContent`.
 
 import { announcer } from "../shared/announce.js";
-import { ConnectionTable } from "../shared/connections.js";
+import { ConnectionTable, passFocus } from "../shared/connections.js";
 import { copyButtons } from "../shared/copy.js";
 import { NetworkPanel } from "../shared/network.js";
 import { showSource } from "../shared/source.js";
@@ -82,6 +82,7 @@ export class HostPage {
   #showPeople() {
     const [host, ...guests] = this.#room.people;
     const rows = [row(`${host} (you, the server)`), ...guests.map((name) => row(name, () => this.#room.remove(name)))];
+    passFocus($("people"), $("people-title"));
     $("people").replaceChildren(...rows);
     $("people-title").textContent = `People (${rows.length})`;
   }

@@ -65,7 +65,7 @@ export class ConnectionTable {
         if (!this.#open.delete(row)) return;
         row.end(how);
         this.#ended.unshift(row);
-        for (const old of this.#ended.splice(ENDED_ROWS)) old.element.remove();
+        this.#ended.splice(ENDED_ROWS);
         this.#refresh();
       },
     };
@@ -99,11 +99,12 @@ class Row {
   #since = performance.now();
   /** @type {Map<string, HTMLElement>} */
   #cells = new Map();
+  #head = document.createElement("th");
   #button = document.createElement("button");
 
   constructor(number, columns, close) {
     this.element = document.createElement("tr");
-    const head = document.createElement("th");
+    const head = this.#head;
     head.scope = "row";
     head.dataset.label = "Connection";
     head.textContent = `#${number}`;
@@ -133,6 +134,7 @@ class Row {
     this.render();
     this.element.className = "ended";
     this.set({ state: how });
+    passFocus(this.#button, this.#head);
     this.#button.remove();
   }
 }
@@ -157,15 +159,27 @@ export function emptyRow(words, columns) {
 }
 
 /**
- * Puts the rows in order and touches only those that are out of place: a focused button must not lose its focus.
+ * Puts the rows in order and touches only those that are out of place: a focused button must not lose its focus. Where its row goes, the
+ * whole list has it.
  * @param {HTMLElement} body @param {HTMLElement[]} elements
  */
 export function arrange(body, elements) {
   const wanted = new Set(elements);
-  for (const old of [...body.children]) if (!wanted.has(/** @type {HTMLElement} */ (old))) old.remove();
+  for (const old of [...body.children]) {
+    if (wanted.has(/** @type {HTMLElement} */ (old))) continue;
+    passFocus(old, body);
+    old.remove();
+  }
   elements.forEach((element, i) => {
     if (body.children[i] !== element) body.insertBefore(element, body.children[i] ?? null);
   });
+}
+
+/** Before something goes: if it has the focus, that moves to what stays, and does not fall to the top of the page. @param {Element} going @param {HTMLElement} staying */
+export function passFocus(going, staying) {
+  if (!going.contains(document.activeElement)) return;
+  staying.tabIndex = -1;
+  staying.focus();
 }
 
 /** @param {HTMLElement | undefined} element @param {string} text */

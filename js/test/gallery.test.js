@@ -6,7 +6,10 @@ import { answer, parseRange } from "../../demos/website/answer.js";
 import { Coverage } from "../../demos/website/coverage.js";
 import { folderPage } from "../../demos/website/pages.js";
 import { Site } from "../../demos/website/site.js";
+import { body } from "../../demos/website/body.js";
+import { LineConnection } from "../../demos/lines/connection.js";
 import { lines, MOST_CHARACTERS } from "../../demos/lines/lines.js";
+import { Exchange } from "../../demos/webhook/exchange.js";
 import { indent, pretty } from "../../demos/webhook/pretty.js";
 
 const file = (name, text = name) => Object.assign(new Blob([text]), { name, lastModified: 7 });
@@ -102,5 +105,63 @@ describe("a body", () => {
     assert.deepEqual(pretty(bytes("a=1&b=%3Cb%3E"), "application/x-www-form-urlencoded", true), { kind: "Form", text: "a = 1\nb = <b>" });
     assert.equal(pretty(new Uint8Array([0, 255, 65]), "text/plain", true).kind, "Bytes");
     assert.equal(pretty(bytes("é").slice(0, 1), "text/plain", false).kind, "Text");
+  });
+});
+
+describe("a line connection", () => {
+  test("says nothing behind its end, may be ended twice, and goes on hearing", async () => {
+    const [there, here] = [new TransformStream(), new TransformStream()];
+    const client = new LineConnection({ readable: there.readable, writable: here.writable, remoteAddress: "p1" }, { received() {}, sent() {} });
+    const heard = new Response(here.readable).text();
+    const writer = there.writable.getWriter();
+    assert.equal(client.say("the last"), true);
+    await Promise.all([client.finish(), client.finish()]);
+    assert.equal(client.say("too late"), false);
+    writer.write(new TextEncoder().encode("more\n"));
+    writer.close();
+    const got = [];
+    for await (const line of client) {
+      got.push(line);
+      await client.write(line);
+    }
+    assert.deepEqual([got, await heard], [["more"], "the last\n"]);
+  });
+});
+
+describe("the body of an answer", () => {
+  test("ends once, although those who cut it and those who read it both notice", async () => {
+    /** @type {string[]} */
+    const told = [];
+    const { stream, abort } = body(new Blob(["x".repeat(100_000)]), { sent() {}, ended: (how) => told.push(how) });
+    const reader = stream.getReader();
+    await reader.read();
+    const reading = reader.read();
+    abort();
+    await assert.rejects(reading, { name: "AbortError" });
+    abort();
+    await reader.cancel().catch(() => {});
+    assert.deepEqual(told, ["aborted"]);
+  });
+});
+
+describe("a request that is caught", () => {
+  const request = (/** @type {ReadableStream | string} */ body) => new Request("http://hook.test/a?b", { method: "POST", body, duplex: "half" });
+
+  test("has its body when it says that it waits", async () => {
+    const exchange = new Exchange(request("something"), "p1");
+    /** @type {any[]} */
+    const states = [];
+    exchange.addEventListener("change", () => states.push([exchange.state, Buffer.from(exchange.kept).toString()]));
+    assert.equal(await exchange.read(), true);
+    assert.deepEqual(states, [["arriving", "something"], ["waiting", "something"]]);
+  });
+
+  test("is read no further once it is answered", async () => {
+    let cancelled = false;
+    const exchange = new Exchange(request(new ReadableStream({ cancel: () => void (cancelled = true) })), "p1");
+    const reading = exchange.read();
+    exchange.drop();
+    assert.equal(await reading, false);
+    assert.deepEqual([cancelled, (await exchange.response).status], [true, 503]);
   });
 });

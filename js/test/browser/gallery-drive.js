@@ -192,11 +192,13 @@ export async function driveLines(browser, gateway) {
   assert.deepEqual([asked.code, asked.stdout.toString()], [0, "through a cut\nan answer\n"]);
 
   await until(page, "#connections-summary", /^1 open/);
+  await page.evaluate(() => /** @type {any} */ (document.querySelector("#connections tr:first-child button")).focus());
   await click(page, "#connections tr:first-child button");
   assert.equal((await bo.finished).stdout.toString(), "from ann\n");
   await until(page, "#connections-summary", /^0 open, 3 ended$/);
   const summary = await text(page, "#connections-summary");
   await until(page, "#connections tr:first-child", /aborted by you/);
+  assert.match(await page.evaluate(() => document.activeElement?.textContent ?? ""), /^#\d+$/, "the focus fell from the button that went");
   assert.deepEqual(errors, []);
   await page.close();
   return { echoed: echoed.stdout.length, echo_exit: echoed.code, asked: asked.stdout.toString(), summary };
