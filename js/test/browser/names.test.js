@@ -2,8 +2,6 @@
 // and two tabs do not take them from each other by accident.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { launchChromium, launchFirefox } from "./driver.js";
 import { startGateway } from "./gateway.js";
@@ -15,7 +13,8 @@ let gateway;
 let site;
 let browsers = [];
 before(async () => {
-  [gateway, site] = await Promise.all([startGateway(), startSite()]);
+  // Its own range of ports: in the usual one another gateway of this machine might take what is free for a moment.
+  [gateway, site] = await Promise.all([startGateway({ env: { PAGEPORT_TCP__PORTS: "7400-7499" } }), startSite()]);
   browsers = await Promise.all([launchChromium(), launchFirefox()]);
 });
 after(async () => {
@@ -136,9 +135,8 @@ for (const [index, name] of ["chromium", "firefox"].entries()) {
     });
 
     test("has its names again soon after the gateway was killed and has come back", async (t) => {
-      const port = await freePort();
-      const args = ["--listen", `127.0.0.1:${port}`];
-      const first = await startGateway({ args });
+      const first = await startGateway();
+      const args = ["--listen", `127.0.0.1:${first.port}`];
       const page = await open(first.url);
       const listeners = [await page.listen(), await page.listen({ name: `killed-${name}` })];
       process.kill(first.pid, "SIGKILL");
@@ -211,12 +209,4 @@ test("without cryptography there are random names for a session, and no others",
 /** The id of the page that answers there, or why none does. @param {string} url */
 async function heardAt(url) {
   return (await visit(url)).replace(" heard hello", "");
-}
-
-async function freePort() {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

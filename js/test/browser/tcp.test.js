@@ -11,10 +11,14 @@ import { startGateway } from "./gateway.js";
 import { startSite } from "./site.js";
 import { dial, run, talk, TcpPage } from "./tcp.js";
 
+/** Where what should come might never come. */
+const PATIENCE_MS = 60_000;
+
 let gateway;
 let site;
 before(async () => {
-  [gateway, site] = await Promise.all([startGateway(), startSite()]);
+  // Its own range: in the usual one another gateway of this machine might take what is free for a moment.
+  [gateway, site] = await Promise.all([startGateway({ env: { PAGEPORT_TCP__PORTS: "7300-7399" } }), startSite()]);
 });
 after(async () => {
   site?.close();
@@ -80,7 +84,7 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       socket.destroy();
     });
 
-    test("breaks off, and its visitor does not take that for the end", async () => {
+    test("breaks off, and its visitor does not take that for the end", { timeout: PATIENCE_MS }, async () => {
       const place = await page.serve("abort");
       const socket = await dial(place);
       socket.write("anything");
@@ -89,7 +93,7 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.deepEqual((await page.ends(place, 1)).ends, ["ERR_ABORTED"]);
     });
 
-    test("is told of a visitor who breaks off", async () => {
+    test("is told of a visitor who breaks off", { timeout: PATIENCE_MS }, async () => {
       const place = await page.serve("echo");
       const socket = await dial(place);
       socket.write("hello");
@@ -98,7 +102,7 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.deepEqual((await page.ends(place, 1)).ends, ["ERR_VISITOR_GONE"]);
     });
 
-    test("that does not read makes its visitor wait, and nobody else", async () => {
+    test("that does not read makes its visitor wait, and nobody else", { timeout: PATIENCE_MS }, async () => {
       const socket = await dial(await page.serve("deaf"));
       let taken = 0;
       const chunk = Buffer.alloc(65_536);

@@ -50,12 +50,12 @@ function came(page, stream) {
   return bytes;
 }
 
-/** Until a number stands still for a while. @param {() => number} read */
-async function settled(read) {
+/** Until a number stands still for a while. @param {() => number} read @param {number} [times] looked at, 50 ms apart */
+async function settled(read, times = 10) {
   for (let last = -1, same = 0; ; ) {
     const now = read();
     same = now === last ? same + 1 : 0;
-    if (same === 10) return now;
+    if (same === times) return now;
     last = now;
     await wait(50);
   }
@@ -199,7 +199,7 @@ export const SESSIONS = [
       for (let stream = 2; stream <= 40; stream += 2) {
         const { page, visitor, length } = await visited(rig, stream, listener);
         visitor.socket.pause();
-        await settled(() => granted(page, stream));
+        await settled(() => granted(page, stream), 4);
         above += Math.max(0, granted(page, stream) - length - 4_096);
       }
       // First raises are paid from one half of the budget, and each takes at most half of what is left of it.
