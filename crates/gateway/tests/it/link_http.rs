@@ -155,3 +155,118 @@ async fn reply(page: &mut HttpPage, mode: Mode) -> String {
     };
     soon(reading).await
 }
+
+#[tokio::test]
+async fn only_the_origin_that_began_a_carrier_may_go_on_and_only_it_may_read() {
+    let door = door::open(ORIGINS);
+    let (mut page, _) = HttpPage::attached(&door, 1).await;
+    let (head, _) = page.poll(Mode::Now).await;
+    for (field, value) in [
+        ("access-control-allow-origin", "https://a.example"),
+        ("timing-allow-origin", "https://a.example"),
+        ("access-control-expose-headers", "pageport-error"),
+        ("vary", "origin"),
+        ("cache-control", "no-store, no-transform"),
+        ("content-type", "application/octet-stream"),
+        ("x-accel-buffering", "no"),
+    ] {
+        assert_eq!(head.header(field), Some(value), "{field}: {}", head.head);
+    }
+    for (fields, status, code, shown) in [
+        ("Origin: https://b.example\r\n", 403, "ERR_ATTACH_ORIGIN", Some("https://b.example")),
+        (
+            "Origin: https://a.example\r\nAuthorization: Bearer a-token-for-tests\r\n",
+            403,
+            "ERR_ATTACH_ORIGIN",
+            Some("https://a.example"),
+        ),
+        ("Authorization: Bearer a-token-for-tests\r\n", 403, "ERR_ATTACH_ORIGIN", None),
+        ("Origin: https://c.example\r\n", 403, "ERR_ORIGIN_FORBIDDEN", None),
+        ("Origin: null\r\n", 403, "ERR_ORIGIN_FORBIDDEN", None),
+        ("Authorization: Bearer wrong\r\n", 401, "ERR_CREDENTIAL_INVALID", None),
+    ] {
+        let other =
+            HttpPage { fields: fields.to_owned(), id: page.id, address: door.address, seq: 2, ack: 1 };
+        for answer in [other.up(2, b"x").await, other.down(page.ack, Mode::Now).await.1] {
+            answer.refuses(status, code);
+            assert_eq!(answer.header("access-control-allow-origin"), shown, "{fields}");
+        }
+    }
+    assert_eq!(page.down(page.ack, Mode::Now).await.1.status, 200, "it has cost nobody anything");
+}
+
+#[tokio::test]
+async fn a_browser_that_asks_first_may_go_on_and_remember_it() {
+    let door = door::open(ORIGINS);
+    for path in ["/link/up", "/link/down"] {
+        let ask = |origin: &str| {
+            format!(
+                "OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
+                 Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n\r\n"
+            )
+        };
+        let answer = door.ask(&ask("https://a.example")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+        for (field, value) in [
+            ("access-control-allow-origin", "https://a.example"),
+            ("access-control-allow-methods", "POST"),
+            ("access-control-allow-headers", "authorization, content-type"),
+            ("access-control-max-age", "7200"),
+        ] {
+            assert_eq!(answer.header(field), Some(value), "{field}");
+        }
+        door.ask(&ask("https://c.example")).await.refuses(403, "ERR_ORIGIN_FORBIDDEN");
+        let wrong = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(door.ask(&wrong).await.header("allow"), Some("POST, OPTIONS"));
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_was_started_anew_knows_no_carrier() {
+    let before = door::open(ORIGINS);
+    let (mut page, welcome) = HttpPage::attached(&before, 1).await;
+    soon(before.close()).await.expect("ends");
+    let door = door::open(ORIGINS);
+    page.address = door.address;
+    page.up(page.seq, b"x").await.refuses(404, "ERR_CARRIER_UNKNOWN");
+    page.down(page.ack, Mode::Stream).await.1.refuses(404, "ERR_CARRIER_UNKNOWN");
+    let secret = welcome.secret.expect("a secret");
+    let mut next = HttpPage::new(&door, 2);
+    match next.hello(&hello_again(&welcome.session, &secret, 2)).await {
+        Frame::Close(farewell) => assert_eq!(farewell.code, Code::ERR_SESSION_LOST),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_drains_says_so_and_its_answers_end_in_order() {
+    let door = door::open(&format!("{ORIGINS}[limits]\ndrain = \"2s\""));
+    let (mut page, _) = HttpPage::attached(&door, 1).await;
+    page.say(&[open(1, LISTEN)]).await;
+    assert!(reply(&mut page, Mode::Poll).await.contains("\"ok\":true"));
+    let mut stream = page.stream().await;
+    stream.begin().await;
+    let gone = door.close();
+    let mut said = Vec::new();
+    while let Some(message) = stream.message().await.expect("ends in order") {
+        said.extend(pageport_proto::frame::decode_message(message).expect("frames"));
+    }
+    assert!(said.iter().any(|frame| matches!(frame, Frame::GoAway(_))), "{said:?}");
+    assert!(matches!(said.last(), Some(Frame::Close(farewell)) if farewell.code == Code::ERR_GOING_AWAY));
+    soon(gone).await.expect("ends");
+}
+
+#[tokio::test]
+async fn an_answer_ends_with_its_carrier_whose_id_is_unknown_once_all_is_confirmed() {
+    let door = door::open(ORIGINS);
+    let (page, _) = HttpPage::attached(&door, 1).await;
+    door.until("pageport_carriers{carrier=\"http\"} 1").await;
+    // CLOSE from the page: what is open ends in order, and the id is unknown as soon as the page has everything.
+    let mut open = page.stream().await;
+    open.begin().await;
+    let close = Frame::Close(pageport_proto::frame::Farewell::new(Code::NO_ERROR, ""));
+    assert_eq!(page.up(page.seq, &message(&[close])).await.status, 204);
+    while open.message().await.expect("ends in order").is_some() {}
+    page.down(page.ack + open.messages, Mode::Now).await.1.refuses(404, "ERR_CARRIER_UNKNOWN");
+    door.until("pageport_carriers{carrier=\"http\"} 0").await;
+}

@@ -21,6 +21,7 @@ mod lifetime;
 mod link;
 mod link_close;
 mod link_http;
+mod link_http2;
 mod module;
 mod names;
 mod names_file;

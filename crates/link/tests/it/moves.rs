@@ -10,7 +10,7 @@ use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_moves_between_all_kinds_while_it_transfers() {
-    const LEN: u64 = 1 << 20;
+    const LEN: u64 = 1 << 19;
     let seed = Random::seed();
     println!("PAGEPORT_TEST_SEED={seed}");
     let mut random = Random::new(seed);
@@ -62,7 +62,12 @@ async fn a_session_moves_between_all_kinds_while_it_transfers() {
     .await;
     println!("{moves} moves and {cuts} cuts while 20 x 2 x {LEN} bytes went, {:?}", page.stats());
     assert!(moves >= 4, "only {moves} moves");
-    assert_eq!(page.stats().streams, 0);
+    guard(async {
+        while page.stats().streams + at_gateway.stats().streams > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     assert!(at_gateway.stats().attaches >= moves);
 }
 
