@@ -12,6 +12,7 @@ mod l7;
 mod l8;
 mod l9;
 mod n2;
+mod n9;
 mod probe;
 mod readme;
 mod report;
@@ -50,6 +51,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "L8", title: "fuzzing finds nothing, and both codecs agree", run: l8::run },
     Proof { id: "L9", title: "every page is accessible in four states", run: l9::run },
     Proof { id: "L10", title: "bad input has its documented code and harms nobody else", run: l10::run },
+    Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
     Proof { id: "V1", title: "tabs in both browsers are web sites for ordinary HTTP clients", run: v1::run },
     Proof { id: "V2", title: "WebSockets over HTTP/2 from Chromium and Node, and Autobahn through them", run: v2::run },
     Proof { id: "V3", title: "netcat, Python and Redis' clients reach tabs at ports of their own", run: v3::run },
