@@ -1,13 +1,15 @@
 //! The carrier `http` at the gateway (§9.1 of the protocol): numbers, repetitions, ends.
 
+use pageport_link::{CarrierKind, Connector, HttpMode};
 use pageport_proto::frame::Frame;
-use pageport_proto::numbered::Mode;
+use pageport_proto::numbered::{Down, Id, Mode};
 use pageport_proto::{Code, StreamId};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::client::soon;
-use crate::door;
-use crate::http_page::{HttpPage, ORIGINS, data_of, message, open};
-use crate::page::{hello, hello_again};
+use crate::door::{self, TOKEN};
+use crate::http_page::{HttpPage, ORIGINS, data_of, message, messages, open};
+use crate::page::{self, hello, hello_again};
 
 const LISTEN: &str = "{\"listen\":\"websocket\"}";
 
@@ -134,6 +136,51 @@ async fn a_refused_hello_is_answered_by_the_next_answers_for_a_while() {
         assert_eq!(page.poll(Mode::Now).await.1.len(), 1);
         // A message that was under way meets no error before the page has read why.
         assert_eq!(page.up(page.seq, b"x").await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_http_1_0_ends_with_its_connection() {
+    // Some proxies speak it to those behind them.
+    let door = door::open(ORIGINS);
+    let (page, _) = HttpPage::attached(&door, 1).await;
+    let body = Down { id: Id::new(page.id), ack: page.ack, mode: Mode::Poll }.encode();
+    let request = String::from_utf8_lossy(&page.request("/link/down", b"")).replace("HTTP/1.1", "HTTP/1.0");
+    let request = request.replace("Content-Length: 0", &format!("Content-Length: {}", body.len()));
+    let mut client = crate::client::Client::connect(door.address).await;
+    client.send([request.as_bytes(), &body].concat()).await;
+    let head = client.head().await;
+    assert_eq!((head.status, head.header("transfer-encoding")), (200, None));
+    assert!(!messages(&client.rest().await).is_empty());
+}
+
+#[tokio::test]
+async fn visitors_of_a_page_on_requests_get_every_byte() {
+    for mode in [HttpMode::Detect, HttpMode::Poll] {
+        let door = door::open("");
+        let connector = Connector::new(&format!("http://{}", door.host)).expect("an address");
+        let connector = connector.dial(door.address).credential(TOKEN.to_owned());
+        let connector = connector.carriers(&[CarrierKind::Http]).http_mode(mode);
+        let page = page::named(soon(connector.connect()).await.expect("attaches")).await;
+        let mut visitor = crate::client::Client::connect(door.address).await;
+        visitor.send(page.knock(&door, "/", "")).await;
+        let (head, (mut stream, _)) = tokio::join!(visitor.head(), page.admit(None));
+        assert_eq!(head.status, 101);
+        let sent: Vec<u8> = (0..2_000_000_u32).map(|number| (number % 251) as u8).collect();
+        let echo = async {
+            while let Some(chunk) = stream.read_chunk().await.expect("bytes") {
+                stream.write_chunk(chunk).await.expect("is taken");
+            }
+            stream.finish();
+        };
+        let mut write = visitor.sender();
+        let push = async {
+            write.write_all(&sent).await.expect("is sent");
+            write.shutdown().await.expect("ends its half");
+        };
+        let (received, (), ()) = soon(async { tokio::join!(visitor.rest(), echo, push) }).await;
+        assert!(received == sent, "{mode:?}: {} bytes", received.len());
+        assert_eq!(page.session.stats().attaches, 1);
     }
 }
 

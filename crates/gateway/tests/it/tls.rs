@@ -206,7 +206,7 @@ async fn what_is_cut_short_inside_tls_never_looks_complete() {
 async fn a_program_attaches_through_tls_only_to_whom_it_trusts() {
     let authority = Authority::new();
     let door = open(&authority, "");
-    for kind in [CarrierKind::Bytes, CarrierKind::WebSocket] {
+    for kind in [CarrierKind::Bytes, CarrierKind::WebSocket, CarrierKind::Http] {
         let page = listen(&authority, &door, kind).await;
         assert!(page.listening.url.starts_with("wss://"), "{}", page.listening.url);
     }
