@@ -34,7 +34,7 @@ function show({ version, base, carriers, services, module, limits }) {
   add("Protocol", version && `version ${version}`);
   add("Address", location.origin);
   add("Names under", base && `*.${base}`);
-  for (const { kind, url } of carriers ?? []) add(`Carrier ${kind}`, url, true);
+  for (const { kind, url, up, down } of carriers ?? []) add(`Carrier ${kind}`, url ?? `${up}, ${down}`, true);
   add("Offers", services?.map((name) => SERVICES[name] ?? name).join(", "));
   add("Module", module, true);
   add("Streams", limits?.streams && `${limits.streams.toLocaleString("en")} at once for a session`);

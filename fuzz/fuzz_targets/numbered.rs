@@ -46,7 +46,7 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Result
     for piece in pieces {
         answer.push(piece);
         loop {
-            match answer.next() {
+            match answer.next_message() {
                 Ok(Some(message)) => messages.push(message.to_vec()),
                 Ok(None) => break,
                 Err(code) => return (messages, Err(code)),

@@ -158,7 +158,7 @@ impl Answer {
     /// # Errors
     /// [`Code::ERR_FRAME_MALFORMED`] for another preamble and for an empty message, [`Code::ERR_FRAME_TOO_LARGE`] for one that no
     /// carrier may have, as soon as that is clear. Nothing can be read behind it.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Code> {
+    pub fn next_message(&mut self) -> Result<Option<Bytes>, Code> {
         if !self.begun {
             let length = self.unread.len().min(PREAMBLE.len());
             if self.unread[..length] != PREAMBLE[..length] {

@@ -131,7 +131,7 @@ impl Open {
     /// The next message; `None` at the end of the answer, `Err` when it is cut short.
     pub(crate) async fn message(&mut self) -> Result<Option<Bytes>, ()> {
         loop {
-            if let Some(message) = self.answer.next().expect("a good answer") {
+            if let Some(message) = self.answer.next_message().expect("a good answer") {
                 self.messages += 1;
                 return Ok(Some(message));
             }
@@ -148,7 +148,7 @@ impl Open {
         while !self.answer.begun() {
             let chunk = soon(self.client.chunk()).await.expect("a chunk");
             self.answer.push(&chunk);
-            assert_eq!(self.answer.next(), Ok(None), "nothing behind it yet");
+            assert_eq!(self.answer.next_message(), Ok(None), "nothing behind it yet");
         }
     }
 
@@ -177,7 +177,7 @@ pub(crate) fn messages(body: &[u8]) -> Vec<Bytes> {
     let mut answer = DownAnswer::default();
     answer.push(body);
     let mut messages = Vec::new();
-    while let Some(message) = answer.next().expect("a good answer") {
+    while let Some(message) = answer.next_message().expect("a good answer") {
         messages.push(message);
     }
     assert_eq!((answer.begun(), answer.unread()), (true, 0), "whole records only");

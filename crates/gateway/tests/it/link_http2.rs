@@ -84,7 +84,7 @@ impl Messages {
 
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(message) = self.answer.next().expect("a good answer") {
+            if let Some(message) = self.answer.next_message().expect("a good answer") {
                 return Some(message);
             }
             let bytes = soon(self.body.data()).await?.expect("not cut");

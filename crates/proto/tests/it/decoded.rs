@@ -130,7 +130,7 @@ fn answered<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<Strin
     let (mut answer, mut messages) = (Answer::default(), Vec::new());
     for piece in pieces {
         answer.push(piece);
-        while let Some(message) = answer.next()? {
+        while let Some(message) = answer.next_message()? {
             messages.push(hex(&message));
         }
     }

@@ -79,7 +79,7 @@ impl Down {
     /// Reads an answer to its end.
     async fn read(&mut self, mut exchange: Exchange, mut answer: Answer) -> Result<(), LinkError> {
         loop {
-            while let Some(message) = answer.next().map_err(LinkError::Code)? {
+            while let Some(message) = answer.next_message().map_err(LinkError::Code)? {
                 self.deliver(message).await?;
             }
             let chunk = timeout(SILENCE, exchange.chunk()).await.map_err(|_| LinkError::Timeout)??;
@@ -108,7 +108,7 @@ async fn begin(exchange: &mut Exchange, answer: &mut Answer) -> Result<Option<By
     while !answer.begun() {
         let chunk = exchange.chunk().await?.ok_or(LinkError::Answer("it ended before it began"))?;
         answer.push(&chunk);
-        if let Some(message) = answer.next().map_err(LinkError::Code)? {
+        if let Some(message) = answer.next_message().map_err(LinkError::Code)? {
             return Ok(Some(message));
         }
     }
