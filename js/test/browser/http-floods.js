@@ -85,6 +85,24 @@ async function unfinished(world) {
   return `${sockets.length - answered} wait, ${tally(counts)}`;
 }
 
+/** Whole bodies of 256 KiB whose predecessor does not come. @param {World} world */
+async function waiting(world) {
+  const page = await HandPage.attached(world, "http");
+  /** @type {Line} */
+  const line = page.carrier.out.raw;
+  const counts = new Map();
+  const message = Buffer.concat(Array.from({ length: 200 }, () => frame(0x19, Buffer.from([1]), Buffer.alloc(1_200))));
+  const sent = Array.from({ length: 200 }, () => line.up(3, message).then((answer) => count(counts, answer)));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await line.up(2, ping);
+  await Promise.all(sent);
+  const known = ["204", "409 ERR_CARRIER_SEQUENCE"];
+  const total = known.reduce((sum, one) => sum + (counts.get(one) ?? 0), 0);
+  const words = `${total} x 204 or 409, and then ${(await line.up(4, ping)).status}`;
+  page.drop();
+  return words;
+}
+
 /** Pages that ask for messages and never read them, with visitors who send. @param {World} world */
 async function unread(world) {
   const { hostname, port } = new URL(world.url);
@@ -140,6 +158,7 @@ export async function floods(world, pid) {
     { name: "20,000 requests of unknown carriers", act: unknown, limit: 16 * MIB, wanted: /^20000 x 404 ERR_CARRIER_UNKNOWN$/ },
     // Measured the second time, when the allocator has what it keeps; all of them would be 50 MiB more.
     { name: "200 bodies of 256 KiB on one carrier, unfinished", act: unfinished, warm: true, limit: 16 * MIB, wanted: /^8 wait, 192 x 409 ERR_CARRIER_SEQUENCE$/ },
+    { name: "200 bodies of 240 kB that wait for the one before them", act: waiting, warm: true, limit: 16 * MIB, wanted: /^200 x 204 or 409, and then 204$/ },
     // For each page: what is kept, one message, and windows of 64 KiB for each visitor that its HELLO granted.
     { name: "40 pages that do not read what 400 visitors send", act: unread, limit: 40 * 2 * MIB, wanted: /^40 pages, 400 visitors$/ },
     { name: "20,000 repetitions of a message", act: repeated, limit: 16 * MIB, wanted: /^20000 x 204, and the page lives$/ },

@@ -442,8 +442,11 @@ impl State {
         let Some(ahead) = seq.checked_sub(self.taken) else { return Ok(None) };
         let place = usize::try_from(ahead).ok().and_then(|ahead| self.inbox.get_mut(ahead));
         let place = place.ok_or(Code::ERR_CARRIER_SEQUENCE)?;
-        if place.is_none() {
-            *place = message.take();
+        // Of two the first counts; the other is not held while it waits.
+        if let Some(message) = message.take()
+            && place.is_none()
+        {
+            *place = Some(message);
             self.wake_task();
         }
         Ok(Some(self.uploaded + order))

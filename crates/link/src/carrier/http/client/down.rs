@@ -108,7 +108,8 @@ async fn begin(exchange: &mut Exchange, answer: &mut Answer) -> Result<Option<By
     while !answer.begun() {
         let chunk = exchange.chunk().await?.ok_or(LinkError::Answer("it ended before it began"))?;
         answer.push(&chunk);
-        if let Some(message) = answer.next_message().map_err(LinkError::Code)? {
+        let message = answer.next_message();
+        if let Some(message) = message.map_err(|_| LinkError::Answer("it does not begin as it should"))? {
             return Ok(Some(message));
         }
     }
