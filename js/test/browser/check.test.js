@@ -1,0 +1,93 @@
+// The gallery's network check, in both browsers: every carrier that the gateway offers works on an open network, what does not is said,
+// and nobody is left with a session.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launchChromium, launchFirefox } from "./driver.js";
+import { judge, launchView, VIEWS } from "./gallery-audit.js";
+import { click, leaving, open, tabTo, text, until } from "./gallery-steps.js";
+import { startGateway } from "./gateway.js";
+
+let gateway;
+before(async () => {
+  gateway = await startGateway();
+});
+after(() => gateway?.stop());
+
+/** The rows of the table, by carrier. @param {import("./driver.js").Page} page @returns {Promise<Record<string, string[]>>} */
+function table(page) {
+  return page.evaluate(() => {
+    const rows = [...document.querySelectorAll("#results tr")];
+    return Object.fromEntries(rows.map(({ cells: [carrier, ...cells] }) => [carrier.textContent, cells.map((cell) => cell.textContent)]));
+  });
+}
+
+/** Checks, and waits for the verdict. @param {import("./driver.js").Page} page */
+async function check(page) {
+  await click(page, "#run");
+  await until(page, "#run", /^Check again$/);
+}
+
+for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox: launchFirefox })) {
+  describe(`network check in ${name}`, () => {
+    let browser;
+    before(async () => {
+      browser = await launch();
+    });
+    after(() => browser?.close());
+
+    test("what works is measured, and what does not says why", async () => {
+      const { page, errors, requests } = await open(browser, `${gateway.url}/check/`);
+      await check(page);
+      const rows = await table(page);
+      for (const carrier of ["websocket", "http", "http-poll"]) {
+        const [state, ...numbers] = rows[carrier];
+        assert.equal(state, "works", `${carrier}: ${state}`);
+        assert.equal(numbers.length, 5);
+        for (const number of numbers) assert.match(number, /^\d+(\.\d+)? (ms|Mbit\/s)$/, `${carrier}: ${numbers}`);
+      }
+      assert.match(rows.webtransport[0], /^(works|not in this browser|not offered by this gateway)$/);
+      const best = rows.webtransport[0] === "works" ? "webtransport" : "websocket";
+      assert.equal(await text(page, "#state"), `Best for pages here: ${best}`);
+      assert.match(await text(page, "#requests"), /^\d+(\.\d+)? ms there and back; answers are streamed\.$/);
+      const found = JSON.parse(await text(page, "#json"));
+      assert.equal(found.best, best);
+      assert.deepEqual(found.carriers.map(({ carrier }) => carrier), ["webtransport", "websocket", "http", "http-poll"]);
+      assert.deepEqual(errors, []);
+      assert.deepEqual(leaving(requests, gateway), []);
+    });
+
+    test("it is begun by keyboard, and everything else is reached by it", async () => {
+      const { page } = await open(browser, `${gateway.url}/check/`);
+      assert.deepEqual(await tabTo(page, "#run"), []);
+      await page.raw.keyboard.press("Enter");
+      await until(page, "#state", /^Trying /);
+      assert.deepEqual([...(await tabTo(page, "[data-copy=line]")), ...(await tabTo(page, "summary"))], []);
+    });
+  });
+}
+
+test("no session is left behind", async () => {
+  const left = async () => /pageport_sessions\{state="attached"\} (\d+)/.exec(await (await fetch(`${gateway.admin}/metrics`)).text())?.[1];
+  while ((await left()) !== "0");
+});
+
+describe("network check to the eye", () => {
+  // Narrow and light, wide and dark.
+  for (const view of [VIEWS[0], VIEWS[3]]) {
+    test(`no fault in ${view.scheme} at ${view.width} px, before and after`, async () => {
+      const browser = await launchView(view);
+      try {
+        const { page } = await open(browser, `${gateway.url}/check/`);
+        for (const look of ["before", "after"]) {
+          if (look === "after") await check(page);
+          const { violations, faint, overflow, passes } = await judge(page);
+          assert.ok(passes > 8, `only ${passes} rules had something to look at`);
+          assert.deepEqual({ violations, faint, overflow }, { violations: [], faint: [], overflow: 0 }, look);
+        }
+      } finally {
+        await browser.close();
+      }
+    });
+  }
+});
