@@ -42,7 +42,7 @@ pub use carrier::{
     Io, SharedTcp, Socket, Upload, WebSocketCarrier,
 };
 pub use connector::Connector;
-pub use connector::passage::{Flow, Passage};
+pub use connector::passage::{Flow, Passage, Upgrade, Upgrades};
 pub use connector::tls::Trust;
 pub use connector::upgrade::accept as websocket_accept;
 pub use dial::{Connection, dial};

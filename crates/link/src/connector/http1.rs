@@ -78,21 +78,29 @@ impl Requests {
         path: &str,
         body: &[Bytes],
     ) -> Result<Exchange, LinkError> {
-        let head = self.head(path, body.iter().map(Bytes::len).sum());
+        let length: usize = body.iter().map(Bytes::len).sum();
+        let head = self.head(path, &format!("content-length: {length}"));
         self.ask(idle, &head, body).await
     }
 
-    /// Sends the head of a request and the beginning of its body, on a new connection; the rest never follows.
+    /// Sends the head of a request and the beginning of its body, on a new connection; the rest never follows. `length` is what is
+    /// announced; `None` for a body in chunks (RFC 9112 §7.1).
     ///
     /// # Errors
     /// When it cannot be sent.
     pub(crate) async fn begin(
         &self,
         path: &str,
-        length: usize,
+        length: Option<usize>,
         beginning: Bytes,
     ) -> Result<Exchange, LinkError> {
-        self.ask(None, &self.head(path, length), &[beginning]).await
+        if let Some(length) = length {
+            let head = self.head(path, &format!("content-length: {length}"));
+            return self.ask(None, &head, &[beginning]).await;
+        }
+        let size = Bytes::from(format!("{:x}\r\n", beginning.len()));
+        let head = self.head(path, "transfer-encoding: chunked");
+        self.ask(None, &head, &[size, beginning, Bytes::from_static(b"\r\n")]).await
     }
 
     /// Asks for what the gateway has at a path of its own.
@@ -111,6 +119,22 @@ impl Requests {
         self.ask(idle, &head, &[]).await
     }
 
+    /// Asks for an upgrade of a connection of its own, without a tunnel; `fields` say to what.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(crate) async fn upgrade(&self, fields: &str) -> Result<Exchange, LinkError> {
+        let gateway = &self.dialer.gateway;
+        let head = format!(
+            "GET {}{} HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\n{fields}{}\r\n",
+            self.origin(),
+            gateway.path,
+            gateway.authority,
+            self.fields
+        );
+        self.ask(None, &head, &[]).await
+    }
+
     async fn ask(&self, idle: Option<Exchange>, head: &str, body: &[Bytes]) -> Result<Exchange, LinkError> {
         if let Some(mut exchange) = idle
             && exchange.ask(head, body).await.is_ok()
@@ -123,10 +147,10 @@ impl Requests {
         Ok(exchange)
     }
 
-    fn head(&self, path: &str, length: usize) -> String {
+    fn head(&self, path: &str, framing: &str) -> String {
         let gateway = &self.dialer.gateway;
         format!(
-            "POST {}{}{path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n{}\r\n",
+            "POST {}{}{path} HTTP/1.1\r\nhost: {}\r\n{framing}\r\n{}\r\n",
             self.origin(),
             gateway.path,
             gateway.authority,
@@ -161,8 +185,8 @@ impl Exchange {
         loop {
             while let Some((answer, length)) = upgrade::parse(&self.read)? {
                 self.read.advance(length);
-                // 1xx are not the answer (RFC 9110 §15.2).
-                if answer.status >= 200 {
+                // 1xx are not the answer (RFC 9110 §15.2), but for the one that ends HTTP here.
+                if answer.status >= 200 || answer.status == 101 {
                     self.begin(&answer);
                     return Ok(Head { status: answer.status, code: answer.code });
                 }
@@ -234,6 +258,16 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// On an upgraded connection: says something, and waits for the first bytes that come; false when none do.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub(crate) async fn converse(&mut self, words: &[u8]) -> io::Result<bool> {
+        self.wire.write_all(words).await?;
+        self.wire.flush().await?;
+        Ok(!self.read.is_empty() || self.try_fill().await?)
     }
 
     /// Gives the connection back for another request, if the answer was read to its end.

@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pageport_proto::Code;
 use pageport_proto::numbered::{Down, Id, Mode, PREAMBLE, Up};
+use pageport_proto::{Code, limits};
 use tokio::time::{sleep, timeout};
 
 use super::Connector;
@@ -21,6 +21,11 @@ const PROMPT: Duration = Duration::from_millis(1_500);
 const REQUEST: Duration = Duration::from_secs(10);
 /// Requests on one connection that the usual time of one is taken from.
 const ROUNDS: usize = 7;
+/// A handshake whose key is that of RFC 6455 §1.3: nobody checks the answer.
+const WEBSOCKET: &str = "upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: pageport.v1\r\n";
+/// A frame of the protocol (§2.1).
+const PING: &[u8] = b"\x0e\x08whosthis";
 /// The largest description of a gateway.
 const DESCRIPTION: usize = 64 * 1024;
 
@@ -42,8 +47,34 @@ pub struct Passage {
     pub first: Duration,
     /// From a request to its answer, on a connection that is open: the median.
     pub round: Duration,
+    /// Upgrades, and tunnels.
+    pub upgrades: Upgrades,
     /// The rest; `None` when the gateway would not have it, as it wants a credential.
     pub flows: Option<Flows>,
+}
+
+/// What becomes of a request for an upgrade, outside of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// The gateway sees it, and its answer comes back.
+    Passes,
+    /// The gateway sees a plain request.
+    Stripped,
+    /// Somebody on the way answers in the gateway's place.
+    Refused,
+    /// Nothing comes back.
+    Swallowed,
+}
+
+/// What becomes of upgrades and tunnels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upgrades {
+    /// To a WebSocket.
+    pub websocket: Upgrade,
+    /// To something that nobody on the way knows.
+    pub raw: Upgrade,
+    /// Whether the proxy makes tunnels to the gateway; `None` without a proxy.
+    pub tunnel: Option<bool>,
 }
 
 /// How bytes of requests and answers pass.
@@ -51,9 +82,9 @@ pub struct Passage {
 pub struct Flows {
     /// Bytes of answers.
     pub answers: Flow,
-    /// Bytes of requests.
+    /// Bytes of requests whose length is announced.
     pub uploads: Flow,
-    /// Whether an answer comes before its request has ended.
+    /// Whether an answer comes before its request has ended, whose length is not announced.
     pub duplex: bool,
 }
 
@@ -79,7 +110,8 @@ impl Connector {
             Err(LinkError::Refused { code: Some(_), .. }) => None,
             Err(error) => return Err(error),
         };
-        Ok(Passage { description, first, round: rounds[ROUNDS / 2], flows })
+        let upgrades = self.upgrades(&requests).await;
+        Ok(Passage { description, first, round: rounds[ROUNDS / 2], upgrades, flows })
     }
 
     /// Connects to a listener of the gateway by path, as a visitor, the same way: half-close and all.
@@ -107,6 +139,16 @@ impl Connector {
         Requests::new(dialer, self.runners.credential.as_deref())
     }
 
+    async fn upgrades(&self, requests: &Requests) -> Upgrades {
+        let websocket = upgrade(requests, WEBSOCKET, &[&[0x82, 0x8a, 0, 0, 0, 0], PING].concat()).await;
+        let raw = upgrade(requests, "upgrade: pageport.v1\r\n", PING).await;
+        let tunnel = match &self.dialer.proxy {
+            None => None,
+            Some(_) => Some(within(self.dialer.clone().connect()).await.is_ok()),
+        };
+        Upgrades { websocket, raw, tunnel }
+    }
+
     async fn flows(&self, requests: &Requests) -> Result<Flows, LinkError> {
         Ok(Flows {
             answers: answers(requests).await?,
@@ -120,8 +162,17 @@ async fn described(
     requests: &Requests,
     idle: Option<Exchange>,
 ) -> Result<(Bytes, Option<Exchange>), LinkError> {
-    let mut exchange = requests.get(idle, "/.well-known/pageport").await?;
-    let head = exchange.head().await?;
+    const PATH: &str = "/.well-known/pageport";
+    let was_idle = idle.is_some();
+    let mut exchange = requests.get(idle, PATH).await?;
+    let head = match exchange.head().await {
+        // It was not as idle as it was dead.
+        Err(_) if was_idle => {
+            exchange = requests.get(None, PATH).await?;
+            exchange.head().await?
+        }
+        head => head?,
+    };
     if head.status != 200 {
         return Err(refused(head));
     }
@@ -133,6 +184,26 @@ async fn described(
         }
     }
     Ok((description.into(), exchange.idle()))
+}
+
+/// What comes of it is spoken to once: with a frame that may not be the first, which the gateway answers.
+async fn upgrade(requests: &Requests, fields: &str, frame: &[u8]) -> Upgrade {
+    let asked = async {
+        let mut exchange = requests.upgrade(fields).await?;
+        let head = exchange.head().await?;
+        if head.status == 101 && !exchange.converse(frame).await? {
+            return Err(LinkError::Answer("it ended the connection"));
+        }
+        Ok(head)
+    };
+    match within(asked).await {
+        Ok(Head { status: 101, .. }) => Upgrade::Passes,
+        Ok(Head { code: Some(Code::ERR_UPGRADE_REQUIRED), .. }) => Upgrade::Stripped,
+        // The gateway says anything else to those who ask for an upgrade only.
+        Ok(Head { code: Some(_), .. }) => Upgrade::Passes,
+        Ok(Head { code: None, .. }) => Upgrade::Refused,
+        Err(_) => Upgrade::Swallowed,
+    }
 }
 
 /// The preamble of a streamed answer comes at once, or with the end of the answer.
@@ -165,7 +236,7 @@ async fn uploads(requests: &Requests) -> Result<Flow, LinkError> {
     let beginning = Up { id: id.clone(), seq: 0 }.encode();
     // There is no such answer to have, so what is asked about ends with the question.
     let question = Down { id, ack: 9, mode: Mode::Now }.encode();
-    let unfinished = requests.begin("/up", beginning.len() + 100, beginning).await?;
+    let unfinished = requests.begin("/up", Some(beginning.len() + 100), beginning).await?;
     let begin = Instant::now();
     loop {
         let asked = async {
@@ -186,10 +257,11 @@ async fn uploads(requests: &Requests) -> Result<Flow, LinkError> {
     }
 }
 
-/// A request that is announced to be too long is refused before it has come.
+/// A request without an announced length is refused as soon as it is too long, whatever would still come of it.
 async fn duplex(requests: &Requests) -> Result<bool, LinkError> {
     let beginning = Up { id: random()?, seq: 0 }.encode();
-    let mut exchange = requests.begin("/up", 1 << 20, beginning).await?;
+    let too_long = [&beginning[..], &[0; 2 * limits::HELLO]].concat();
+    let mut exchange = requests.begin("/up", None, too_long.into()).await?;
     match timeout(PROMPT, exchange.head()).await {
         Ok(Ok(head)) => Ok(head.status == 413),
         // Who waits for the rest of it gives up some day.

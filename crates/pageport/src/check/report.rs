@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pageport_link::{Flow, LinkError, Passage};
-use pageport_proto::Code;
+use pageport_link::{Flow, LinkError, Passage, Upgrade};
 use serde_json::{Value, json};
 
-use super::carrier::{Attempt, Works};
+use super::carrier::Attempt;
 use super::idle::Idle;
 use crate::cli::check::CarrierName;
 
@@ -24,20 +23,6 @@ pub(crate) struct Report {
 /// Plain requests.
 #[derive(Debug)]
 pub(super) struct Requests(Result<Passage, LinkError>);
-
-/// Whether a connection may become something else than HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upgrade {
-    Passes,
-    /// The gateway is reached, and knows nothing of it.
-    Stripped,
-    /// Somebody on the way answers in the gateway's place.
-    Refused,
-    /// Nothing comes back, or the connection breaks.
-    Swallowed,
-    /// Nobody tried.
-    Unknown,
-}
 
 impl Requests {
     pub(super) fn of(passage: Result<Passage, LinkError>) -> Requests {
@@ -63,6 +48,25 @@ impl Requests {
                 })
             }
         }
+    }
+
+    fn upgrades(&self) -> Value {
+        self.0.as_ref().map_or(Value::Null, |passage| {
+            let upgrades = passage.upgrades;
+            json!({
+                "websocket": upgrade(upgrades.websocket),
+                "raw": upgrade(upgrades.raw),
+                "connect": upgrades.tunnel,
+            })
+        })
+    }
+
+    fn upgrades_text(&self) -> Option<String> {
+        let upgrades = self.0.as_ref().ok()?.upgrades;
+        let tunnel =
+            upgrades.tunnel.map(|tunnel| if tunnel { "; CONNECT passes" } else { "; CONNECT is refused" });
+        let (websocket, raw) = (upgrade(upgrades.websocket), upgrade(upgrades.raw));
+        Some(format!("websocket {websocket}, others {raw}{}", tunnel.unwrap_or_default()))
     }
 
     fn text(&self) -> String {
@@ -113,7 +117,7 @@ impl Report {
             "gateway": self.gateway,
             "proxy": self.proxy,
             "requests": self.requests.json(),
-            "upgrade": self.upgrade().word(),
+            "upgrades": self.requests.upgrades(),
             "carriers": self.carriers.iter().map(carrier).collect::<Vec<_>>(),
             "idle": idle,
             "best": { "pages": self.best(&PAGES), "programs": self.best(&PROGRAMS) },
@@ -126,7 +130,9 @@ impl Report {
         let through = self.proxy.as_ref().map_or(String::new(), |proxy| format!(", through {proxy}"));
         let _ = writeln!(out, "gateway   {}{through}", self.gateway);
         let _ = writeln!(out, "requests  {}", self.requests.text());
-        let _ = writeln!(out, "upgrades  {}", self.upgrade().text());
+        if let Some(upgrades) = self.requests.upgrades_text() {
+            let _ = writeln!(out, "upgrades  {upgrades}");
+        }
         if let Some(idle) = self.idle {
             let _ = writeln!(out, "quiet     {}", quiet(idle));
         }
@@ -147,15 +153,6 @@ impl Report {
         };
         order.iter().find(works).map(|name| name.as_str())
     }
-
-    fn upgrade(&self) -> Upgrade {
-        let upgraded = [CarrierName::Bytes, CarrierName::Websocket];
-        let tried = self.carriers.iter().filter(|attempt| upgraded.contains(&attempt.name));
-        tried
-            .map(|attempt| Upgrade::of(&attempt.result))
-            .min_by_key(|upgrade| *upgrade as u8)
-            .unwrap_or(Upgrade::Unknown)
-    }
 }
 
 /// What is worth most, first.
@@ -163,38 +160,13 @@ const PAGES: [CarrierName; 3] = [CarrierName::Websocket, CarrierName::Http, Carr
 const PROGRAMS: [CarrierName; 4] =
     [CarrierName::Bytes, CarrierName::Websocket, CarrierName::Http, CarrierName::HttpPoll];
 
-impl Upgrade {
-    fn of(result: &Result<Works, LinkError>) -> Upgrade {
-        match result {
-            Ok(_) | Err(LinkError::Code(_)) => Upgrade::Passes,
-            Err(LinkError::Refused { code: Some(Code::ERR_UPGRADE_REQUIRED), .. }) => Upgrade::Stripped,
-            // The gateway says this to those who ask for an upgrade only.
-            Err(LinkError::Refused { code: Some(_), .. }) => Upgrade::Passes,
-            Err(LinkError::Refused { code: None, .. } | LinkError::Proxy { .. }) => Upgrade::Refused,
-            Err(LinkError::Answer(_)) => Upgrade::Refused,
-            Err(LinkError::Io(_) | LinkError::Timeout) => Upgrade::Swallowed,
-            Err(LinkError::Address(_) | LinkError::Certificate(_)) => Upgrade::Unknown,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Upgrade::Passes => "passes",
-            Upgrade::Stripped => "stripped",
-            Upgrade::Refused => "refused",
-            Upgrade::Swallowed => "swallowed",
-            Upgrade::Unknown => "unknown",
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Upgrade::Passes => "pass",
-            Upgrade::Stripped => "are stripped: the gateway sees plain requests",
-            Upgrade::Refused => "are refused by something on the way",
-            Upgrade::Swallowed => "get no answer",
-            Upgrade::Unknown => "were not tried",
-        }
+/// As others say it.
+fn upgrade(upgrade: Upgrade) -> &'static str {
+    match upgrade {
+        Upgrade::Passes => "passes",
+        Upgrade::Stripped => "stripped",
+        Upgrade::Refused => "refused",
+        Upgrade::Swallowed => "swallowed",
     }
 }
 
@@ -300,20 +272,6 @@ fn without_user(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_failed_upgrade_says_of_the_network() {
-        let refused = |status, code| Err(LinkError::Refused { status, code });
-        for (result, upgrade) in [
-            (refused(426, Some(Code::ERR_UPGRADE_REQUIRED)), Upgrade::Stripped),
-            (refused(401, Some(Code::ERR_CREDENTIAL_REQUIRED)), Upgrade::Passes),
-            (refused(403, None), Upgrade::Refused),
-            (Err(LinkError::Proxy { status: 405 }), Upgrade::Refused),
-            (Err(LinkError::Timeout), Upgrade::Swallowed),
-        ] {
-            assert_eq!(Upgrade::of(&result), upgrade, "{result:?}");
-        }
-    }
 
     #[test]
     fn numbers_have_three_digits_and_proxies_no_password() {

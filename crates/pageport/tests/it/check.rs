@@ -59,7 +59,9 @@ fn an_open_way_lets_everything_through_and_is_measured() {
     }
     let requests = &report["requests"];
     assert_eq!((&requests["answers"], &requests["uploads"]), (&"streamed".into(), &"streamed".into()));
-    assert_eq!((&requests["duplex"], &report["upgrade"]), (&true.into(), &"passes".into()));
+    assert_eq!(requests["duplex"], true);
+    let passing = serde_json::json!({ "websocket": "passes", "raw": "passes", "connect": null });
+    assert_eq!(report["upgrades"], passing);
     assert_eq!(report["best"], serde_json::json!({ "pages": "websocket", "programs": "bytes" }));
     assert_eq!(report["idle"], serde_json::json!({ "survived_s": 2.0, "gone_s": null }));
 }
@@ -69,7 +71,8 @@ fn what_is_stripped_and_held_back_is_found_and_plain_requests_are_left() {
     let gateway = Gateway::new();
     let stripping = Middlebox::new(gateway.port, Habit::Strips);
     let found = report(&gateway.check(stripping.port(), &["--json"]));
-    assert_eq!(found["upgrade"], "stripped");
+    let stripped = serde_json::json!({ "websocket": "stripped", "raw": "stripped", "connect": null });
+    assert_eq!(found["upgrades"], stripped);
     assert_eq!(carrier(&found, "bytes")["error"], "ERR_UPGRADE_REQUIRED");
     assert_eq!(carrier(&found, "websocket")["error"], "ERR_UPGRADE_REQUIRED");
     assert_eq!(found["best"], serde_json::json!({ "pages": "http", "programs": "http" }));
@@ -82,7 +85,7 @@ fn what_is_stripped_and_held_back_is_found_and_plain_requests_are_left() {
     let found = report(&run);
     let requests = &found["requests"];
     assert_eq!((&requests["answers"], &requests["uploads"]), (&"held-back".into(), &"held-back".into()));
-    assert_eq!((&requests["duplex"], &found["upgrade"]), (&false.into(), &"stripped".into()));
+    assert_eq!((&requests["duplex"], &found["upgrades"]), (&false.into(), &stripped));
     assert_eq!(found["best"], serde_json::json!({ "pages": "http", "programs": "http" }));
     assert!(found["carriers"].as_array().unwrap().len() == 2, "only what was asked for");
 }
@@ -103,7 +106,7 @@ fn without_a_way_it_fails_and_says_why() {
     let refusing = Middlebox::new(gateway.port, Habit::Refuses);
     let run = gateway.check(refusing.port(), &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stdout.contains("upgrades  are refused by something on the way"), "{}", run.stdout);
+    assert!(run.stdout.contains("requests  do not get through: "), "{}", run.stdout);
     assert!(run.stdout.contains("best      nothing for pages, nothing for programs"), "{}", run.stdout);
     assert!(run.stderr.starts_with("error: no carrier gets through ("), "{}", run.stderr);
 
@@ -121,7 +124,7 @@ fn without_a_credential_it_says_so_and_what_it_could_see() {
     let run = elsewhere.run(&["check", &format!("http://127.0.0.1:{}", gateway.port), "--json"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     let report = report(&run);
-    assert_eq!(report["upgrade"], "passes", "the gateway has seen it");
+    assert_eq!(report["upgrades"]["websocket"], "passes", "the gateway has seen it");
     assert_eq!(carrier(&report, "websocket")["error"], "ERR_CREDENTIAL_REQUIRED");
     assert!(report["requests"]["round_ms"].as_f64().unwrap() > 0.0, "{report}");
     assert_eq!(report["requests"]["answers"], "streamed", "a credential is shown later");
