@@ -43,7 +43,7 @@ function stream(name, code, act) {
 /** @param {string} name @param {string} code @param {string | Buffer} json */
 const head = (name, code, json) => stream(name, code, (page) => page.send(data(1, 0, prefix(json))));
 
-/** @param {string} name @param {string} code @param {object | string} json @returns {Case} */
+/** @param {string} name @param {string} code @param {object | ((world: import("./by-hand.js").World) => object)} json @returns {Case} */
 function request(name, code, json) {
   return {
     name,
@@ -52,7 +52,7 @@ function request(name, code, json) {
     async run(world, kind) {
       const page = await HandPage.attached(world, kind);
       try {
-        page.send(data(1, 0, prefix(json)));
+        page.send(data(1, 0, prefix(typeof json === "function" ? json(world) : json)));
         const reply = await page.carrier.until(() => page.json(1), 3_000);
         return `reply with ${reply?.error}; session ${await page.answer()}`;
       } finally {
@@ -131,6 +131,18 @@ export const streams = [
   }),
   request("a request of an unknown kind", "ERR_UNSUPPORTED", { fly: "to the moon" }),
   request("a listener of an unknown kind", "ERR_UNSUPPORTED", { listen: "carrier-pigeon" }),
+  head("a connection with a password in its URL", "ERR_HEAD_INVALID", '{"connect":"ws://me:secret@a.example/"}'),
+  head("a connection with a line break in its path", "ERR_HEAD_INVALID", '{"connect":"ws://a.example/\\r\\nx: y"}'),
+  head("a connection to an address in octal", "ERR_HEAD_INVALID", '{"connect":"ws://0177.0.0.1/"}'),
+  head("a connection with a subprotocol twice", "ERR_HEAD_INVALID", '{"connect":"ws://a.example/","protocols":["a","a"]}'),
+  head("a connection that listens", "ERR_HEAD_INVALID", '{"connect":"page:abc","listen":"page"}'),
+  request("a connection of an unknown kind", "ERR_UNSUPPORTED", { connect: "carrier-pigeon:home" }),
+  request("a connection that nobody allows", "ERR_TARGET_FORBIDDEN", { connect: "ws://169.254.169.254/latest/" }),
+  request("a connection to the gateway itself", "ERR_TARGET_FORBIDDEN", ({ url }) => ({ connect: `${url.replace("http", "ws")}/link` })),
+  request("a connection to a page that is none", "ERR_NAME_INVALID", { connect: "page:-" }),
+  request("a connection to a page that nobody is", "ERR_LISTENER_UNKNOWN", { connect: "page:nobody-at-all" }),
+  request("a measurement of an unknown kind", "ERR_UNSUPPORTED", { measure: "patience" }),
+  request("a measurement without end", "ERR_CONNECT_LIMIT", { measure: "source", bytes: 2 ** 53 - 1 }),
 
   answers("a reply that accepts, for comparison", accepting(), "101 without a code"),
   answers(

@@ -54,14 +54,14 @@ fn serve(client: TcpStream, gateway: u16, habit: Habit) -> io::Result<()> {
         Habit::HoldsBack => hold(&client, &server),
         Habit::CutsQuiet => {
             client.set_read_timeout(Some(Duration::from_secs(2)))?;
-            relay(client, server, false)
+            relay(&client, &server, false)
         }
-        Habit::Strips | Habit::Refuses => relay(client, server, true),
+        Habit::Strips | Habit::Refuses => relay(&client, &server, true),
     }
 }
 
 /// Both ways, until one way ends; the client's heads without what asks for an upgrade.
-fn relay(client: TcpStream, server: TcpStream, strips: bool) -> io::Result<()> {
+fn relay(mut client: &TcpStream, mut server: &TcpStream, strips: bool) -> io::Result<()> {
     let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
     let down = thread::spawn(move || {
         let copied = io::copy(&mut from_server, &mut to_client);
@@ -69,12 +69,12 @@ fn relay(client: TcpStream, server: TcpStream, strips: bool) -> io::Result<()> {
         copied
     });
     if strips {
-        while let Ok((head, length)) = head(&mut &client) {
-            (&server).write_all(stripped(&head, false).as_bytes())?;
-            io::copy(&mut (&client).take(length), &mut &server)?;
+        while let Ok((head, length)) = head(&mut client) {
+            server.write_all(stripped(&head, false).as_bytes())?;
+            io::copy(&mut client.take(length), &mut server)?;
         }
     } else {
-        let _ = io::copy(&mut &client, &mut &server);
+        let _ = io::copy(&mut client, &mut server);
     }
     let _ = server.shutdown(Shutdown::Both);
     let _ = down.join();

@@ -89,7 +89,7 @@ async fn ask(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<(Stream, Ans
             held.end(Code::ERR_REJECTED);
             Err(passed_on(refusal))
         }
-        Ok(Answer::Socket(Reply::Ok(accepted))) => match completed(accepted, wish.handshake.as_ref()) {
+        Ok(Answer::Socket(Reply::Ok(accepted))) => match completed(&accepted, wish.handshake.as_ref()) {
             Ok(accepted) => Ok((held.take()?, Answer::Socket(Reply::Ok(accepted)))),
             Err(refusal) => {
                 held.end(Code::ERR_BAD_REPLY);
@@ -130,7 +130,7 @@ fn head(shared: &Shared, entry: &Entry, Wish { name, path, handshake }: &Wish) -
 }
 
 /// Of an accepting answer the caller gets the subprotocol, and nothing else.
-fn completed(accepted: Accepted, offered: Option<&Protocols>) -> Result<Accepted, Refusal> {
+fn completed(accepted: &Accepted, offered: Option<&Protocols>) -> Result<Accepted, Refusal> {
     if accepted.status != 101 {
         let status = Some(accepted.status).filter(|status| (400..=599).contains(status));
         return Err(Refusal { status, ..refusal(Code::ERR_REJECTED) });
