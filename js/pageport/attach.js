@@ -70,7 +70,7 @@ export function probe({ carrier }, now) {
 }
 
 /** When to call `tick`, at the latest. @param {Core} core */
-export const timeout = ({ carrier, candidate, sweepAt }) => (carrier ? Math.min(sweepAt, deadline(carrier), deadline(candidate)) : Infinity);
+export const timeout = ({ carrier, candidate, sweepAt }) => (carrier ? Math.min(sweepAt, deadline(carrier), candidate ? deadline(candidate) : Infinity) : Infinity);
 
 /** Does what has become due. @param {Core} core @param {number} now */
 export function tick(core, now) {
@@ -99,12 +99,8 @@ export function end(core, code, tell) {
 /** An attempt costs nothing but itself while another carrier serves. @param {Core} core @param {Carrier} carrier @param {number} code @param {boolean} [tell] */
 const fault = (core, carrier, code, tell) => (carrier === core.candidate ? lose(core, carrier.key) : end(core, code, tell));
 
-/** @param {Carrier} [carrier] */
-const deadline = (carrier) => {
-  if (!carrier) return Infinity;
-  const { phase, pinged, heard } = carrier;
-  return phase < ATTACHED ? heard + ATTEMPT : pinged < heard ? heard + SILENCE : pinged + PROBE;
-};
+/** @param {Carrier} carrier */
+const deadline = ({ phase, pinged, heard }) => (phase < ATTACHED ? heard + ATTEMPT : pinged < heard ? heard + SILENCE : pinged + PROBE);
 
 /** @param {Core} core @param {Carrier} carrier @param {import("./frames.js").Frame} frame */
 function apply(core, carrier, [type, a, b, c, d, e]) {

@@ -6,7 +6,8 @@
  */
 
 import { WebSocketCarrier } from "./carrier.js";
-import { configuration } from "./config.js";
+import { configuration, watchers } from "./config.js";
+import { follow } from "./lifecycle.js";
 import { ATTEMPT, HEAD_START, HEAD_START_WEBTRANSPORT, IMPROVE, IMPROVE_MAX, SETTLED } from "./limits.js";
 import { Memory } from "./memory.js";
 import { ATTACHED } from "./wire.js";
@@ -66,7 +67,13 @@ export class Choice {
     const connection = /** @type {any} */ (globalThis.navigator)?.connection;
     let last = connection?.type;
     connection?.addEventListener?.("change", () => last !== (last = connection.type) && renew(), { signal });
-    signal.addEventListener("abort", () => this.stop());
+    const revise = () => this.revise();
+    watchers.add(revise);
+    signal.addEventListener("abort", () => {
+      watchers.delete(revise);
+      this.stop();
+    });
+    follow(session, signal);
     // A WebSocket is being opened already: the others get their turn if it does not come.
     if (session.core.carrier && !this.#current) {
       this.#queue = this.#order().filter((kind) => kind !== "websocket");

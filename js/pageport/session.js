@@ -4,15 +4,14 @@
  * Must never give up while somebody listens, and never try so often that it hurts.
  */
 
-import { attach, end, lose, probe, receive, tick, timeout } from "./attach.js";
+import { attach, end, lose, receive, tick, timeout } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
 import { GATEWAY_UNREACHABLE, HEAD_INVALID, HELLO_INVALID, SESSION_LOST, VERSION } from "./codes.js";
-import { configuration, originOf, watchers } from "./config.js";
+import { configuration, originOf } from "./config.js";
 import { Core, enqueue, open, reply } from "./core.js";
 import { codeOf, PageportError } from "./errors.js";
 import { ANY } from "./heads.js";
 import { check } from "./json.js";
-import { watch } from "./lifecycle.js";
 import { ATTEMPT, BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED, STORED } from "./limits.js";
 import { giveUp, stop } from "./receive.js";
 import { finish } from "./send.js";
@@ -51,15 +50,17 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   /** Chooses among carriers, once it is loaded. @internal @type {import("./choice.js").Choice | undefined} */
   choice;
   #isLoading = false;
-  /** Carriers are being opened, and the core knows of none. */
-  #isOpening = false;
+  /** Carriers are being opened, and the core knows of none. @internal */
+  isOpening = false;
+  /** When to try the next. @internal */
+  retryAt = 0;
+  /** Nothing is tried. @internal */
+  isAsleep = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #retryAt = 0;
   #failures = 0;
   #attachedAt = 0;
   #isPoked = false;
-  #isAsleep = false;
   #isClosed = false;
   #isAborted = false;
   /** @type {Transport | string} */
@@ -101,26 +102,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     super();
     this.gateway = gateway;
     this.closed.catch(() => {});
-    watch(this.#life.signal, (isLeaving, isAsleep) => {
-      const now = performance.now();
-      const { carrier, session, secret, ended } = this.core;
-      this.#isAsleep = isAsleep;
-      // What is being opened may hang since before.
-      if (isAsleep || this.#isOpening) this.choice?.stop();
-      this.#isOpening = false;
-      if (isLeaving) {
-        // Some browsers have closed the carrier before the page hears that it goes.
-        const body = JSON.stringify({ session, secret });
-        if (session && ended < 0) fetch(gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
-        this.close();
-      } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) lose(this.core);
-      this.#retryAt = 0;
-      probe(this.core, now);
-      this.#run();
-    });
-    const revise = () => this.#revise();
-    watchers.add(revise);
-    this.#life.signal.addEventListener("abort", () => watchers.delete(revise));
     this.poke();
   }
 
@@ -189,11 +170,12 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Something has changed: to be looked at once this turn is over. @internal */
   poke() {
-    if (!this.#isPoked && !this.#isClosed) queueMicrotask(() => this.#isPoked && this.#run());
+    if (!this.#isPoked && !this.#isClosed) queueMicrotask(() => this.#isPoked && this.run());
     this.#isPoked = true;
   }
 
-  #run() {
+  /** @internal */
+  run() {
     const now = performance.now();
     const { core } = this;
     this.#isPoked = false;
@@ -225,12 +207,12 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     else {
       if (core.session) this.listeners.forEach((listener) => listener.listen(core));
       if (core.carrier?.phase) this.#attachedAt ||= now;
-      else if (!core.carrier && !this.#isOpening) {
-        wait = this.#isAsleep ? Infinity : this.#retryAt - now;
+      else if (!core.carrier && !this.isOpening) {
+        wait = this.isAsleep ? Infinity : this.retryAt - now;
         if (wait <= 0) this.#connect();
       }
     }
-    if (wait < Infinity && core.ended < 0) this.#timer = setTimeout(() => this.#run(), wait);
+    if (wait < Infinity && core.ended < 0) this.#timer = setTimeout(() => this.run(), wait);
     const { carrier, readyState } = this;
     const shown = carrier ? core.carrier?.key : readyState;
     if (this.#shown !== shown) {
@@ -246,7 +228,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** None comes of what was tried. @internal */
   failed() {
-    this.#isOpening = false;
+    this.isOpening = false;
     this.#pause(performance.now());
     this.poke();
   }
@@ -256,7 +238,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     // A carrier that lived was no failure; one that was cut at once is a small one.
     if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
     this.#attachedAt = 0;
-    this.#retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
+    this.retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
     if (this.#failures < 2 && !this.core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
   }
 
@@ -284,7 +266,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Attaches by a carrier; what is attached goes on until that has come about. @internal @param {Transport} carrier */
   use(carrier) {
-    this.#isOpening = false;
+    this.isOpening = false;
     this.#used.add(carrier);
     attach(this.core, carrier, performance.now());
     this.poke();
@@ -292,7 +274,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   #connect() {
     const { core, gateway, choice } = this;
-    this.#isOpening = true;
+    this.isOpening = true;
     if (choice) choice.race();
     else {
       this.#load();
@@ -318,16 +300,11 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       const offer = await answer.json();
       const { Choice } = await import("./choice.js");
       this.choice = new Choice(this, offer, this.#life.signal);
-      if (this.#isOpening) this.choice.race();
+      if (this.isOpening) this.choice.race();
     } catch {
-      if (this.#isOpening) this.failed();
+      if (this.isOpening) this.failed();
     }
     this.#isLoading = false;
-  }
-
-  #revise() {
-    if (this.choice) this.choice.revise();
-    else if (configuration.carriers) this.#load();
   }
 
   /** @param {PageportError | undefined} error @param {boolean} [last] */
@@ -349,7 +326,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       this.#over(error && Promise.reject(error));
     } else {
       const [from, to] = away ?? [0, BACKOFF / 1000];
-      if (away || ended === SESSION_LOST) this.#retryAt = now + 1000 * (from + Math.random() * (to - from));
+      if (away || ended === SESSION_LOST) this.retryAt = now + 1000 * (from + Math.random() * (to - from));
       this.core = new Core(configuration);
       this.poke();
     }

@@ -17,6 +17,10 @@ import * as wire from "../pageport/wire.js";
 
 const encoder = new TextEncoder();
 
+// Gateways in memory answer what pages ask of gateways before they fetch the rest of the module.
+const { fetch } = globalThis;
+globalThis.fetch = async (url, init) => (/\.test\/\.well-known/.test(`${url}`) ? Response.json({ version: 1, carriers: [{ kind: "websocket" }] }) : fetch(url, init));
+
 export class Network {
   /** Whether new connections come through. */
   isUp = true;
