@@ -57,7 +57,7 @@ test("pauses grow, with jitter, and an event of the page ends them", async (t) =
   random.mock.restore();
   network.isUp = true;
   fire("online");
-  assert.equal(network.sockets.length, 5);
+  await until(() => network.sockets.length === 5);
   await next(one, "carrierchange");
   assert.equal(one.readyState, "open");
 });
