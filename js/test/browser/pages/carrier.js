@@ -12,7 +12,7 @@ let session;
 export async function begin({ gateway, carriers }) {
   pageport = await import(`${gateway}/pageport.js`);
   // Chromium takes HTTP/2 for a WebSocket only where a connection of it is open already, one that may have cookies.
-  await fetch(gateway, { mode: "no-cors", credentials: "include" });
+  await fetch(gateway, { mode: "no-cors", credentials: "include" }).catch(() => {});
   pageport.configure({ carriers });
   session = pageport.session({ gateway });
   session.addEventListener("carrierchange", (/** @type {any} */ { previous, carrier, reason }) => changes.push(`${previous} ${carrier} ${reason}`));
