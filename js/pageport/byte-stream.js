@@ -4,8 +4,9 @@
  * Must never read further than one chunk beyond what was asked for.
  */
 
+import { STREAM_ENDED } from "./codes.js";
+import { fail } from "./errors.js";
 import { ENCODER, join } from "./frames.js";
-import { PageportError } from "./errors.js";
 
 /** What a stream, a socket's `opened` or a connection has. @typedef {{ readable: ReadableStream<Uint8Array>, writable: WritableStream<any> }} Duplex */
 
@@ -48,7 +49,7 @@ export class ByteStream {
       for (let left = n; left; ) {
         if (!(await this.#fill())) {
           this.#rest = join(parts);
-          throw new PageportError("ERR_STREAM_ENDED");
+          fail(STREAM_ENDED);
         }
         const part = this.#take(left);
         left -= part.length;
