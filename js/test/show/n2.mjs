@@ -5,7 +5,7 @@ import { CAUGHT, SOME } from "../browser/websocket-compare.js";
 import { FIREFOX, judge, run, startRig } from "../browser/websocket-rig.js";
 import { fact } from "./facts.mjs";
 
-/** By what a page forces, and what its session then says. @type {Record<string, string>} */
+/** By what a page forces, and the carrier that its session then has. @type {Record<string, string>} */
 const OTHERS = { http: "http", "http-poll": "http", webtransport: "webtransport" };
 /** No browser may be so unlike the standard that next to nothing is compared with it. */
 const LEAST_SAME = 0.9;
@@ -17,7 +17,11 @@ const browsers = await Promise.all([launchChromium(), launchFirefox(FIREFOX)]);
 try {
   for (const { name, version } of browsers) fact({ browser: name, version });
   await everything("websocket");
-  for (const [forced, carrier] of Object.entries(OTHERS)) await some(forced, carrier);
+  const offered = new Set((await (await fetch(`${rig.gateway.url}/.well-known/pageport`)).json()).carriers.map(({ kind }) => kind));
+  for (const [forced, carrier] of Object.entries(OTHERS)) {
+    if (offered.has(carrier)) await some(forced, carrier);
+    else fact({ forced, verdict: "not run", because: "this gateway does not offer it" });
+  }
 } finally {
   await Promise.all(browsers.map((browser) => browser.close()));
   const { code, signal } = await rig.stop();
