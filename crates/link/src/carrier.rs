@@ -5,10 +5,12 @@
 mod bytes;
 mod drive;
 mod http;
+mod native;
 mod pace;
 mod shared_tcp;
 mod socket;
 mod websocket;
+mod webtransport;
 
 use std::fmt;
 use std::io;
@@ -30,6 +32,7 @@ pub use http::{Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode, Uploa
 pub use shared_tcp::SharedTcp;
 pub use socket::{Io, Socket};
 pub use websocket::WebSocketCarrier;
+pub use webtransport::WebTransportCarrier;
 
 pub(crate) use drive::drive;
 pub(crate) use http::Polling;
@@ -47,6 +50,8 @@ pub enum Carrier {
     Bytes(BytesCarrier),
     /// Numbered messages over plain requests.
     Http(HttpCarrier),
+    /// Likewise, on the first stream of a WebTransport session, whose other streams have bytes of the session's.
+    WebTransport(WebTransportCarrier),
 }
 
 /// Which kind of carrier it is; displayed by the names of §9 of the protocol.
@@ -58,11 +63,14 @@ pub enum CarrierKind {
     Bytes,
     /// `http`
     Http,
+    /// `webtransport`
+    WebTransport,
 }
 
 impl CarrierKind {
     /// Every kind.
-    pub const ALL: [CarrierKind; 3] = [CarrierKind::Bytes, CarrierKind::WebSocket, CarrierKind::Http];
+    pub const ALL: [CarrierKind; 4] =
+        [CarrierKind::Bytes, CarrierKind::WebSocket, CarrierKind::Http, CarrierKind::WebTransport];
 
     /// The name of §9 of the protocol.
     #[must_use]
@@ -71,6 +79,7 @@ impl CarrierKind {
             CarrierKind::WebSocket => "websocket",
             CarrierKind::Bytes => "bytes",
             CarrierKind::Http => "http",
+            CarrierKind::WebTransport => "webtransport",
         }
     }
 }
@@ -133,6 +142,23 @@ impl Carrier {
         Ok(Carrier::Http(HttpCarrier::client(requests, polling).await?))
     }
 
+    /// The gateway's end of a WebTransport session: waits for its first stream. `streams` is how many native streams the page may have
+    /// at once.
+    pub(crate) async fn webtransport_server(
+        session: web_transport_quinn::Session,
+        streams: u32,
+        limit: Duration,
+    ) -> Result<Carrier, LinkError> {
+        WebTransportCarrier::server(session, streams, limit).await.map(Carrier::WebTransport)
+    }
+
+    /// A native program's end of one.
+    pub(crate) async fn webtransport_client(
+        session: web_transport_quinn::Session,
+    ) -> Result<Carrier, LinkError> {
+        WebTransportCarrier::client(session).await.map(Carrier::WebTransport)
+    }
+
     pub(crate) fn websocket_client(socket: Socket, read_ahead: Bytes) -> Carrier {
         Carrier::WebSocket(WebSocketCarrier::client(Wire::new(socket, read_ahead)))
     }
@@ -144,6 +170,7 @@ impl Carrier {
             Carrier::WebSocket(_) => CarrierKind::WebSocket,
             Carrier::Bytes(_) => CarrierKind::Bytes,
             Carrier::Http(_) => CarrierKind::Http,
+            Carrier::WebTransport(_) => CarrierKind::WebTransport,
         }
     }
 
@@ -160,6 +187,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.poll_receive(cx, deliver),
             Carrier::Bytes(carrier) => carrier.poll_receive(cx, deliver),
             Carrier::Http(carrier) => carrier.poll_receive(cx, deliver),
+            Carrier::WebTransport(carrier) => carrier.frames_mut().poll_receive(cx, deliver),
         }
     }
 
@@ -169,6 +197,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.start_send(message.take_whole()),
             Carrier::Bytes(carrier) => carrier.start_send(message.take_parts()),
             Carrier::Http(carrier) => carrier.start_send(message.take_parts()),
+            Carrier::WebTransport(carrier) => carrier.frames_mut().start_send(message.take_parts()),
         }
     }
 
@@ -180,6 +209,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.start_send(bytes.freeze()),
             Carrier::Bytes(carrier) => carrier.start_send(vec![bytes.freeze()]),
             Carrier::Http(carrier) => carrier.start_send(vec![bytes.freeze()]),
+            Carrier::WebTransport(carrier) => carrier.frames_mut().start_send(vec![bytes.freeze()]),
         }
     }
 
@@ -192,6 +222,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.poll_flush(cx),
             Carrier::Bytes(carrier) => carrier.poll_flush(cx),
             Carrier::Http(carrier) => carrier.poll_flush(cx),
+            Carrier::WebTransport(carrier) => carrier.frames_mut().poll_flush(cx),
         }
     }
 
@@ -201,6 +232,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.wire().room(),
             Carrier::Bytes(carrier) => carrier.wire().room(),
             Carrier::Http(carrier) => carrier.room(),
+            Carrier::WebTransport(carrier) => carrier.frames().wire().room(),
         }
     }
 
@@ -208,6 +240,14 @@ impl Carrier {
     pub(crate) fn rest(&mut self) {
         if let Carrier::Http(carrier) = self {
             carrier.rest();
+        }
+    }
+
+    /// What it has beside messages: the size of a datagram; `None` for nothing.
+    pub(crate) fn native(&self) -> Option<usize> {
+        match self {
+            Carrier::WebTransport(carrier) => Some(native::datagram_size(carrier.session())),
+            Carrier::WebSocket(_) | Carrier::Bytes(_) | Carrier::Http(_) => None,
         }
     }
 
@@ -230,6 +270,7 @@ impl Carrier {
                     Carrier::WebSocket(carrier) => carrier.close().await,
                     Carrier::Bytes(carrier) => carrier.close().await,
                     Carrier::Http(carrier) => carrier.close().await,
+                    Carrier::WebTransport(carrier) => carrier.close().await,
                 }
             };
             if tokio::time::timeout(FAREWELL, closing).await.is_err() {

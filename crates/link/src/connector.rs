@@ -58,7 +58,7 @@ impl Connector {
     pub fn new(gateway: &str) -> Result<Connector, LinkError> {
         let gateway = Gateway::parse(gateway)?;
         Ok(Connector {
-            dialer: Dialer { gateway, address: None, proxy: None, trust: Trust::default() },
+            dialer: Dialer { gateway, address: None, proxy: None, trust: Trust::default(), pinned: Vec::new() },
             runners: Runners::default(),
             settings: Settings::new(pageport_proto::Role::Page),
         })
@@ -109,6 +109,14 @@ impl Connector {
     pub fn trust(mut self, pem: &[u8]) -> Result<Connector, LinkError> {
         self.dialer.trust.add(pem)?;
         Ok(self)
+    }
+
+    /// Over WebTransport, believes certificates with these hashes (SHA-256) and no others: a gateway without a certificate that others
+    /// believe says its own in `/.well-known/pageport`.
+    #[must_use]
+    pub fn certificate_hashes(mut self, hashes: &[[u8; 32]]) -> Connector {
+        self.dialer.pinned = hashes.to_vec();
+        self
     }
 
     /// Limits and timings of the session, in place of the defaults.

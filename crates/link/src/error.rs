@@ -30,6 +30,9 @@ pub enum LinkError {
         /// The HTTP status.
         status: u16,
     },
+    /// QUIC, or what is spoken over it, does not work.
+    #[error("no WebTransport session: {0}")]
+    WebTransport(String),
     /// What answered does not speak HTTP/1.1 upgrades as it should.
     #[error("the answer is not that of a gateway: {0}")]
     Answer(&'static str),
@@ -42,6 +45,10 @@ pub enum LinkError {
 }
 
 impl LinkError {
+    pub(crate) fn broken(error: impl std::fmt::Display) -> LinkError {
+        LinkError::WebTransport(error.to_string())
+    }
+
     /// The code of `spec/errors.md` that stands for it.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -49,7 +56,7 @@ impl LinkError {
             LinkError::Code(code) | LinkError::Refused { code: Some(code), .. } => *code,
             LinkError::Timeout => Code::ERR_ATTACH_TIMEOUT,
             LinkError::Address(_) | LinkError::Certificate(_) => Code::ERR_INVALID_ARGUMENT,
-            LinkError::Io(_) | LinkError::Refused { .. } | LinkError::Proxy { .. } | LinkError::Answer(_) => {
+            LinkError::Io(_) | LinkError::WebTransport(_) | LinkError::Refused { .. } | LinkError::Proxy { .. } | LinkError::Answer(_) => {
                 Code::ERR_GATEWAY_UNREACHABLE
             }
         }

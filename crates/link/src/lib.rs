@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `session` | [`Session`]: the state machine behind one lock, its waiting tasks and its clock |
 //! | `stream` | [`Stream`] and its halves |
-//! | `carrier` | [`Carrier`]: `websocket` and `bytes`, and the task that drives one |
+//! | `carrier` | [`Carrier`]: `websocket`, `bytes`, `http` and `webtransport`, and the task that drives one |
+//! | `quic` | WebTransport's connections, both ends: [`WebTransportEndpoint`] |
 //! | `arrival` | the first frame of a carrier, at a gateway |
 //! | [`relay`] | a TCP connection and a stream, or two streams, joined |
 //! | `connector` | a native program's side: upgrade, fallback, reconnecting |
@@ -31,6 +32,7 @@ mod identity;
 pub mod key_file;
 mod listener;
 mod messages;
+mod quic;
 pub mod relay;
 mod session;
 mod stream;
@@ -40,6 +42,7 @@ pub use budget::{Budget, Level};
 pub use carrier::{
     BytesCarrier, Carried, Carrier, CarrierKind, Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode,
     Io, SharedTcp, Socket, Upload, WebSocketCarrier,
+    WebTransportCarrier,
 };
 pub use connector::Connector;
 pub use connector::passage::{Flow, Passage, Upgrade, Upgrades};
@@ -52,5 +55,6 @@ pub use listener::{Address, ListenError, Listener, Phase, Status, Visitor};
 pub use messages::{HALVES, LONGEST_MESSAGE, Messages};
 pub use pageport_proto::head;
 pub use pageport_proto::session::{Settings, Timings};
+pub use quic::{IncomingConnection, WebTransportEndpoint, WebTransportRequest};
 pub use session::{Session, SessionState, Stats};
 pub use stream::{ReadHalf, Stream, WriteHalf};

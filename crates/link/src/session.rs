@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `shared` | the state machine behind its lock, and what follows from each call |
 //! | `events` | what the state machine reports, and what becomes of it |
+//! | `native` | native streams and datagrams of carriers |
 //! | `streams` | what the handles of streams ask |
 //! | `slot` | what is remembered of a stream while somebody holds it |
 //! | `wakes` | who is woken after a call |
@@ -11,6 +12,7 @@
 
 mod clock;
 mod events;
+mod native;
 mod shared;
 mod slot;
 mod streams;
@@ -20,6 +22,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use pageport_proto::hello::{Nonce, SessionId, Welcome};
 use pageport_proto::session::Settings;
 use pageport_proto::{Code, Role};
@@ -109,6 +112,7 @@ impl Session {
         let attached = self.shared().with(None, |state, now| {
             let id = state.add_carrier(carrier.kind());
             let attached = state.proto.attach(id, hello.n, hello.limits, welcome, now);
+            state.tell_native(id, carrier.native());
             attached.map(|()| id).inspect_err(|_| state.drop_carrier(id))
         });
         match attached {
@@ -163,6 +167,18 @@ impl Session {
     pub fn claimant(&self) -> Option<(SessionId, Nonce)> {
         self.shared()
             .look(|state| state.proto.claimant().map(|(session, nonce)| (session.clone(), nonce.clone())))
+    }
+
+    /// Sends a message that may get lost, at most 1,200 bytes. 64 wait for a carrier; then the oldest is dropped. `flow` tells an
+    /// application's purposes apart.
+    pub fn send_datagram(&self, flow: u64, bytes: Bytes) {
+        self.shared().send_datagram(flow, bytes);
+    }
+
+    /// The next message that the peer sent so, and its flow; `None` once the session has ended. From the first call on 64 of them are kept,
+    /// the newest.
+    pub async fn datagram(&self) -> Option<(u64, Bytes)> {
+        self.shared().datagram().await
     }
 
     /// How it stands.
@@ -257,6 +273,7 @@ impl Shared {
             let id = state.add_carrier(carrier.kind());
             state.attempt = Some(id);
             state.proto.connect(id, None, now);
+            state.tell_native(id, carrier.native());
             id
         });
         drive(Arc::clone(self), id, carrier)

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use pageport_proto::session::{CarrierId, Message};
 
+use super::native::Natives;
 use super::{Carrier, Input};
 use crate::session::{Next, Shared, Wakes};
 
@@ -39,8 +40,16 @@ impl std::fmt::Debug for Carried {
 
 /// Drives a carrier that the session already knows by this number.
 pub(crate) fn drive(shared: Arc<Shared>, id: CarrierId, carrier: Carrier) -> Carried {
+    let natives = match &carrier {
+        Carrier::WebTransport(carrier) => {
+            carrier.begin(shared.native_window());
+            Some(Natives::new(Arc::clone(&shared), id, carrier.session().clone()))
+        }
+        Carrier::WebSocket(_) | Carrier::Bytes(_) | Carrier::Http(_) => None,
+    };
     let driver = Driver {
         known: Known { shared, id },
+        natives,
         carrier,
         message: Message::default(),
         sending: false,
@@ -52,6 +61,8 @@ pub(crate) fn drive(shared: Arc<Shared>, id: CarrierId, carrier: Carrier) -> Car
 struct Driver {
     known: Known,
     carrier: Carrier,
+    /// What moves beside messages.
+    natives: Option<Natives>,
     message: Message,
     /// A message is on its way out.
     sending: bool,
@@ -74,7 +85,8 @@ enum End {
 impl Driver {
     async fn run(mut self) {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        let Driver { known, carrier, .. } = self;
+        let Driver { known, carrier, natives, .. } = self;
+        drop(natives);
         match end {
             End::Finished => {
                 tracing::debug!(carrier = known.id, "finished");
@@ -92,8 +104,11 @@ impl Driver {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        match self.poll_reading(cx) {
-            Poll::Ready(end) => Poll::Ready(end),
+        if let Poll::Ready(end) = self.poll_reading(cx) {
+            return Poll::Ready(end);
+        }
+        match self.natives.as_mut().map_or(Poll::Pending, |natives| natives.poll(cx)) {
+            Poll::Ready(error) => Poll::Ready(End::Lost(Some(error))),
             Poll::Pending => match self.poll_writing(cx) {
                 Poll::Ready(Ok(end)) => Poll::Ready(end),
                 Poll::Ready(Err(error)) => Poll::Ready(End::Lost(Some(error))),

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
-use tokio::net::TcpStream;
+use rustls::ClientConfig;
+use tokio::net::{TcpStream, lookup_host};
 
 use super::gateway::Gateway;
 use super::proxy::Proxy;
 use super::tls::Trust;
 use crate::LinkError;
-use crate::carrier::{SharedTcp, Socket};
+use crate::carrier::{Carrier, SharedTcp, Socket};
+use crate::quic::{self, Pinned};
 
 /// Makes connections to one gateway.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub(crate) struct Dialer {
     pub(super) address: Option<SocketAddr>,
     pub(super) proxy: Option<Proxy>,
     pub(super) trust: Trust,
+    /// Over WebTransport: certificates that are believed, by their hashes, and no others.
+    pub(super) pinned: Vec<[u8; 32]>,
 }
 
 impl Dialer {
@@ -44,6 +48,30 @@ impl Dialer {
     /// Whether plain requests are the proxy's to pass on, and so name the gateway in full.
     pub(crate) fn forwards(&self) -> bool {
         self.proxy.is_some() && !self.gateway.secure
+    }
+
+    /// A WebTransport session.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn webtransport(&mut self, credential: Option<&str>) -> Result<Carrier, LinkError> {
+        if self.proxy.is_some() {
+            return Err(LinkError::WebTransport("no proxy passes it on".to_owned()));
+        }
+        let Gateway { host, port, authority, path, .. } = &self.gateway;
+        let address = match self.address {
+            Some(address) => address,
+            None => {
+                let mut found = lookup_host((host.as_str(), *port)).await?;
+                found.next().ok_or_else(|| LinkError::Address(authority.clone()))?
+            }
+        };
+        let tls = if self.pinned.is_empty() {
+            ClientConfig::clone(&*self.trust.config()?)
+        } else {
+            Pinned::config(&self.pinned).map_err(LinkError::broken)?
+        };
+        quic::connect(address, host, &format!("https://{authority}{path}"), credential, tls).await
     }
 
     async fn reach(&self) -> Result<TcpStream, LinkError> {

@@ -116,6 +116,8 @@ async fn opened(runners: Runners, mut dialer: Dialer, kind: CarrierKind) -> Resu
     let answered = |error| Failure { error, reached: true };
     let credential = runners.credential.as_deref();
     let protocol = match kind {
+        // Where TCP gets through UDP may not.
+        CarrierKind::WebTransport => return dialer.webtransport(credential).await.map_err(answered),
         CarrierKind::Bytes => Protocol::Raw,
         CarrierKind::WebSocket => Protocol::WebSocket,
         CarrierKind::Http => {

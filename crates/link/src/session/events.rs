@@ -28,11 +28,18 @@ impl State {
                     wakes.add(slot.reader.take());
                 }),
                 Event::Stopped(id, code) => self.on_stopped(id, code, now, wakes),
-                // Nobody takes datagrams yet; they may get lost.
+                Event::Datagram if self.takes_datagrams => wakes.datagram = true,
+                // Nobody takes them; they may get lost.
                 Event::Datagram => while self.proto.take_datagram().is_some() {},
+                Event::NativeWanted => self.native_wanted(wakes),
+                Event::NativeOut(id) => self.native_may_leave(id, wakes),
+                Event::NativeIn(id) => self.native_may_come(id, wakes),
                 other => {
                     tracing::debug!(event = ?other, "session");
                     self.on_session_event(&other, now);
+                    if let Event::Attached(carrier) = other {
+                        self.native_attached(carrier, wakes);
+                    }
                     wakes.changed = true;
                 }
             }

@@ -12,6 +12,7 @@ use pageport_proto::session::{self, CarrierId, Message, Transmit};
 use pageport_proto::{Code, StreamId};
 use tokio::sync::Notify;
 
+use super::native::Waiting;
 use super::slot::{Slot, wait};
 use super::wakes::Wakes;
 use crate::carrier::{CarrierKind, Received};
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(super) budget: Budget,
     /// A stream came.
     pub(super) accepted: Notify,
+    /// A datagram came.
+    pub(super) datagram: Notify,
     /// The session was attached, detached, closed, or lost a carrier.
     pub(super) changed: Notify,
     /// The clock is to look again.
@@ -49,6 +52,8 @@ pub(super) struct State {
     pub(super) attached: bool,
     pub(super) parked: Option<Instant>,
     pub(super) drain: Option<Drain>,
+    /// Somebody takes datagrams.
+    pub(super) takes_datagrams: bool,
     /// When the clock will look.
     armed: Option<Instant>,
     growth: bool,
@@ -66,6 +71,8 @@ pub(super) struct Line {
     wanted: bool,
     pub(super) cut: bool,
     waker: Option<Waker>,
+    /// What waits on its native streams.
+    pub(super) native: Waiting,
 }
 
 /// The session goes away.
@@ -107,6 +114,7 @@ impl Shared {
             attached: false,
             parked: None,
             drain: None,
+            takes_datagrams: false,
             armed: None,
             growth: true,
             published: 0,
@@ -118,6 +126,7 @@ impl Shared {
             budget,
             accepted: Notify::new(),
             changed: Notify::new(),
+            datagram: Notify::new(),
             clock: Notify::new(),
         }
     }
@@ -173,7 +182,11 @@ impl Shared {
         for _ in 0..std::mem::take(&mut wakes.accepted) {
             self.accepted.notify_one();
         }
+        if std::mem::take(&mut wakes.datagram) {
+            self.datagram.notify_waiters();
+        }
         if std::mem::take(&mut wakes.changed) {
+            self.datagram.notify_waiters();
             self.changed.notify_waiters();
             self.accepted.notify_waiters();
         }
@@ -220,7 +233,14 @@ impl Drop for Shared {
 impl State {
     pub(super) fn add_carrier(&mut self, kind: CarrierKind) -> CarrierId {
         self.last_carrier += 1;
-        self.carriers.push(Line { id: self.last_carrier, kind, wanted: true, cut: false, waker: None });
+        self.carriers.push(Line {
+            id: self.last_carrier,
+            kind,
+            wanted: true,
+            cut: false,
+            waker: None,
+            native: Waiting::default(),
+        });
         self.last_carrier
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct Wakes {
     pub(super) accepted: usize,
     /// The state of the session or of its carriers has changed.
     pub(super) changed: bool,
+    /// A datagram came.
+    pub(super) datagram: bool,
     /// The clock has to be set anew.
     pub(super) clock: bool,
 }

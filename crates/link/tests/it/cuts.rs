@@ -126,7 +126,7 @@ async fn missing_bytes_are_noticed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_return_that_is_cut_at_every_byte_of_its_handshake_succeeds_in_the_end() {
-    for kind in KINDS {
+    for kind in TCP_KINDS {
         let gateway = Gateway::start().await;
         let relay = CutRelay::to(gateway.address).await.unwrap();
         let page = through(&gateway, kind, relay.address()).await;
@@ -161,7 +161,7 @@ async fn a_return_that_is_cut_at_every_byte_of_its_handshake_succeeds_in_the_end
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parked_session_keeps_what_was_written_and_resumes() {
-    for kind in KINDS {
+    for kind in TCP_KINDS {
         let gateway = Gateway::start().await;
         let relay = CutRelay::to(gateway.address).await.unwrap();
         let page = through(&gateway, kind, relay.address()).await;
@@ -202,7 +202,7 @@ async fn a_carrier_that_falls_silent_is_given_up_and_replaced() {
         probe: Duration::from_millis(300),
         ..pageport_link::Timings::default()
     };
-    for kind in KINDS {
+    for kind in TCP_KINDS {
         let settings =
             |role| pageport_link::Settings { timings: timings.clone(), ..pageport_link::Settings::new(role) };
         let gateway = Gateway::with_settings(settings(pageport_proto::Role::Gateway)).await;

@@ -19,3 +19,4 @@ mod moves;
 mod proxy;
 mod streams;
 mod support;
+mod webtransport;

@@ -45,10 +45,22 @@ impl Session {
         }
     }
 
+    /// Whether [`Session::take_native`] may find a stream.
+    #[must_use]
+    pub fn wants_native(&self, carrier: CarrierId) -> bool {
+        self.active == Some(carrier) && !self.native_wanted.is_empty() && self.is_attached(carrier)
+    }
+
+    /// How many bytes native streams may have to keep until those before them come: what this side grants, and what its peer retains.
+    #[must_use]
+    pub fn native_window(&self) -> u64 {
+        self.settings.receive + self.peer.map_or(self.settings.limits.unreceived, |peer| peer.unreceived)
+    }
+
     /// The next stream that wants a native one, now that the owner has opened one; it has it from now on. None before the peer's
     /// RESUME has ended: that may say that bytes need not be sent, and a native stream leaves none out.
     pub fn take_native(&mut self, carrier: CarrierId) -> Option<StreamId> {
-        if self.active != Some(carrier) || self.carriers.get(&carrier)?.phase != Phase::Attached {
+        if self.active != Some(carrier) || !self.is_attached(carrier) {
             return None;
         }
         while let Some(id) = self.native_wanted.pop_front() {
@@ -164,7 +176,7 @@ impl Session {
 
     /// What stands at the beginning of a native stream cannot be, or what it waits for never came.
     pub fn native_invalid(&mut self, carrier: CarrierId, code: Code) {
-        if self.carriers.get(&carrier).is_some_and(|state| state.phase == Phase::Attached) {
+        if self.is_attached(carrier) {
             self.violated(carrier, code);
         }
     }
@@ -189,6 +201,10 @@ impl Session {
                 self.on_datagram(flow, bytes);
             }
         }
+    }
+
+    fn is_attached(&self, carrier: CarrierId) -> bool {
+        self.carriers.get(&carrier).is_some_and(|state| state.phase == Phase::Attached)
     }
 
     /// What the active carrier has natively: the size of a datagram; `None` when it has nothing.

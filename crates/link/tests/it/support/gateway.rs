@@ -8,10 +8,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use pageport_link::{
-    Arrival, Budget, Carrier, CarrierKind, Connector, HttpLimits, Session, Settings, receive_hello,
+    Arrival, Budget, Carrier, CarrierKind, Connector, HttpLimits, Session, Settings, WebTransportEndpoint,
+    receive_hello,
 };
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Role};
+use sha2::Digest as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -23,8 +25,10 @@ use super::requests::{self, Front, Lines};
 /// Listens on a free port until it is dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Of the certificate over UDP.
+    pub(crate) hash: [u8; 32],
     shared: Arc<Shared>,
-    accepting: AbortHandle,
+    accepting: [AbortHandle; 2],
 }
 
 struct Shared {
@@ -32,7 +36,7 @@ struct Shared {
     budget: Budget,
     hello_timeout: Duration,
     credential: Option<&'static str>,
-    carriers: Vec<CarrierKind>,
+    carriers: Mutex<Vec<CarrierKind>>,
     http: HttpLimits,
     lines: Arc<Lines>,
     sessions: Mutex<HashMap<SessionId, (Secret, Session)>>,
@@ -63,7 +67,8 @@ impl Gateway {
     }
 
     pub(crate) async fn with_carriers(kinds: &[CarrierKind]) -> Gateway {
-        Gateway::with(Settings::new(Role::Gateway), |shared| shared.carriers = kinds.to_vec()).await
+        Gateway::with(Settings::new(Role::Gateway), |shared| shared.carriers = Mutex::new(kinds.to_vec()))
+            .await
     }
 
     pub(crate) async fn with_http(limits: HttpLimits) -> Gateway {
@@ -77,7 +82,7 @@ impl Gateway {
             budget: Budget::new(1 << 30),
             hello_timeout: Duration::from_secs(10),
             credential: None,
-            carriers: super::KINDS.to_vec(),
+            carriers: Mutex::new(super::KINDS.to_vec()),
             http: HttpLimits::default(),
             lines: Arc::default(),
             sessions: Mutex::default(),
@@ -87,8 +92,12 @@ impl Gateway {
         change(&mut shared);
         let shared = Arc::new(shared);
         let address = listener.local_addr().unwrap();
-        let accepting = tokio::spawn(accept(Arc::clone(&shared), listener)).abort_handle();
-        Gateway { address, shared, accepting }
+        let (endpoint, hash) = endpoint(address);
+        let accepting = [
+            tokio::spawn(accept(Arc::clone(&shared), listener)).abort_handle(),
+            tokio::spawn(accept_quic(Arc::clone(&shared), endpoint)).abort_handle(),
+        ];
+        Gateway { address, hash, shared, accepting }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -97,7 +106,12 @@ impl Gateway {
 
     /// A connector for one kind of carrier.
     pub(crate) fn connector(&self, kind: CarrierKind) -> Connector {
-        Connector::new(&self.url()).unwrap().carriers(&[kind])
+        Connector::new(&self.url()).unwrap().carriers(&[kind]).certificate_hashes(&[self.hash])
+    }
+
+    /// From now on only these are let in.
+    pub(crate) fn allow(&self, kinds: &[CarrierKind]) {
+        *self.shared.carriers.lock().unwrap() = kinds.to_vec();
     }
 
     /// A session over one kind of carrier, both ends.
@@ -132,7 +146,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.accepting.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -147,13 +161,45 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                     let shared = Arc::clone(&owner);
                     tokio::spawn(async move { arrive(&shared, carrier).await });
                 };
-                if shared.carriers.contains(&CarrierKind::Http) {
+                if shared.carriers.lock().unwrap().contains(&CarrierKind::Http) {
                     let Shared { lines, http, budget, credential, .. } = &*shared;
                     let (lines, limits, budget) = (Arc::clone(lines), http.clone(), budget.clone());
                     let front = Front { lines, limits, budget, credential: *credential, arrive };
                     requests::serve(stream, front).await;
                 }
             } else if let Some(carrier) = upgrade(&shared, stream).await {
+                arrive(&shared, carrier).await;
+            }
+        });
+    }
+}
+
+fn endpoint(address: SocketAddr) -> (WebTransportEndpoint, [u8; 32]) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let hash = sha2::Sha256::digest(made.cert.der()).into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let socket = std::net::UdpSocket::bind(address).unwrap();
+    (WebTransportEndpoint::new(socket, &tls).unwrap(), hash)
+}
+
+async fn accept_quic(shared: Arc<Shared>, endpoint: WebTransportEndpoint) {
+    const LIMIT: Duration = Duration::from_secs(10);
+    while let Some(incoming) = endpoint.accept().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let Ok(request) = incoming.request(LIMIT, LIMIT).await else { return };
+            let allowed = shared.carriers.lock().unwrap().contains(&CarrierKind::WebTransport);
+            if !allowed {
+                return request.refuse(http::StatusCode::NOT_FOUND).await;
+            }
+            if let Ok(carrier) = request.accept(64, LIMIT).await {
                 arrive(&shared, carrier).await;
             }
         });
@@ -252,7 +298,7 @@ async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
         } else if wanted.is_some() && field("authorization") != wanted {
             "HTTP/1.1 401 Unauthorized\r\npageport-error: ERR_CREDENTIAL_INVALID\r\ncontent-length: 0\r\n\r\n"
                 .to_owned()
-        } else if !shared.carriers.contains(&kind) {
+        } else if !shared.carriers.lock().unwrap().contains(&kind) {
             "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\n\r\n".to_owned()
         } else if kind == CarrierKind::Bytes {
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: pageport.v1\r\n\r\n"
@@ -272,7 +318,7 @@ async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
             _ if !answer.starts_with("HTTP/1.1 101") => None,
             CarrierKind::Bytes => Some(Carrier::bytes(stream, ahead)),
             CarrierKind::WebSocket => Some(Carrier::websocket_server(stream, ahead)),
-            CarrierKind::Http => None,
+            CarrierKind::Http | CarrierKind::WebTransport => None,
         };
     }
 }

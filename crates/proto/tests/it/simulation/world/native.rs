@@ -51,13 +51,13 @@ impl World {
         };
         let size = (1 + self.random.skewed(40_000)).min(lane.way.len());
         let wanted = self.sessions[at(from.peer())].native_in(id, lane.stream, offset);
-        if wanted == NativeIn::Wanted && !self.random.once_in(400) {
+        if wanted == NativeIn::Wanted && (lane.over || !self.random.once_in(400)) {
             let bytes = lane.way.split_to(size).freeze();
             lane.offset = Some(offset + size as u64);
             self.sessions[at(from.peer())].receive_native(id, lane.stream, offset, bytes, self.now);
             return true;
         }
-        // A receiver may stop a native stream at any time; it must for a stream that is over.
+        // A receiver stops a native stream whose stream is over. One that stops another is forgiven until the sender has ended it.
         if wanted != NativeIn::Later {
             let lane = lanes.swap_remove(nth);
             self.sessions[at(from)].native_lost(id, lane.stream);

@@ -1,0 +1,98 @@
+//! The carrier `webtransport`: frames on the first bidirectional stream of a WebTransport session, bytes of streams beside them (see
+//! `native`). One session for each QUIC connection.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+use web_transport_quinn::Session;
+use web_transport_quinn::quinn::VarInt;
+
+use super::bytes::BytesCarrier;
+use super::{Socket, Wire};
+use crate::LinkError;
+
+/// Frames leave before bytes of streams: they are few, and say how the streams go on.
+const FRAMES_FIRST: i32 = 1;
+/// What the first stream may have on its way, whatever the others wait for.
+const FIRST: u64 = 1 << 20;
+/// How many native streams a gateway may have at once: one for each of many busy streams.
+const STREAMS: u32 = 1_024;
+/// Unidirectional streams of HTTP/3 itself: control, and two of QPACK (RFC 9114 §6.2, RFC 9204 §4.2), and one that means nothing.
+const CONTROL: u32 = 4;
+
+/// A session of WebTransport; made by [`super::Carrier::webtransport_server`].
+pub struct WebTransportCarrier {
+    session: Session,
+    frames: BytesCarrier,
+    /// How many native streams the peer may have at once.
+    streams: u32,
+}
+
+impl WebTransportCarrier {
+    /// Waits for the page to open the first stream.
+    pub(super) async fn server(
+        session: Session,
+        streams: u32,
+        limit: Duration,
+    ) -> Result<WebTransportCarrier, LinkError> {
+        let opened = timeout(limit, session.accept_bi()).await.map_err(|_| LinkError::Timeout)?;
+        Ok(WebTransportCarrier::new(session, streams, opened.map_err(LinkError::broken)?))
+    }
+
+    pub(super) async fn client(session: Session) -> Result<WebTransportCarrier, LinkError> {
+        let opened = session.open_bi().await.map_err(LinkError::broken)?;
+        Ok(WebTransportCarrier::new(session, STREAMS, opened))
+    }
+
+    fn new(
+        session: Session,
+        streams: u32,
+        (send, receive): (web_transport_quinn::SendStream, web_transport_quinn::RecvStream),
+    ) -> WebTransportCarrier {
+        let _ = send.set_priority(FRAMES_FIRST);
+        let wire = Wire::new(Socket::boxed(tokio::io::join(receive, send)), Bytes::new());
+        WebTransportCarrier { session, frames: BytesCarrier::new(wire), streams }
+    }
+
+    pub(super) fn frames(&self) -> &BytesCarrier {
+        &self.frames
+    }
+
+    pub(super) fn frames_mut(&mut self) -> &mut BytesCarrier {
+        &mut self.frames
+    }
+
+    /// It carries a session, or is about to: now the peer may send what that pays for.
+    pub(super) fn begin(&self, window: u64) {
+        let window = VarInt::from_u64(window + FIRST).unwrap_or(VarInt::MAX);
+        self.session.set_receive_window(window);
+        self.session.set_max_concurrent_uni_streams(self.streams.saturating_add(CONTROL).into());
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Lets the last frame arrive before it ends the session: closing would tear it.
+    pub(super) async fn close(mut self) {
+        let nowhere = BytesCarrier::new(Wire::nowhere());
+        std::mem::replace(&mut self.frames, nowhere).close().await;
+        self.session.close(0, b"");
+        self.session.closed().await;
+    }
+}
+
+impl Drop for WebTransportCarrier {
+    fn drop(&mut self) {
+        // Without this the connection would live on until it is idle for too long.
+        web_transport_quinn::quinn::Connection::close(&self.session, VarInt::from_u32(0), b"");
+    }
+}
+
+impl fmt::Debug for WebTransportCarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebTransportCarrier")
+    }
+}
