@@ -50,6 +50,13 @@ impl PublicAddress {
         format!("{}/link/{direction}", self.origin("http", &self.base))
     }
 
+    /// Where pages attach by WebTransport, always over TLS.
+    #[must_use]
+    pub fn link_webtransport(&self) -> String {
+        let secure = PublicAddress { secure: true, ..self.clone() };
+        format!("{}/link", secure.origin("http", &self.base))
+    }
+
     /// A listener's own URL without a path: `ws://name.localhost:7070`.
     #[must_use]
     pub fn listener(&self, name: &Name) -> String {

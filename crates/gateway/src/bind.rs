@@ -1,7 +1,7 @@
 //! Opening the listening sockets: both families where `localhost` means both, and one port for all of them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use pageport_proto::Code;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -38,20 +38,28 @@ impl BindError {
     }
 }
 
-/// The front door's sockets, and the one at the same port of an address of the local network.
-pub(crate) fn doors(
-    listen: &Listen,
-    lan: Option<IpAddr>,
-) -> Result<(Vec<TcpListener>, Option<TcpListener>), BindError> {
+/// All sockets that share the front door's port.
+pub(crate) struct Doors {
+    pub(crate) front: Vec<TcpListener>,
+    /// At an address of the local network.
+    pub(crate) second: Option<TcpListener>,
+    /// Where the front door is, for QUIC.
+    pub(crate) udp: Vec<UdpSocket>,
+}
+
+/// Opens them; `quic` is whether there are sockets for QUIC.
+pub(crate) fn doors(listen: &Listen, lan: Option<IpAddr>, quic: bool) -> Result<Doors, BindError> {
     let mut tries = 1..TRIES;
     loop {
         let front = front(listen)?;
-        let Some(ip) = lan else { return Ok((front, None)) };
-        let port =
-            front.first().and_then(|first| first.local_addr().ok()).map_or(0, |address| address.port());
-        match open((ip, port).into(), &[]) {
-            Ok(second) => return Ok((front, Some(second))),
-            // A free port is one that both have.
+        let addresses: Vec<_> = front.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        let port = addresses.first().map_or(0, SocketAddr::port);
+        let second = lan.map(|ip| open((ip, port).into(), &[])).transpose();
+        let udp = if quic { addresses.as_slice() } else { &[] };
+        let udp: Result<Vec<_>, _> = udp.iter().map(|address| open_udp(*address, &addresses)).collect();
+        match second.and_then(|second| Ok((second, udp?))) {
+            Ok((second, udp)) => return Ok(Doors { front, second, udp }),
+            // A free port is one that all have.
             Err(error)
                 if *listen == Listen::Loopback(0)
                     && error.code() == Code::ERR_ADDRESS_IN_USE
@@ -119,12 +127,9 @@ fn loopback(port: u16) -> Result<Vec<TcpListener>, BindError> {
 
 /// `[::]` takes IPv4 as well, unless the list names an IPv4 address for the same port.
 fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindError> {
-    let shares_port = list.iter().any(|other| other.is_ipv4() && other.port() == address.port());
     let open = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(shares_port || !address.ip().is_unspecified())?;
-        }
+        take_families(&socket, address, list)?;
         // A restarted gateway takes its port back at once; two running ones still cannot share it (Unix).
         socket.set_reuse_address(cfg!(unix))?;
         socket.set_nonblocking(true)?;
@@ -133,4 +138,24 @@ fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindErr
         TcpListener::from_std(socket.into())
     };
     open().map_err(|error| BindError { admin: false, address, error })
+}
+
+/// The same for datagrams. Two gateways must not share a port: QUIC's packets would go to either.
+fn open_udp(address: SocketAddr, list: &[SocketAddr]) -> Result<UdpSocket, BindError> {
+    let open = || -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        take_families(&socket, address, list)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    open().map_err(|error| BindError { admin: false, address, error })
+}
+
+fn take_families(socket: &Socket, address: SocketAddr, list: &[SocketAddr]) -> io::Result<()> {
+    let shares_port = list.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    if address.is_ipv6() {
+        socket.set_only_v6(shares_port || !address.ip().is_unspecified())?;
+    }
+    Ok(())
 }

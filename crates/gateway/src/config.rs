@@ -51,6 +51,8 @@ pub struct Config {
     pub tcp: Option<Tcp>,
     /// The directory for what lasts: which key has which name. `None`: memory only.
     pub data: Option<Box<Path>>,
+    /// Whether WebTransport is spoken, at the UDP port of the front door's number.
+    pub webtransport: bool,
     /// Whether this is `pageport dev`: gallery, loopback only.
     pub dev: bool,
     /// In `dev`: an address of the local network where it can be reached as well, by TLS and at the front door's port.

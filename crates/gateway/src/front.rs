@@ -9,6 +9,7 @@
 //! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
 //! | `link`, `link_http`, `link_close` | where pages attach, also by plain requests, and how they leave without a carrier |
+//! | `webtransport` | the same over QUIC |
 //! | `assets`, `well_known` | what is served to everybody |
 //! | `respond`, `advice`, `error_page`, `body` | answers and their codes |
 //! | [`response_headers`] | what of a page's answer reaches its visitor |
@@ -39,4 +40,5 @@ pub mod response_headers;
 mod route;
 mod strict_head;
 pub(crate) mod transport;
+pub(crate) mod webtransport;
 mod well_known;

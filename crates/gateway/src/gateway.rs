@@ -12,10 +12,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::address::PublicAddress;
 use crate::admin::Admin;
-use crate::bind::{self, BindError};
+use crate::bind::{self, BindError, Doors};
 use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
 use crate::egress::Own;
+use crate::front::webtransport::{self, DoorError, QuicDoor};
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
@@ -73,6 +74,9 @@ pub enum GatewayError {
     /// No certificate can be made for these names.
     #[error(transparent)]
     Certificate(#[from] MakeError),
+    /// QUIC cannot be spoken.
+    #[error(transparent)]
+    Quic(#[from] DoorError),
 }
 
 impl GatewayError {
@@ -83,7 +87,7 @@ impl GatewayError {
             GatewayError::Bind(error) => error.code(),
             GatewayError::Data(error) => error.code(),
             GatewayError::Random(_) => Code::ERR_INTERNAL,
-            GatewayError::Certificate(_) => Code::ERR_TLS_INVALID,
+            GatewayError::Certificate(_) | GatewayError::Quic(_) => Code::ERR_TLS_INVALID,
         }
     }
 }
@@ -96,7 +100,7 @@ impl Gateway {
     pub fn bind(config: Config) -> Result<Bound, GatewayError> {
         let peers = Peers::new()?;
         let names = Names::open(config.data.as_deref())?;
-        let (front, second) = bind::doors(&config.listen, config.lan)?;
+        let Doors { front, second, udp } = bind::doors(&config.listen, config.lan, config.webtransport)?;
         let addresses = front.iter().map(local).collect::<Result<Vec<_>, _>>()?;
         let port = addresses.first().map_or(0, SocketAddr::port);
         let lan_address = second.as_ref().map(local).transpose()?;
@@ -104,6 +108,8 @@ impl Gateway {
         let admin_address = local(&admin)?;
         let secure = config.policy.tls.is_some();
         let public = config.public.map_or((secure, port), |public| (public.secure, public.port));
+        let webtransport =
+            config.webtransport.then(|| QuicDoor::open(udp, &config.policy, &config.base)).transpose()?;
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
         let shared = Arc::new(Shared {
             address,
@@ -125,6 +131,7 @@ impl Gateway {
             certificate: MadeCertificate::default(),
             lan_certificate: MadeCertificate::default(),
             h2_windows: Windows::default(),
+            webtransport,
         });
         for door in [Door::Front, Door::Lan] {
             shared.tls_config(&shared.policy.load(), door)?;
@@ -180,6 +187,9 @@ impl Bound {
             let take = move |stream, peer| connection::take(&gateway, stream, peer, door);
             spawn_until_draining(&shared, accept::run(listener, take));
         }
+        for endpoint in shared.webtransport.iter().flat_map(QuicDoor::endpoints) {
+            spawn_until_draining(&shared, webtransport::run(Arc::clone(&shared), endpoint.clone()));
+        }
         // Health is asked for until the very end.
         let door = Admin::new(Arc::clone(&shared));
         shared.lifetime.spawn(accept::run(admin, move |stream, _| door.serve(stream)));
@@ -188,6 +198,9 @@ impl Bound {
         shutdown.await;
         drain(&shared).await;
         shared.lifetime.end().await;
+        if let Some(door) = &shared.webtransport {
+            door.close().await;
+        }
         shared.names.close().await;
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) h2_websockets: Counter,
     /// TLS handshakes that failed or took too long.
     pub(crate) tls_failed: Counter,
+    /// QUIC connections that were taken.
+    pub(crate) quic_connections: Counter,
     /// Sessions that were begun.
     pub(crate) sessions: Counter,
     /// Visitors whose handshake was completed.
@@ -67,6 +69,7 @@ impl Metrics {
             h2_connections: counter("pageport_http2_connections_total"),
             h2_websockets: counter("pageport_http2_websockets_total"),
             tls_failed: counter("pageport_tls_failures_total"),
+            quic_connections: counter("pageport_quic_connections_total"),
             sessions: counter("pageport_sessions_total"),
             visitors: counter("pageport_visitors_total"),
             bytes_in: counter("pageport_visitor_received_bytes_total"),
@@ -144,6 +147,7 @@ fn describe() {
     describe_counter!("pageport_http2_connections_total", "Connections that speak HTTP/2.");
     describe_counter!("pageport_http2_websockets_total", "WebSockets over HTTP/2, of visitors and pages.");
     describe_counter!("pageport_tls_failures_total", "TLS handshakes that failed or took too long.");
+    describe_counter!("pageport_quic_connections_total", "QUIC connections taken, for WebTransport.");
     describe_counter!("pageport_sessions_total", "Sessions that were begun.");
     describe_counter!("pageport_sessions_ended_total", "Sessions that ended, by code.");
     describe_counter!("pageport_attaches_total", "Carriers that were let into a session, by kind.");

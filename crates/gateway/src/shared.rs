@@ -11,6 +11,7 @@ use crate::carriers::HttpCarriers;
 use crate::config::Policy;
 use crate::egress::Own;
 use crate::front::h2_windows::Windows;
+use crate::front::webtransport::QuicDoor;
 use crate::lan::{Door, Lan};
 use crate::lifetime::{Lifetime, Slots};
 use crate::listeners::Listeners;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) certificate: MadeCertificate,
     pub(crate) lan_certificate: MadeCertificate,
     pub(crate) h2_windows: Windows,
+    /// `None`: it is not spoken.
+    pub(crate) webtransport: Option<QuicDoor>,
 }
 
 impl Shared {

@@ -15,8 +15,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use files::{CertificateFiles, TlsError};
-pub(crate) use made::MadeCertificate;
 pub use made::MakeError;
+pub(crate) use made::{MadeCertificate, Shown};
 
 /// RFC 9113 §3.2; RFC 7301 §6.
 pub(crate) const ALPN_H2: &[u8] = b"h2";

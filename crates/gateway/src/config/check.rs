@@ -19,12 +19,14 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
     let base = base(raw, source)?;
     let tokens = credentials::tokens(&raw.token, &base, source)?;
     let issuers = credentials::issuers(&raw.issuer, &base, source)?;
+    let tls = secure::tls(raw, source)?;
     Ok(Config {
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
         public: public(raw, &base, source)?,
         tcp: tcp::check(raw.tcp.as_ref(), &base, dev, source)?,
         data: data(raw, source)?,
+        webtransport: secure::webtransport(raw, tls.is_some(), dev, source)?,
         dev,
         lan: None,
         policy: Policy {
@@ -33,7 +35,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,
-            tls: secure::tls(raw, source)?,
+            tls,
         },
         base,
     })

@@ -100,6 +100,10 @@ limits! {
         "How long an answer stays open: less than the 30 s after which many proxies end one.";
     http_kept: Size = 256 * KIB, 16 * KIB..=16 * MIB,
         "Messages that are kept after they left until the page confirms them: what an answer that got lost may cost.";
+    webtransport_connections: Count = 4_000, 1..=1_000_000,
+        "QUIC connections at once, which count among `connections` too: each may have some megabytes on its way.";
+    webtransport_streams: Count = 256, 1..=4_096,
+        "Native streams that a page may have at once on a WebTransport carrier; what finds none goes as frames.";
     sessions: Count = 10_000, 1..=1_000_000,
         "Sessions at once, parked ones included: each costs some kilobytes even when idle.";
     listeners_per_session: Count = 64, 1..=65_536,

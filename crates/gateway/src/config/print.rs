@@ -54,6 +54,11 @@ pub(crate) fn print(config: &Config) -> String {
         Some(Tls::Made { .. }) => line(text, "[tls]\ndev = true"),
         None => line(text, "# [tls]\n# cert = \"/etc/pageport/cert.pem\"\n# key = \"/etc/pageport/key.pem\""),
     }
+    line(
+        text,
+        "\n# WebTransport at the UDP port of the same number, wherever there is a certificate.\n[webtransport]",
+    );
+    line(text, &format!("enabled = {}", config.webtransport));
     line(text, "\n[link]");
     line(
         text,

@@ -40,6 +40,8 @@ pub(crate) struct Raw {
     pub(crate) tls: Option<RawTls>,
     #[serde(default)]
     pub(crate) link: RawLink,
+    #[serde(default)]
+    pub(crate) webtransport: RawWebTransport,
     pub(crate) tcp: Option<RawTcp>,
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
@@ -58,6 +60,13 @@ pub(crate) struct RawTls {
     pub(crate) cert: Option<Located<String>>,
     pub(crate) key: Option<Located<String>>,
     pub(crate) dev: Option<Located<bool>>,
+}
+
+/// `[webtransport]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawWebTransport {
+    pub(crate) enabled: Option<Located<bool>>,
 }
 
 /// `[link]`

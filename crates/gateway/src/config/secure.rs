@@ -1,4 +1,4 @@
-//! `[tls]`: either a certificate and its key, or one that the gateway makes itself.
+//! `[tls]`: either a certificate and its key, or one that the gateway makes itself. `[webtransport]`: what else it is for.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,18 @@ pub(crate) fn tls(raw: &Raw, source: &Source) -> Result<Option<Tls>, ConfigError
             let hint = "`cert` and `key` name PEM files and belong together; `dev = true` stands alone";
             Err(source.error(&at, "half of a certificate, or two", Some(hint.to_owned())))
         }
+    }
+}
+
+/// Where there is a certificate, unless it is switched off: QUIC has no form without one. `dev` makes one of its own.
+pub(crate) fn webtransport(raw: &Raw, tls: bool, dev: bool, source: &Source) -> Result<bool, ConfigError> {
+    match &raw.webtransport.enabled {
+        Some(entry) if entry.value && !tls && !dev => {
+            let hint = "add `[tls]`: what ends TLS in front of the gateway does not pass QUIC on";
+            Err(source.error(&entry.at, "WebTransport without a certificate", Some(hint.to_owned())))
+        }
+        Some(entry) => Ok(entry.value),
+        None => Ok(tls || dev),
     }
 }
 

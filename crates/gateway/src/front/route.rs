@@ -126,7 +126,10 @@ fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>
 fn describe(connection: &Connection) -> Response<Body> {
     let shared = &connection.shared;
     let limits = &shared.policy.load().limits;
-    let document = well_known::document(connection.own_address(), &shared.address.base, limits);
+    // The door to the local network has no QUIC.
+    let webtransport = shared.webtransport.as_ref().filter(|_| connection.lan().is_none());
+    let webtransport = webtransport.map(|door| door.describe(connection.own_address()));
+    let document = well_known::document(connection.own_address(), &shared.address.base, limits, webtransport);
     let mut response = Response::new(Body::from(format!("{document:#}\n")));
     let headers = response.headers_mut();
     common_headers(headers);

@@ -6,15 +6,22 @@ use crate::address::PublicAddress;
 use crate::config::Limits;
 
 /// `address` is the gateway's as whoever asks knows it, `base` where listeners have their names.
-pub(crate) fn document(address: &PublicAddress, base: &str, limits: &Limits) -> Value {
+pub(crate) fn document(
+    address: &PublicAddress,
+    base: &str,
+    limits: &Limits,
+    webtransport: Option<Value>,
+) -> Value {
+    let mut carriers = vec![
+        json!({ "kind": "websocket", "url": address.link_websocket() }),
+        json!({ "kind": "bytes", "url": address.link_bytes() }),
+        json!({ "kind": "http", "up": address.link_http("up"), "down": address.link_http("down") }),
+    ];
+    carriers.extend(webtransport);
     json!({
         "version": pageport_proto::hello::VERSION,
         "base": base,
-        "carriers": [
-            { "kind": "websocket", "url": address.link_websocket() },
-            { "kind": "bytes", "url": address.link_bytes() },
-            { "kind": "http", "up": address.link_http("up"), "down": address.link_http("down") },
-        ],
+        "carriers": carriers,
         "services": ["listen:websocket", "listen:http", "listen:page", "connect:page", "connect:websocket", "measure"],
         "module": format!("{}pageport.js", address.url()),
         "limits": {

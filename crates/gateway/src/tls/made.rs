@@ -26,7 +26,15 @@ pub(crate) struct MadeCertificate(Mutex<Option<Made>>);
 struct Made {
     at: OffsetDateTime,
     names: Vec<String>,
-    config: Arc<ServerConfig>,
+    shown: Shown,
+}
+
+/// A certificate as it is shown.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub(crate) config: Arc<ServerConfig>,
+    /// SHA-256 of the certificate.
+    pub(crate) sha256: [u8; 32],
 }
 
 /// Why none can be made.
@@ -40,22 +48,30 @@ impl MadeCertificate {
     /// # Errors
     /// When a name cannot be in a certificate.
     pub(crate) fn config(&self, base: &str, names: &[String]) -> Result<Arc<ServerConfig>, MakeError> {
+        self.shown(base, names).map(|shown| shown.config)
+    }
+
+    /// The same with its hash.
+    ///
+    /// # Errors
+    /// When a name cannot be in a certificate.
+    pub(crate) fn shown(&self, base: &str, names: &[String]) -> Result<Shown, MakeError> {
         let now = OffsetDateTime::now_utc();
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*made {
             Some(made) if made.names == names && (made.at..made.at + USED).contains(&now) => {
-                Ok(Arc::clone(&made.config))
+                Ok(made.shown.clone())
             }
             _ => {
-                let config = make(base, names, now)?;
-                *made = Some(Made { at: now, names: names.to_vec(), config: Arc::clone(&config) });
-                Ok(config)
+                let shown = make(base, names, now)?;
+                *made = Some(Made { at: now, names: names.to_vec(), shown: shown.clone() });
+                Ok(shown)
             }
         }
     }
 }
 
-fn make(base: &str, names: &[String], now: OffsetDateTime) -> Result<Arc<ServerConfig>, MakeError> {
+fn make(base: &str, names: &[String], now: OffsetDateTime) -> Result<Shown, MakeError> {
     let mut all = vec![base.to_owned(), format!("*.{base}")];
     all.extend(["localhost", "*.localhost", "127.0.0.1", "::1"].map(str::to_owned));
     all.extend_from_slice(names);
@@ -70,8 +86,10 @@ fn make(base: &str, names: &[String], now: OffsetDateTime) -> Result<Arc<ServerC
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(wrong)?;
     let certificate = params.self_signed(&key).map_err(wrong)?;
-    let hash = sha256(certificate.der()).map(|byte| format!("{byte:02x}")).concat();
+    let sha256 = sha256(certificate.der());
+    let hash = sha256.map(|byte| format!("{byte:02x}")).concat();
     tracing::info!(sha256 = hash, "certificate made; browsers have to be told to trust it");
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| MakeError(error.into()))?;
-    server_config(vec![certificate.der().clone()], key).map_err(|error| MakeError(error.into()))
+    let config = server_config(vec![certificate.der().clone()], key);
+    Ok(Shown { config: config.map_err(|error| MakeError(error.into()))?, sha256 })
 }

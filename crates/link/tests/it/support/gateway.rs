@@ -199,6 +199,11 @@ async fn accept_quic(shared: Arc<Shared>, endpoint: WebTransportEndpoint) {
             if !allowed {
                 return request.refuse(http::StatusCode::NOT_FOUND).await;
             }
+            let wanted = shared.credential.map(|token| format!("Bearer {token}"));
+            let shown = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+            if wanted.is_some() && shown != wanted.as_deref() {
+                return request.refuse(http::StatusCode::UNAUTHORIZED).await;
+            }
             if let Ok(carrier) = request.accept(64, LIMIT).await {
                 arrive(&shared, carrier).await;
             }
