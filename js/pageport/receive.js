@@ -20,7 +20,7 @@ import { BLOCKED, FIN, STOP } from "./wire.js";
 export function stop(core, stream, code) {
   if (stream.stopped >= 0 || hasEnded(stream)) return;
   stream.stopped = code;
-  stream.in.skip();
+  stream.in.skip(stream.final < Infinity ? stream.final : stream.in.end);
   if (stream.final === Infinity) core.signals.push([STOP, ints(stream.id, code)]);
   progress(core, stream);
 }
@@ -43,7 +43,8 @@ export function giveUp(core, stream, why) {
 export function onData(core, stream, offset, flags, bytes) {
   const span = stream.in;
   const end = offset + bytes.length;
-  if (offset > span.end) fail(GAP);
+  // Where bytes travel beside frames, a frame without bytes may overtake them.
+  if (offset > span.end && (bytes.length || !core.carrier?.key?.native)) fail(GAP);
   if (end > stream.final || (flags === FIN && end < span.end)) fail(FINAL_OFFSET);
   if (end > stream.granted) fail(FLOW_CONTROL);
   bytes = bytes.subarray(span.end - offset);
@@ -53,9 +54,10 @@ export function onData(core, stream, offset, flags, bytes) {
     lead(core, stream, bytes[0]);
     bytes = bytes.subarray(1);
   }
-  if (stream.stopped >= 0) span.skip(span.end + bytes.length);
+  if (stream.stopped >= 0) span.skip(flags === FIN ? end : span.end + bytes.length);
   else if (bytes.length) span.push(bytes);
-  if (flags === FIN) over(core, stream, end);
+  if (flags === FIN) stream.final = end;
+  if (span.end === stream.final) over(core, stream);
   if (flags === BLOCKED) stream.blockedAt = end;
   progress(core, stream);
 }
@@ -73,7 +75,8 @@ export function onReset(core, stream, code, final) {
 export function cut(core, stream, code, final) {
   stream.in.skip(final);
   stream.failed = code;
-  over(core, stream, final);
+  stream.final = final;
+  over(core, stream);
 }
 
 /** What the peer is told to have been received: it passes the end only once everything was consumed (§3.3). @param {Stream} stream */
@@ -121,9 +124,8 @@ function lead(core, stream, byte) {
   }
 }
 
-/** @param {Core} core @param {Stream} stream @param {number} final */
-function over(core, stream, final) {
-  stream.final = final;
+/** Everything has come. @param {Core} core @param {Stream} stream */
+function over(core, stream) {
   // Without a head nobody will ever answer.
   if (!stream.head && stream.id % 2 !== core.side) reset(core, stream, ABORTED);
 }

@@ -27,6 +27,8 @@ export function transmit(core, now, max, carrier = core.carrier) {
   if (!carrier) return;
   /** @type {Part[]} */
   const parts = [];
+  /** What moves beside messages, if anything does. @type {import("./webtransport.js").Native | undefined} */
+  const native = carrier.key?.native;
   let room = Math.min(max, MESSAGE / 2);
   const chunk = room < DATA_MAX ? DATA_SLOW : DATA_MAX;
   /** @param {number} type @param {Part[]} payload */
@@ -64,10 +66,14 @@ export function transmit(core, now, max, carrier = core.carrier) {
       drain(signals);
       while (leaving.length && room > 0) {
         const { flow, bytes } = /** @type {import("./core.js").Datagram} */ (leaving.shift());
-        put(DATAGRAM, ints(flow), bytes);
+        if (!native?.datagram(ints(flow), bytes)) put(DATAGRAM, ints(flow), bytes);
       }
       for (const stream of ready) {
         if (signals.length || room <= 0) break;
+        if (native?.carries(stream)) {
+          ready.delete(stream);
+          continue;
+        }
         const { id, out, sent, fin } = stream;
         const most = Math.min(sendable(stream) - sent, chunk);
         const bytes = most > 0 ? out.peek(sent, most) : [];

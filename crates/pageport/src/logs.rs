@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::cli::{Cli, Command, LogFormat};
 
@@ -24,6 +25,9 @@ pub(crate) fn start(cli: &Cli) {
         })
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
+    // It writes whole requests into the log, credentials included, and a line for each broken one.
+    let silent: Option<Directive> = "web_transport_quinn=error".parse().ok();
+    let filter = silent.into_iter().fold(filter, EnvFilter::add_directive);
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     let started = match cli.log_format {
