@@ -1,8 +1,8 @@
 //! `cargo xtask show <ID>`: one proof per file, from outside, against the release binary. A proof prints facts that a
 //! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
 
-mod l1;
 mod l10;
+mod l1;
 mod l2;
 mod l3;
 mod l4;
@@ -11,14 +11,16 @@ mod l6;
 mod l7;
 mod l8;
 mod l9;
+mod n1;
 mod n2;
+mod n3;
 mod n9;
 mod probe;
 mod readme;
 mod report;
 mod tools;
-mod v1;
 mod v10;
+mod v1;
 mod v2;
 mod v3;
 mod v4;
@@ -61,7 +63,9 @@ const PROOFS: &[Proof] = &[
     Proof { id: "V8", title: "real programs behind expose and connect, whatever happens to the network", run: v8::run },
     Proof { id: "V9", title: "one command measures everything; 18,000 visitors stand still, 10,000 come and go", run: v9::run },
     Proof { id: "V10", title: "the gallery's servers work end to end and are accessible in four states", run: v10::run },
+    Proof { id: "N1", title: "one suite of what applications use passes on every carrier, in both browsers and natively", run: n1::run },
     Proof { id: "N2", title: "our WebSocket does what the browser's own does, on every carrier, and Autobahn agrees", run: n2::run },
+    Proof { id: "N3", title: "256 MiB both ways move through every carrier and many cuts, byte for byte", run: n3::run },
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
 ];
 

@@ -12,6 +12,9 @@ const EAGER_BYTES: usize = 9_100;
 /// The same with the parts that are loaded when they are needed first.
 const MODULE_BYTES: usize = 16_900;
 
+/// The session with all its carriers, and what chooses among them: what a page downloads that meets the worst network.
+const CARRIERS_BYTES: usize = 16_000;
+
 pub(crate) fn fmt() -> Outcome<Tally> {
     child::run(child::cargo("fmt").args(["--all", "--check"]))?;
     child::run(child::cargo("fmt").args(["--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
@@ -31,25 +34,28 @@ pub(crate) fn tsc() -> Outcome<Tally> {
 }
 
 pub(crate) fn size() -> Outcome<Tally> {
-    let (minified, compressed) = bundle(&[])?;
+    let (minified, compressed) = bundle("index.js", &[])?;
     println!("js/pageport in all: {minified} bytes minified, {compressed} compressed, of {MODULE_BYTES}");
     let whole = compressed;
     let lazy = lazy_parts()?;
-    let (minified, compressed) = bundle(&lazy)?;
+    let (minified, carriers) = bundle("session.js", &[])?;
+    println!("js/pageport with all carriers: {minified} bytes minified, {carriers} compressed, of {CARRIERS_BYTES}");
+    let (minified, compressed) = bundle("index.js", &lazy)?;
     println!("js/pageport at import: {minified} bytes minified, {compressed} compressed, of {EAGER_BYTES}");
     println!("js/pageport when needed: {}", lazy.join(" "));
-    if whole > MODULE_BYTES || compressed > EAGER_BYTES {
+    if whole > MODULE_BYTES || carriers > CARRIERS_BYTES || compressed > EAGER_BYTES {
         return Err(failed("the module is over its budget"));
     }
     Ok(Tally::ONE)
 }
 
-/// The module in one file, parts that are left out aside: its bytes, minified and then compressed.
-fn bundle(leave_out: &[String]) -> Outcome<(u64, usize)> {
+/// What one file of the module brings, parts that are left out aside, in one file: its bytes, minified and then compressed.
+fn bundle(entry: &str, leave_out: &[String]) -> Outcome<(u64, usize)> {
     let bundle = paths::target().join("size/pageport.min.js");
     child::run(
         child::command(paths::npm_bin("esbuild"))
-            .args(["js/pageport/index.js", "--bundle", "--minify", "--format=esm", "--target=es2022"])
+            .arg(format!("js/pageport/{entry}"))
+            .args(["--bundle", "--minify", "--format=esm", "--target=es2022"])
             .args(["--log-level=warning", "--metafile=target/size/meta.json"])
             .args(leave_out.iter().map(|part| format!("--external:{part}")))
             .arg(format!("--outfile={}", bundle.display())),

@@ -31,7 +31,7 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
     });
     after(() => browser?.close());
 
-    for (const row of ROWS.filter(({ carrier }) => carrier !== "webtransport")) {
+    for (const row of ROWS) {
       test(`that is carried by ${row.name}`, async () => {
         const page = await CarriedPage.carried(browser, site, gateways[+Boolean(row.tls)], row);
         for (const check of Object.values(SUITE)) await check(page, BYTES);

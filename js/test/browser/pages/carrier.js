@@ -1,6 +1,5 @@
 // In a page: a session on the carriers that it may use, and servers of every kind behind it.
 
-const encoder = new TextEncoder();
 /** @type {string[]} */
 const changes = [];
 /** @type {any} */
@@ -33,6 +32,13 @@ export function state() {
   };
 }
 
+/** Once something carries the session that did not before. @param {{ carrier: string, changes: number }} options */
+export async function until({ carrier, changes: before }) {
+  while (session.carrier !== carrier || changes.length <= before) {
+    await new Promise((resolve) => session.addEventListener("carrierchange", resolve, { once: true }));
+  }
+}
+
 /** @param {string[]} carriers */
 export const force = (carriers) => pageport.configure({ carriers });
 
@@ -61,6 +67,7 @@ export async function site(gateway) {
 async function answer(request) {
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/hash") return new Response(await digest(new Uint8Array(await request.arrayBuffer())));
+  if (pathname === "/torn") return new Response(torn());
   if (pathname !== "/bytes") return new Response(`you asked for ${pathname}`, { status: 404 });
   const bytes = new Uint8Array(Number(searchParams.get("n")));
   let x = 88_172_645;
@@ -70,6 +77,12 @@ async function answer(request) {
     bytes[i] = x = (x ^ (x << 5)) >>> 0;
   }
   return new Response(/** @type {any} */ (bytes), { headers: { "x-sha256": await digest(bytes) } });
+}
+
+/** A body that breaks off. */
+function torn() {
+  let chunks = 3;
+  return new ReadableStream({ pull: (controller) => (chunks-- ? controller.enqueue(new Uint8Array(1000)) : controller.error(new Error("torn"))) });
 }
 
 /** @param {BufferSource} bytes */
