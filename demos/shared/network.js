@@ -1,6 +1,7 @@
-// The panel that shows a session and cuts its network: state in words, a timeline, a list of what happened. It must
+// The panel that shows a session and cuts its network: state in words, what carries it, a timeline, a list of what happened. It must
 // never repair anything: coming back is the module's work, and this is where one sees it.
 
+import { Carriers } from "./carriers.js";
 import { log } from "./log.js";
 import { Timeline } from "./timeline.js";
 
@@ -18,6 +19,7 @@ export class NetworkPanel {
   #cuts = 0;
   #lostAt = 0;
   #holdUntil = 0;
+  #carriers;
 
   /**
    * @param {HTMLElement} root
@@ -38,6 +40,7 @@ export class NetworkPanel {
       this.#cut("Cut, again and again for 5 seconds.");
     });
     this.watch();
+    this.#carriers = new Carriers(root.querySelector("figure"), () => this.#session, announce);
   }
 
   /** To be called when the page has begun again. */
@@ -46,8 +49,8 @@ export class NetworkPanel {
     if (session === this.#session) return;
     this.#session = session;
     this.#lostAt = 0;
-    session.addEventListener("carrierchange", () => session === this.#session && this.#changed());
-    this.#changed();
+    session.addEventListener("carrierchange", (event) => session === this.#session && this.#changed(event));
+    this.#changed({});
   }
 
   #cut(words) {
@@ -58,8 +61,13 @@ export class NetworkPanel {
     this.#session.abortCarrier();
   }
 
-  #changed() {
+  #changed({ reason, previous }) {
     const { carrier } = this.#session;
+    this.#carriers?.show();
+    if (reason === "moved") {
+      this.#say("good", `Attached over ${carrier}`);
+      this.#event(previous === carrier ? `moved to another ${carrier}` : `moved from ${previous} to ${carrier}, without a gap`);
+    }
     if (Boolean(carrier) === this.#attached && this.#session.readyState !== "closed") return;
     this.#attached = Boolean(carrier);
     const now = performance.now();

@@ -62,7 +62,7 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       const seen = await visitAndCut(echo.page);
       assert.ok(seen.echoed >= 40, `${seen.echoed} echoes`);
       assert.deepEqual([seen.lost, seen.wrong], [0, 0]);
-      assert.equal(await text(echo.page, "#network-state"), "Attached over websocket");
+      assert.match(await text(echo.page, "#network-state"), /^Attached over (webtransport|websocket)$/);
       assert.deepEqual(leaving(echo.requests, gateway), []);
     });
 
