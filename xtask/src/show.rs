@@ -1,8 +1,8 @@
 //! `cargo xtask show <ID>`: one proof per file, from outside, against the release binary. A proof prints facts that a
 //! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
 
-mod l10;
 mod l1;
+mod l10;
 mod l2;
 mod l3;
 mod l4;
@@ -19,8 +19,8 @@ mod probe;
 mod readme;
 mod report;
 mod tools;
-mod v10;
 mod v1;
+mod v10;
 mod v2;
 mod v3;
 mod v4;
