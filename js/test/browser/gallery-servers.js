@@ -1,6 +1,7 @@
 // A walk through the gallery's servers of HTTP and TCP in every state that looks different: empty, busy, in trouble. The states
 // are real: programs that download and wait, files that are taken in, a server that ends.
 
+import { tourConnect } from "./gallery-connect.js";
 import { click, fill, open, text, until } from "./gallery-steps.js";
 import { openLines, openWebhook, openWebsite } from "./gallery-drive.js";
 import { curl, nc, visit } from "./gallery-shell.js";
@@ -14,7 +15,7 @@ import { curl, nc, visit } from "./gallery-shell.js";
  */
 export async function tourServers(browser, gateway, look) {
   const opened = [];
-  for (const walk of [website, webhook, lines]) opened.push(await walk(browser, gateway, look));
+  for (const walk of [website, webhook, lines, tourConnect]) opened.push(await walk(browser, gateway, look));
   return { requests: opened.flatMap(({ requests }) => requests), errors: opened.flatMap(({ errors }) => errors) };
 }
 

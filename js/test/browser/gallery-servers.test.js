@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launchChromium, launchFirefox } from "./driver.js";
 import { judge, launchView, VIEWS } from "./gallery-audit.js";
+import { driveConnect } from "./gallery-connect.js";
 import { driveLines, driveWebhook, driveWebsite } from "./gallery-drive.js";
 import { tourServers } from "./gallery-servers.js";
 import { leaving, open, tabTo, until } from "./gallery-steps.js";
@@ -35,6 +36,10 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.equal((await driveLines(browser, gateway)).summary, "0 open, 3 ended");
     });
 
+    test("two tabs find each other and talk through a cut; a WebSocket server echoes", async () => {
+      assert.equal((await driveConnect(browser, gateway)).websocket_echo, "grüße");
+    });
+
     test("files are put in, and requests answered, by keyboard alone", async () => {
       const site = await open(browser, `${gateway.url}/website/`);
       await until(site.page, "#state", /^Serving$/);
@@ -62,7 +67,7 @@ describe("gallery's servers to the eye", () => {
           assert.ok(passes > 8, `${state}: only ${passes} rules had something to look at`);
           if (violations.length || faint.length || overflow) faults.push({ state, violations, faint, overflow });
         });
-        assert.equal(states.length, 10);
+        assert.equal(states.length, 13);
         assert.deepEqual(faults, []);
         assert.deepEqual(leaving(requests, gateway), []);
         assert.deepEqual(errors.filter((words) => !/closed by whoever serves/.test(words)), []);

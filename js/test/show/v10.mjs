@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launchChromium, launchFirefox } from "../browser/driver.js";
 import { judge, launchView, overlooked, plantedFaults, VIEWS } from "../browser/gallery-audit.js";
+import { driveConnect } from "../browser/gallery-connect.js";
 import { driveLines, driveWebhook, driveWebsite } from "../browser/gallery-drive.js";
 import { tourServers } from "../browser/gallery-servers.js";
 import { foreignSite, leaving, open } from "../browser/gallery-steps.js";
@@ -22,7 +23,7 @@ try {
   for (const launch of [launchChromium, launchFirefox]) {
     const browser = await launch();
     const where = { browser: browser.name, version: browser.version };
-    for (const [demo, drive] of Object.entries({ website: driveWebsite, webhook: driveWebhook, lines: driveLines })) {
+    for (const [demo, drive] of Object.entries({ website: driveWebsite, webhook: driveWebhook, lines: driveLines, connect: driveConnect })) {
       fact({ ...where, demo, ...(await drive(browser, gateway)) });
     }
     await browser.close();
