@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// What a page downloads when it imports the module, minified and compressed.
-const EAGER_BYTES: usize = 9_100;
+const EAGER_BYTES: usize = 11_700;
 
 /// The same with the parts that are loaded when they are needed first.
-const MODULE_BYTES: usize = 16_900;
+const MODULE_BYTES: usize = 23_600;
 
 /// The session with all its carriers, and what chooses among them: what a page downloads that meets the worst network.
 const CARRIERS_BYTES: usize = 16_000;
