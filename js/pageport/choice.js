@@ -216,6 +216,10 @@ export class Choice {
   async #load(kind) {
     const { gateway } = this.#session;
     if (kind === "websocket") return (...to) => new WebSocketCarrier(gateway, configuration.WebSocket ?? WebSocket, ...to);
+    if (kind === "webtransport") {
+      const { WebTransportCarrier } = await import("./webtransport.js");
+      return (...to) => new WebTransportCarrier(this.#session, this.#offer(kind) ?? {}, ...to);
+    }
     const { HttpCarrier } = await import("./http.js");
     return (...to) => new HttpCarrier(gateway, this.#memory, kind === "http-poll", ...to);
   }

@@ -46,5 +46,6 @@ mod visitor;
 
 pub use bind::BindError;
 pub use config::Config;
+pub use front::webtransport::DoorError;
 pub use gateway::{Bound, Gateway, GatewayError, Handle};
 pub use names::DataError;

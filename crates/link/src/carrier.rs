@@ -256,7 +256,7 @@ impl Carrier {
         match self {
             Carrier::WebSocket(carrier) => carrier.lift_hello_limit(),
             Carrier::Http(carrier) => carrier.lift_hello_limit(),
-            Carrier::Bytes(_) => {}
+            Carrier::Bytes(_) | Carrier::WebTransport(_) => {}
         }
     }
 

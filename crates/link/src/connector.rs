@@ -58,7 +58,13 @@ impl Connector {
     pub fn new(gateway: &str) -> Result<Connector, LinkError> {
         let gateway = Gateway::parse(gateway)?;
         Ok(Connector {
-            dialer: Dialer { gateway, address: None, proxy: None, trust: Trust::default(), pinned: Vec::new() },
+            dialer: Dialer {
+                gateway,
+                address: None,
+                proxy: None,
+                trust: Trust::default(),
+                pinned: Vec::new(),
+            },
             runners: Runners::default(),
             settings: Settings::new(pageport_proto::Role::Page),
         })

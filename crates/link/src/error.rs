@@ -56,9 +56,11 @@ impl LinkError {
             LinkError::Code(code) | LinkError::Refused { code: Some(code), .. } => *code,
             LinkError::Timeout => Code::ERR_ATTACH_TIMEOUT,
             LinkError::Address(_) | LinkError::Certificate(_) => Code::ERR_INVALID_ARGUMENT,
-            LinkError::Io(_) | LinkError::WebTransport(_) | LinkError::Refused { .. } | LinkError::Proxy { .. } | LinkError::Answer(_) => {
-                Code::ERR_GATEWAY_UNREACHABLE
-            }
+            LinkError::Io(_)
+            | LinkError::WebTransport(_)
+            | LinkError::Refused { .. }
+            | LinkError::Proxy { .. }
+            | LinkError::Answer(_) => Code::ERR_GATEWAY_UNREACHABLE,
         }
     }
 }

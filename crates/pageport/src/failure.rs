@@ -81,7 +81,9 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::Bind(error) => Failure::AddressInvalid(error),
             GatewayError::Data(error) => Failure::Data(error),
-            GatewayError::Random(_) | GatewayError::Certificate(_) => Failure::Gateway(error),
+            GatewayError::Random(_) | GatewayError::Certificate(_) | GatewayError::Quic(_) => {
+                Failure::Gateway(error)
+            }
         }
     }
 }

@@ -169,7 +169,7 @@ async fn serve(connection: Arc<Connection>, incoming: IncomingConnection) {
     };
     let streams = u32::try_from(limits.webtransport_streams).unwrap_or(u32::MAX);
     match request.accept(streams, limits.hello_timeout).await {
-        Ok(carrier) => sessions::arrive(Arc::clone(&connection), carrier, applicant, origin).await,
+        Ok(carrier) => sessions::arrive(shared, connection.peer, carrier, applicant, origin).await,
         Err(error) => tracing::debug!(%error, peer = %connection.peer, "no first stream"),
     }
 }

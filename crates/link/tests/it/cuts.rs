@@ -9,7 +9,7 @@ use pageport_testkit::{Cut, CutRelay, Direction, Pattern, Random};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{CONNECTED, Exchange, Gateway, KINDS, exchange, guard};
+use crate::support::{CONNECTED, Exchange, Gateway, TCP_KINDS, exchange, guard};
 
 const CUTS: u64 = 30;
 const STREAMS: usize = 20;

@@ -41,14 +41,19 @@ async fn a_session_moves_between_all_kinds_while_it_transfers() {
             while page.stats().received < before + LEN {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let kind = KINDS[random.below(3) as usize];
+            let kind = KINDS[random.below(4) as usize];
             let mode = if random.below(2) == 0 { HttpMode::Poll } else { HttpMode::Detect };
             if random.below(4) == 0 {
                 relay.cut(Cut::Reset);
                 cuts += 1;
             }
             // A move that a cut has met is no move; the session is well either way.
-            if connector.clone().http_mode(mode).carry(&page, kind).await.is_ok() {
+            // What cuts stands in the way of TCP only.
+            let connector = match kind {
+                CarrierKind::WebTransport => gateway.connector(kind),
+                _ => connector.clone().http_mode(mode),
+            };
+            if connector.carry(&page, kind).await.is_ok() {
                 moves += 1;
             }
         }

@@ -7,11 +7,11 @@ use pageport_link::{CarrierKind, Connector, LinkError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
+use crate::support::{Exchange, Gateway, TCP_KINDS, exchange, guard};
 
 #[tokio::test]
 async fn every_kind_goes_through_a_proxy_each_in_its_way() {
-    for kind in KINDS {
+    for kind in TCP_KINDS {
         let gateway = Gateway::start().await;
         let proxy = Proxy::start(true, gateway.address).await;
         let page = guard(proxy.connector(&gateway).carriers(&[kind]).connect()).await.unwrap();

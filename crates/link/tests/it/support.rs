@@ -16,7 +16,10 @@ pub(crate) use holding::HoldingProxy;
 pub(crate) use raw::{RawPage, close_websocket};
 
 /// Every kind of carrier.
-pub(crate) const KINDS: [CarrierKind; 3] = CarrierKind::ALL;
+pub(crate) const KINDS: [CarrierKind; 4] = CarrierKind::ALL;
+/// Those over TCP, which relays can stand before.
+pub(crate) const TCP_KINDS: [CarrierKind; 3] =
+    [CarrierKind::Bytes, CarrierKind::WebSocket, CarrierKind::Http];
 /// Those that are a connection, and so are lost with it.
 pub(crate) const CONNECTED: [CarrierKind; 2] = [CarrierKind::Bytes, CarrierKind::WebSocket];
 
