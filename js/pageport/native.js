@@ -26,6 +26,8 @@ export class Native {
   #carrier;
   /** Native streams, by whose bytes they carry. @type {Map<Stream, Writer>} */
   #lanes = new Map();
+  /** Native streams that have said whose bytes they carry. @type {WeakSet<Writer>} */
+  #begun = new WeakSet();
   /** Whose native stream takes no more for now. @type {Set<Stream>} */
   #full = new Set();
   /** Who should have one. @type {Set<Stream>} */
@@ -107,8 +109,10 @@ export class Native {
     let most;
     while ((most = Math.min(sendable(stream) - stream.sent, DATA)) > 0 && /** @type {number} */ (lane.desiredSize) > 0) {
       const bytes = out.peek(stream.sent, most);
+      const parts = this.#begun.has(lane) ? [bytes] : [Uint8Array.from(ints(stream.id, stream.sent)), bytes];
+      this.#begun.add(lane);
       stream.sent += bytes.length;
-      lane.write(bytes).catch(() => this.#lost(stream, lane));
+      for (const part of parts) lane.write(part).catch(() => this.#lost(stream, lane));
     }
     if (most > 0 && !this.#full.has(stream)) {
       this.#full.add(stream);
@@ -148,7 +152,6 @@ export class Native {
         const lane = this.#spare;
         this.#spare = undefined;
         this.#lanes.set(stream, lane);
-        lane.write(Uint8Array.from(ints(stream.id, stream.sent))).catch(() => this.#lost(stream, lane));
         this.#again(stream);
         break;
       }

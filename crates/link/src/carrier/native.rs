@@ -120,6 +120,7 @@ async fn inbound(shared: Arc<Shared>, carrier: CarrierId, mut stream: RecvStream
         if !wanted(&shared, carrier, id, offset).await
             || !shared.receive_native(carrier, id, &mut offset, &mut pieces[..count])
         {
+            tracing::trace!(carrier, %id, offset, "native stream: nobody wants more");
             // The rest is thrown away by whoever sends it.
             let _ = stream.stop(0);
             return Done::Over;
@@ -127,7 +128,10 @@ async fn inbound(shared: Arc<Shared>, carrier: CarrierId, mut stream: RecvStream
         match stream.read_chunks(&mut pieces).await {
             Ok(Some(read)) => count = read,
             // In order or not: that says nothing about the stream whose bytes these were.
-            Ok(None) | Err(_) => return Done::Over,
+            ended => {
+                tracing::trace!(carrier, %id, offset, ?ended, "native stream: over");
+                return Done::Over;
+            }
         }
         tokio::task::consume_budget().await;
     }
