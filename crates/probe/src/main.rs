@@ -16,6 +16,7 @@ mod site;
 mod smuggle;
 mod stall;
 mod visitor;
+mod webtransport;
 
 use std::process::ExitCode;
 
@@ -46,9 +47,10 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "host" => host::run(place).await,
         "hostile" => hostile::run(place).await,
         "cuts" => cuts::run(place).await,
+        "webtransport" => webtransport::run(place).await,
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
         "attackers" => attack::attackers(place).await,
-        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts".into()),
+        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport".into()),
     }
 }

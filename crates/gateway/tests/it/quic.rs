@@ -130,7 +130,7 @@ impl QuicPage {
             if let Decoded::Frame(frame) = decoded {
                 return Some(frame);
             }
-            let mut more = [0; 65_536];
+            let mut more = vec![0; 65_536];
             let len = self.incoming.read(&mut more).await.ok()??;
             self.read.put_slice(&more[..len]);
         }
@@ -141,7 +141,7 @@ impl QuicPage {
         let mut stream = soon(self.connection.accept_uni()).await.expect("a native stream");
         let mut read = BytesMut::new();
         loop {
-            let mut more = [0; 65_536];
+            let mut more = vec![0; 65_536];
             let len = soon(stream.read(&mut more)).await.expect("bytes").expect("a head");
             read.put_slice(&more[..len]);
             if let varint::Peek::Value(id, at) = varint::peek(&read)

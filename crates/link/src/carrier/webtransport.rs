@@ -19,8 +19,8 @@ const FRAMES_FIRST: i32 = 1;
 const FIRST: u64 = 1 << 20;
 /// How many native streams a gateway may have at once: one for each of many busy streams.
 const STREAMS: u32 = 1_024;
-/// Unidirectional streams of HTTP/3 itself: control, and two of QPACK (RFC 9114 §6.2, RFC 9204 §4.2), and one that means nothing.
-const CONTROL: u32 = 4;
+/// Unidirectional streams of HTTP/3 itself: control, and two of QPACK (RFC 9114 §6.2, RFC 9204 §4.2).
+const CONTROL: u32 = 3;
 
 /// A session of WebTransport; made by [`super::Carrier::webtransport_server`].
 pub struct WebTransportCarrier {

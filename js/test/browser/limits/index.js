@@ -9,12 +9,13 @@ import { REQUESTS } from "./requests.js";
 import { Rig } from "./rig.js";
 import { SESSIONS } from "./sessions.js";
 import { VISITORS } from "./visitors.js";
+import { WEBTRANSPORT } from "./webtransport.js";
 
 /** @typedef {import("./rig.js").Case} Case */
 /** @typedef {{ limit: string, value: string, range: string }} Limit */
 
 /** @type {Case[]} */
-export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...REQUESTS, ...SESSIONS, ...VISITORS];
+export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...REQUESTS, ...SESSIONS, ...VISITORS, ...WEBTRANSPORT];
 
 // Every gateway takes its files away when this process ends.
 process.setMaxListeners(0);
