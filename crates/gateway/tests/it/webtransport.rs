@@ -124,8 +124,8 @@ async fn bytes_on_native_streams_and_frames_that_overtake_them_arrive_in_order()
     drop((late, early));
 
     // What the visitor sends comes on a native stream, once there may be much of it.
-    let stream = StreamId::new(2).expect("an id");
-    page.send(&Frame::Ack(vec![Ack { stream, received: 0, limit: 1_000_000 }])).await;
+    let second = StreamId::new(2).expect("an id");
+    page.send(&Frame::Ack(vec![Ack { stream: second, received: 0, limit: 1_000_000 }])).await;
     let sending = async {
         visitor.send(&body[100..]).await;
         visitor
@@ -140,7 +140,7 @@ async fn bytes_on_native_streams_and_frames_that_overtake_them_arrive_in_order()
         let mut buffer = vec![0; 65_536];
         while received < total {
             limit += 1_000_000;
-            page.send(&Frame::Ack(vec![Ack { stream, received, limit }])).await;
+            page.send(&Frame::Ack(vec![Ack { stream: second, received, limit }])).await;
             match soon(stream.read(&mut buffer)).await.expect("bytes") {
                 Some(len) => received += len as u64,
                 None => break,
