@@ -15,6 +15,7 @@ mod n1;
 mod n2;
 mod n3;
 mod n9;
+mod n9_webtransport;
 mod probe;
 mod readme;
 mod report;

@@ -39,7 +39,9 @@ pub(crate) fn size() -> Outcome<Tally> {
     let whole = compressed;
     let lazy = lazy_parts()?;
     let (minified, carriers) = bundle("session.js", &[])?;
-    println!("js/pageport with all carriers: {minified} bytes minified, {carriers} compressed, of {CARRIERS_BYTES}");
+    println!(
+        "js/pageport with all carriers: {minified} bytes minified, {carriers} compressed, of {CARRIERS_BYTES}"
+    );
     let (minified, compressed) = bundle("index.js", &lazy)?;
     println!("js/pageport at import: {minified} bytes minified, {compressed} compressed, of {EAGER_BYTES}");
     println!("js/pageport when needed: {}", lazy.join(" "));
