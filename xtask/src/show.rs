@@ -14,6 +14,7 @@ mod l9;
 mod n1;
 mod n2;
 mod n3;
+mod n7;
 mod n9;
 mod n9_webtransport;
 mod probe;
@@ -68,6 +69,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N2", title: "our WebSocket does what the browser's own does, on every carrier, and Autobahn agrees", run: n2::run },
     Proof { id: "N3", title: "256 MiB both ways move through every carrier and many cuts, byte for byte", run: n3::run },
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
+    Proof { id: "N7", title: "2,000 simulated networks: streams come through byte-exact or say why, none hangs", run: n7::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

@@ -19,6 +19,7 @@ mod race;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +28,11 @@ use pageport_proto::Code;
 use pageport_proto::session::Settings;
 use tokio::time::{Instant, timeout};
 
-use crate::carrier::{Carrier, CarrierKind, HttpMode};
+use crate::carrier::{Carrier, CarrierKind, HttpMode, Io};
 use crate::session::Shared;
 use crate::{LinkError, Session};
 use backoff::Backoff;
-use dialer::Dialer;
+use dialer::{Dial, Dialer};
 use gateway::Gateway;
 use proxy::Proxy;
 use race::Runners;
@@ -48,6 +49,7 @@ pub struct Connector {
     dialer: Dialer,
     runners: Runners,
     settings: Settings,
+    seed: Option<u64>,
 }
 
 impl Connector {
@@ -62,11 +64,13 @@ impl Connector {
                 gateway,
                 address: None,
                 proxy: None,
+                dial: None,
                 trust: Trust::default(),
                 pinned: Vec::new(),
             },
             runners: Runners::default(),
             settings: Settings::new(pageport_proto::Role::Page),
+            seed: None,
         })
     }
 
@@ -105,6 +109,24 @@ impl Connector {
     pub fn proxy(mut self, proxy: &str) -> Result<Connector, LinkError> {
         self.dialer.proxy = Some(Proxy::parse(proxy)?);
         Ok(self)
+    }
+
+    /// Speaks to the gateway through what this makes, in place of TCP and TLS: a simulated connection, for one.
+    #[must_use]
+    pub fn dial_by<F, C>(mut self, dial: F) -> Connector
+    where
+        F: Fn() -> C + Send + Sync + 'static,
+        C: Future<Output = io::Result<Box<dyn Io>>> + Send + 'static,
+    {
+        self.dialer.dial = Some(Dial(Arc::new(move || Box::pin(dial()))));
+        self
+    }
+
+    /// Draws the waits between attempts from this seed, not from the system: for simulations, which repeat themselves.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Connector {
+        self.seed = Some(seed);
+        self
     }
 
     /// Trusts these certificates (PEM) as well as those that the system trusts: an operator's own authority, or a gateway's
@@ -196,11 +218,11 @@ impl Connector {
 
     /// Runs until the session has ended.
     async fn keep_attached(mut self, shared: Arc<Shared>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.seed);
         let (mut since, mut moved) = (Instant::now(), 0);
         while shared.needs_carrier().await {
             if since.elapsed() >= PROVEN || shared.moved() != moved {
-                backoff = Backoff::default();
+                backoff.reset();
             }
             let delay = backoff.next();
             tracing::debug!(?delay, "attaching anew");

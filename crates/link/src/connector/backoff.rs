@@ -12,17 +12,36 @@ const SUCCESS: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
+    /// Where randomness comes from, if not from the system.
+    seed: Option<u64>,
 }
 
 impl Backoff {
+    pub(crate) fn new(seed: Option<u64>) -> Backoff {
+        Backoff { attempts: 0, seed }
+    }
+
+    /// It has succeeded.
+    pub(crate) fn reset(&mut self) {
+        self.attempts = 0;
+    }
+
     /// Zero at first, then random between zero and a bound that doubles.
     pub(crate) fn next(&mut self) -> Duration {
         let bound = self.bound();
         self.attempts = self.attempts.saturating_add(1);
+        bound.mul_f64(f64::from(self.random()) / f64::from(u32::MAX))
+    }
+
+    fn random(&mut self) -> u32 {
+        if let Some(seed) = &mut self.seed {
+            // A linear congruential generator (Knuth's MMIX), of which the upper half is good enough to wait by.
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            return u32::try_from(*seed >> 32).unwrap_or(u32::MAX);
+        }
         let mut random = [0; 4];
         // Without randomness the full wait is the careful choice.
-        let part = getrandom::fill(&mut random).map_or(u32::MAX, |()| u32::from_ne_bytes(random));
-        bound.mul_f64(f64::from(part) / f64::from(u32::MAX))
+        getrandom::fill(&mut random).map_or(u32::MAX, |()| u32::from_ne_bytes(random))
     }
 
     /// What was attempted has come about, and has lasted so long.
@@ -59,7 +78,7 @@ mod tests {
 
     #[test]
     fn only_what_has_lasted_begins_anew() {
-        let mut backoff = Backoff { attempts: 3 };
+        let mut backoff = Backoff { attempts: 3, seed: None };
         backoff.after(SUCCESS - Duration::from_millis(1));
         assert_eq!(backoff.bound(), Duration::from_secs(1));
         backoff.after(SUCCESS);
@@ -68,7 +87,7 @@ mod tests {
 
     #[test]
     fn waits_differ() {
-        let mut backoff = Backoff { attempts: 20 };
+        let mut backoff = Backoff { attempts: 20, seed: None };
         let waits: Vec<Duration> = (0..32).map(|_| backoff.next()).collect();
         assert!(waits.iter().any(|wait| *wait < MOST / 2), "{waits:?}");
         assert!(waits.iter().any(|wait| *wait > MOST / 2), "{waits:?}");

@@ -1,6 +1,10 @@
 //! From an address to a connection: TCP, a proxy if there is one, TLS if the gateway speaks it.
 
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use rustls::ClientConfig;
 use tokio::net::{TcpStream, lookup_host};
@@ -9,7 +13,7 @@ use super::gateway::Gateway;
 use super::proxy::Proxy;
 use super::tls::Trust;
 use crate::LinkError;
-use crate::carrier::{Carrier, SharedTcp, Socket};
+use crate::carrier::{Carrier, Io, SharedTcp, Socket};
 use crate::quic::{self, Pinned};
 
 /// Makes connections to one gateway.
@@ -19,9 +23,23 @@ pub(crate) struct Dialer {
     /// In place of the address that the gateway's name has; nothing to a proxy.
     pub(super) address: Option<SocketAddr>,
     pub(super) proxy: Option<Proxy>,
+    /// In place of TCP, and of all that is above.
+    pub(super) dial: Option<Dial>,
     pub(super) trust: Trust,
     /// Over WebTransport: certificates that are believed, by their hashes, and no others.
     pub(super) pinned: Vec<[u8; 32]>,
+}
+
+/// Makes what is like a connection to the gateway.
+#[derive(Clone)]
+pub(super) struct Dial(pub(super) Arc<dyn Fn() -> Dialled + Send + Sync>);
+
+pub(super) type Dialled = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dial")
+    }
 }
 
 impl Dialer {
@@ -30,6 +48,9 @@ impl Dialer {
     /// # Errors
     /// When it cannot be made.
     pub(crate) async fn connect(&mut self) -> Result<Socket, LinkError> {
+        if let Some(Dial(dial)) = &self.dial {
+            return Ok(Socket::Other(dial().await?));
+        }
         let mut stream = self.reach().await?;
         if let Some(proxy) = &self.proxy {
             proxy.tunnel(&mut stream, &self.gateway).await?;

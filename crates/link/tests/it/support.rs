@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use pageport_link::CarrierKind;
 
-pub(crate) use exchange::{Exchange, exchange};
-pub(crate) use gateway::Gateway;
+pub(crate) use exchange::{Exchange, Failure, Task, exchange};
+pub(crate) use gateway::{Door, Gateway};
 pub(crate) use holding::HoldingProxy;
 pub(crate) use raw::{RawPage, close_websocket};
 

@@ -1,7 +1,7 @@
 //! Streams whose every byte is known: both ends send a pattern and check the other's.
 
 use bytes::Bytes;
-use pageport_link::{ReadHalf, Session, Stream, StreamError, WriteHalf};
+use pageport_link::{OpenError, ReadHalf, Session, Stream, StreamError, WriteHalf};
 use pageport_proto::Code;
 use pageport_testkit::{Mismatch, Pattern, Tally};
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,7 @@ pub(crate) async fn echo(mut stream: Stream) -> Result<(), Failure> {
 
 /// The page's end of [`Task::Exchange`]: the hashes of what came, if all of it was right.
 pub(crate) async fn exchange(session: &Session, exchange: Exchange) -> Result<String, Failure> {
-    let mut stream = session.open(&Task::Exchange(exchange)).unwrap();
+    let mut stream = session.open(&Task::Exchange(exchange))?;
     stream.reply().await?;
     both(stream, exchange, false).await
 }
@@ -162,4 +162,8 @@ pub(crate) enum Failure {
     Mismatch(#[from] Mismatch),
     #[error("{got} bytes in place of {want}")]
     Length { want: u64, got: u64 },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{0}")]
+    Unexpected(String),
 }

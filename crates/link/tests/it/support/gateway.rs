@@ -1,6 +1,7 @@
 //! A gateway as small as it can be: one path, every origin, and streams that do what their heads say.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,14 +9,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use pageport_link::{
-    Arrival, Budget, Carrier, CarrierKind, Connector, HttpLimits, Session, Settings, WebTransportEndpoint,
-    receive_hello,
+    Arrival, Budget, Carrier, CarrierKind, Connector, HttpLimits, Io, Session, Settings, Socket,
+    WebTransportEndpoint, receive_hello,
 };
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Role};
 use sha2::Digest as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -29,6 +30,26 @@ pub(crate) struct Gateway {
     pub(crate) hash: [u8; 32],
     shared: Arc<Shared>,
     accepting: [AbortHandle; 2],
+}
+
+/// The same without a listener: for connections of other kinds than TCP.
+#[derive(Clone)]
+pub(crate) struct Door(Arc<Shared>);
+
+impl Door {
+    pub(crate) fn new(settings: Settings) -> Door {
+        Door(Arc::new(Shared::new(settings)))
+    }
+
+    /// Serves one connection until it ends.
+    pub(crate) async fn serve(self, stream: impl Io) {
+        serve(self.0, stream, Socket::boxed).await;
+    }
+
+    /// Every session that there was.
+    pub(crate) fn sessions(&self) -> Vec<Session> {
+        self.0.sessions.lock().unwrap().values().map(|(_, session)| session.clone()).collect()
+    }
 }
 
 struct Shared {
@@ -77,18 +98,7 @@ impl Gateway {
 
     async fn with(settings: Settings, change: impl FnOnce(&mut Shared)) -> Gateway {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let mut shared = Shared {
-            settings,
-            budget: Budget::new(1 << 30),
-            hello_timeout: Duration::from_secs(10),
-            credential: None,
-            carriers: Mutex::new(super::KINDS.to_vec()),
-            http: HttpLimits::default(),
-            lines: Arc::default(),
-            sessions: Mutex::default(),
-            newest: watch::Sender::new(None),
-            refused: watch::Sender::default(),
-        };
+        let mut shared = Shared::new(settings);
         change(&mut shared);
         let shared = Arc::new(shared);
         let address = listener.local_addr().unwrap();
@@ -150,27 +160,47 @@ impl Drop for Gateway {
     }
 }
 
+impl Shared {
+    fn new(settings: Settings) -> Shared {
+        Shared {
+            settings,
+            budget: Budget::new(1 << 30),
+            hello_timeout: Duration::from_secs(10),
+            credential: None,
+            carriers: Mutex::new(super::KINDS.to_vec()),
+            http: HttpLimits::default(),
+            lines: Arc::default(),
+            sessions: Mutex::default(),
+            newest: watch::Sender::new(None),
+            refused: watch::Sender::default(),
+        }
+    }
+}
+
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            if is_plain(&stream).await {
-                let owner = Arc::clone(&shared);
-                let arrive = move |carrier| {
-                    let shared = Arc::clone(&owner);
-                    tokio::spawn(async move { arrive(&shared, carrier).await });
-                };
-                if shared.carriers.lock().unwrap().contains(&CarrierKind::Http) {
-                    let Shared { lines, http, budget, credential, .. } = &*shared;
-                    let (lines, limits, budget) = (Arc::clone(lines), http.clone(), budget.clone());
-                    let front = Front { lines, limits, budget, credential: *credential, arrive };
-                    requests::serve(stream, front).await;
-                }
-            } else if let Some(carrier) = upgrade(&shared, stream).await {
-                arrive(&shared, carrier).await;
-            }
-        });
+        tokio::spawn(serve(Arc::clone(&shared), stream, Socket::from));
+    }
+}
+
+async fn serve<I: Io>(shared: Arc<Shared>, mut stream: I, socket: impl Fn(I) -> Socket) {
+    let Some(read) = read_method(&mut stream).await else { return };
+    if !read.starts_with(PLAIN) {
+        if let Some(carrier) = upgrade(&shared, stream, read, socket).await {
+            arrive(&shared, carrier).await;
+        }
+    } else if shared.carriers.lock().unwrap().contains(&CarrierKind::Http) {
+        let owner = Arc::clone(&shared);
+        let arrive = move |carrier| {
+            let shared = Arc::clone(&owner);
+            tokio::spawn(async move { arrive(&shared, carrier).await });
+        };
+        let Shared { lines, http, budget, credential, .. } = &*shared;
+        let (lines, limits, budget) = (Arc::clone(lines), http.clone(), budget.clone());
+        let front = Front { lines, limits, budget, credential: *credential, arrive };
+        let (rest, write) = tokio::io::split(stream);
+        requests::serve(tokio::io::join(Cursor::new(read).chain(rest), write), front).await;
     }
 }
 
@@ -263,32 +293,36 @@ fn welcome(shared: &Shared, session: SessionId, secret: Option<Secret>) -> Welco
     }
 }
 
-/// Whether a connection begins with a plain request, and no upgrade.
-async fn is_plain(stream: &TcpStream) -> bool {
-    const PLAIN: &[u8] = b"POST ";
-    let mut first = [0; PLAIN.len()];
-    while let Ok(length @ 1..) = stream.peek(&mut first).await {
-        if !PLAIN.starts_with(&first[..length]) {
-            return false;
-        }
-        if length == PLAIN.len() {
-            return true;
-        }
-        tokio::task::yield_now().await;
-    }
-    false
-}
+/// How a plain request begins, and no upgrade.
+const PLAIN: &[u8] = b"POST ";
 
-/// Reads the request and answers it; the carrier, if it is one.
-async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
+/// Enough of a connection's first bytes to tell.
+async fn read_method(stream: &mut impl Io) -> Option<BytesMut> {
     let mut read = BytesMut::with_capacity(16 * 1024);
-    loop {
+    while read.len() < PLAIN.len() {
         if stream.read_buf(&mut read).await.ok()? == 0 {
             return None;
         }
+    }
+    Some(read)
+}
+
+/// Reads the request and answers it; the carrier, if it is one.
+async fn upgrade<I: Io>(
+    shared: &Shared,
+    mut stream: I,
+    mut read: BytesMut,
+    socket: impl Fn(I) -> Socket,
+) -> Option<Carrier> {
+    loop {
         let mut fields = [httparse::EMPTY_HEADER; 32];
         let mut request = httparse::Request::new(&mut fields);
-        let httparse::Status::Complete(len) = request.parse(&read).unwrap() else { continue };
+        let httparse::Status::Complete(len) = request.parse(&read).unwrap() else {
+            if stream.read_buf(&mut read).await.ok()? == 0 {
+                return None;
+            }
+            continue;
+        };
         let field = |name: &str| {
             let found = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
             found.map(|field| String::from_utf8(field.value.to_vec()).unwrap())
@@ -321,8 +355,8 @@ async fn upgrade(shared: &Shared, mut stream: TcpStream) -> Option<Carrier> {
         let ahead = Bytes::copy_from_slice(&read[len..]);
         return match kind {
             _ if !answer.starts_with("HTTP/1.1 101") => None,
-            CarrierKind::Bytes => Some(Carrier::bytes(stream, ahead)),
-            CarrierKind::WebSocket => Some(Carrier::websocket_server(stream, ahead)),
+            CarrierKind::Bytes => Some(Carrier::bytes(socket(stream), ahead)),
+            CarrierKind::WebSocket => Some(Carrier::websocket_server(socket(stream), ahead)),
             CarrierKind::Http | CarrierKind::WebTransport => None,
         };
     }

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use pageport_link::{Budget, Carrier, Cut, Download, HttpLimits, HttpLine};
 use pageport_proto::Code;
 use pageport_proto::numbered::{Down, Id, Up};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Carriers over requests, by id.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Body for Answering {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(stream: TcpStream, front: Front<impl Fn(Carrier)>) {
+pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, front: Front<impl Fn(Carrier)>) {
     let service = service_fn(|request| async {
         let answer = answer(request, &front).await.unwrap_or_else(refusal);
         Ok::<_, Infallible>(answer)
