@@ -15,6 +15,7 @@ mod place;
 mod site;
 mod smuggle;
 mod stall;
+mod through;
 mod visitor;
 mod webtransport;
 
@@ -27,6 +28,8 @@ use place::Place;
 async fn main() -> ExitCode {
     let scenario = std::env::args().nth(1).unwrap_or_default();
     let outcome = match Place::from_environment() {
+        // Knows of no process: what it talks to may be a proxy.
+        _ if scenario == "through" => through::run().await,
         Err(fault) => Err(fault),
         Ok(place) => run(&scenario, &place).await,
     };
@@ -51,6 +54,6 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
         "attackers" => attack::attackers(place).await,
-        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport".into()),
+        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through".into()),
     }
 }

@@ -1,0 +1,100 @@
+// One client through one proxy: how soon it is usable, what it carries, and that the proxy has had all of it.
+
+import { pageThrough, programThrough, until } from "./client.js";
+
+/** How long the proxy stands still. */
+const FROZEN_MS = 700;
+/** What a visitor sends, and gets back. */
+export const BYTES = 262_144;
+
+/**
+ * @typedef {object} Target
+ * @property {number} port
+ * @property {boolean} secure
+ * @property {string} token
+ * @property {string} [trust] a file with its certificate
+ */
+/**
+ * @typedef {object} Seen
+ * @property {string} version of the browser, or of the program
+ * @property {string} carrier
+ * @property {number} usable_ms until it listened, and until its first visitor had its answer
+ * @property {number} requests lines of the proxy's log
+ * @property {number | string} log_bytes what that says clients got
+ * @property {string} example a line of it
+ */
+
+/**
+ * @param {"page" | "program"} kind
+ * @param {{ start: (target: number) => Promise<import("./daemon.js").Proxy>, quietMs?: number }} row
+ * @param {Target} target
+ * @param {string} probe
+ * @returns {Promise<Seen>}
+ */
+export async function seenThrough(kind, { start, quietMs = 0 }, target, probe) {
+  const proxy = await start(target.port);
+  const { client, version } = await begin(kind, proxy, target, probe).catch(async (error) => {
+    const log = proxy.log();
+    await proxy.stop();
+    throw new Error(`${error.message}; the proxy's log: ${log.slice(-3).join(" | ") || "nothing"}`);
+  });
+  try {
+    const visited = performance.now();
+    await client.visit(target, 1);
+    const usable_ms = Math.round(client.ms + performance.now() - visited);
+    await client.visit(target, BYTES);
+    if (quietMs) {
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
+      await client.visit(target, 1);
+    }
+    await frozen(proxy, () => client.visit(target, 1));
+    const losses = await client.losses();
+    if (losses) throw new Error(`the carrier was lost ${losses} times`);
+    // Proxies log what is over.
+    await client.close();
+    const record = () => account(proxy, target);
+    const all = () => proxy.log().join(" | ");
+    await until(async () => record().log_bytes >= BYTES || !record().counts, "the log has all bytes", 5_000).catch((error) => {
+      throw new Error(`${error.message}: ${all()}`);
+    });
+    const { log_bytes, counts, lines } = record();
+    if (!lines.length) throw new Error(`the proxy has logged nothing of it: ${all()}`);
+    return { version, carrier: client.carrier, usable_ms, requests: lines.length, log_bytes: counts ? log_bytes : "not counted", example: lines.at(-1) ?? "" };
+  } finally {
+    await client.close();
+    await proxy.stop();
+  }
+}
+
+/** The control: while the proxy stands still, nothing comes back. @param {import("./daemon.js").Proxy} proxy @param {() => Promise<void>} visit */
+async function frozen(proxy, visit) {
+  let isBack = false;
+  proxy.freeze(true);
+  const visited = visit().then(() => (isBack = true));
+  await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
+  const passed = isBack;
+  proxy.freeze(false);
+  await visited;
+  if (passed) throw new Error("bytes went another way than through the proxy");
+}
+
+/**
+ * What the proxy's log says about carriers, and whether it counts bytes at all.
+ * @param {import("./daemon.js").Proxy} proxy
+ * @param {Target} target
+ */
+function account(proxy, { port }) {
+  const lines = proxy.log().filter((line) => line.includes("/link") || line.includes(`localhost:${port}`));
+  const bytes = lines.map(proxy.bytes);
+  const counts = bytes.every((count) => count !== undefined);
+  const log_bytes = bytes.reduce((sum, count) => /** @type {number} */ (sum) + (count ?? 0), 0) ?? 0;
+  return { lines: lines.map((line) => line.slice(0, 160)), counts, log_bytes };
+}
+
+async function begin(kind, proxy, { port, secure, token, trust }, probe) {
+  const base = proxy.role === "reverse" ? proxy.url : `${secure ? "https" : "http"}://localhost:${port}`;
+  const way = { base, ...(proxy.role === "forward" && { proxy: proxy.url }) };
+  if (kind === "program") return { client: await programThrough(probe, { ...way, token, trust }), version: "native" };
+  const client = await pageThrough(way);
+  return { client, version: client.version };
+}
