@@ -14,6 +14,8 @@ mod l9;
 mod n1;
 mod n2;
 mod n3;
+mod n4;
+mod n5;
 mod n7;
 mod n9;
 mod n9_webtransport;
@@ -68,8 +70,10 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N1", title: "one suite of what applications use passes on every carrier, in both browsers and natively", run: n1::run },
     Proof { id: "N2", title: "our WebSocket does what the browser's own does, on every carrier, and Autobahn agrees", run: n2::run },
     Proof { id: "N3", title: "256 MiB both ways move through every carrier and many cuts, byte for byte", run: n3::run },
-    Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
+    Proof { id: "N4", title: "down to 256 kbit with stalls everything comes through, and nothing that moves is given up", run: n4::run },
+    Proof { id: "N5", title: "Chromium and a native program are usable through real proxies within 3 s", run: n5::run },
     Proof { id: "N7", title: "2,000 simulated networks: streams come through byte-exact or say why, none hangs", run: n7::run },
+    Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

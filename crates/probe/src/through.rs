@@ -52,8 +52,10 @@ fn connector() -> Outcome<Connector> {
         connector = connector.trust(&std::fs::read(file)?)?;
     }
     if let Ok(name) = get("CARRIER") {
-        let kinds = [CarrierKind::Bytes, CarrierKind::WebSocket];
-        let kind = kinds.into_iter().find(|kind| kind.to_string() == name).ok_or("no such kind of carrier")?;
+        let kind = CarrierKind::ALL
+            .into_iter()
+            .find(|kind| kind.to_string() == name)
+            .ok_or("no such kind of carrier")?;
         connector = connector.carriers(&[kind]);
     }
     Ok(connector)

@@ -18,6 +18,7 @@ const MESSAGE = 16_384;
  * @property {string} base the gateway's URL as the client is to see it
  * @property {string} [proxy] URL of a forward proxy
  * @property {string} [carrier] the only one to try
+ * @property {number} [hang] in ms: what takes longer hangs
  */
 /**
  * @typedef {object} Client
@@ -25,19 +26,21 @@ const MESSAGE = 16_384;
  * @property {string} carrier
  * @property {number} ms from its start until it listened
  * @property {() => Promise<number>} losses how often it has lost its carrier so far
- * @property {(gateway: Gateway, bytes: number) => Promise<void>} visit a visitor's socket gives so many bytes and gets them back
+ * @property {() => Promise<string | null>} carrierNow
+ * @property {(gateway: Gateway, bytes: number, hang?: number) => Promise<void>} visit a visitor gives so many bytes and gets them back
  * @property {() => Promise<void>} close
  */
 
 /** @typedef {{ port: number, secure: boolean }} Gateway */
 
 /** From the navigation on. @param {Way} way @returns {Promise<Client & { version: string }>} */
-export async function pageThrough({ base, proxy, carrier }) {
+export async function pageThrough({ base, proxy, carrier, hang }) {
   // Chromium asks no proxy for loopback names unless it is told to.
   const args = proxy ? [`--proxy-server=${proxy}`, "--proxy-bypass-list=<-loopback>"] : [];
   const browser = await launchChromium({ args, context: { ignoreHTTPSErrors: true } });
   try {
     const page = await browser.newPage();
+    page.raw.setDefaultNavigationTimeout(hang ?? HANG_MS);
     await page.goto(`${base}/pageport.js`);
     const listening = await within(
       page.evaluate(
@@ -51,19 +54,23 @@ export async function pageThrough({ base, proxy, carrier }) {
           };
           await new Promise((resolve, reject) => {
             listener.onlistening = resolve;
-            listener.onclose = () => reject(new Error("the listener ended"));
+            // An error may pass; the end does not.
+            let last = "";
+            listener.onerror = (/** @type {any} */ { error }) => (last = String(error));
+            listener.onclose = () => reject(new Error(`the listener ended: ${last}`));
           });
           const ms = performance.now();
           const link = session();
           // A better carrier may take over; but none may go before there is another.
           const scene = { losses: 0 };
           link.addEventListener("carrierchange", (/** @type {any} */ event) => (scene.losses += +(link.carrier === null)));
-          Object.assign(globalThis, { scene });
+          Object.assign(globalThis, { scene, link });
           return { name: new URL(listener.url).hostname.split(".")[0], ms, carrier: link.carrier };
         },
         { base, carrier },
       ),
       "the page listens",
+      hang,
     );
     const losses = () => page.evaluate(() => /** @type {any} */ (globalThis).scene.losses);
     return {
@@ -71,7 +78,8 @@ export async function pageThrough({ base, proxy, carrier }) {
       ms: Math.round(listening.ms),
       version: browser.version,
       losses,
-      visit: (gateway, bytes) => visitByMessages(gateway, listening.name, bytes),
+      carrierNow: () => page.evaluate(() => /** @type {any} */ (globalThis).link.carrier),
+      visit: (gateway, bytes, hang) => visitByMessages(gateway, listening.name, bytes, hang),
       close: () => browser.close(),
     };
   } catch (error) {
@@ -86,7 +94,7 @@ export async function pageThrough({ base, proxy, carrier }) {
  * @param {Way & { token: string, trust?: string }} way `trust`: a file with a certificate
  * @returns {Promise<Client>}
  */
-export async function programThrough(probe, { base, proxy, token, trust, carrier }) {
+export async function programThrough(probe, { base, proxy, token, trust, carrier, hang }) {
   const env = { GATEWAY: base, TOKEN: token, ...(proxy && { PROXY: proxy }), ...(trust && { TRUST: trust }), ...(carrier && { CARRIER: carrier }) };
   const child = spawn(probe, ["through"], { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -110,13 +118,14 @@ export async function programThrough(probe, { base, proxy, token, trust, carrier
     clearTimeout(timer);
   };
   try {
-    const { name, carrier, ms } = /** @type {any} */ (await within(listening, "the program listens"));
+    const { name, carrier, ms } = /** @type {any} */ (await within(listening, "the program listens", hang));
     return {
       name,
       carrier,
       ms,
       losses: async () => losses,
-      visit: (gateway, bytes) => visitRaw(gateway, name, bytes),
+      carrierNow: async () => (losses ? null : carrier),
+      visit: (gateway, bytes, hang) => visitRaw(gateway, name, bytes, hang),
       close,
     };
   } catch (error) {
@@ -126,7 +135,7 @@ export async function programThrough(probe, { base, proxy, token, trust, carrier
 }
 
 /** To a page: WebSocket messages. @param {Gateway} gateway @param {string} name @param {number} bytes */
-async function visitByMessages({ port, secure }, name, bytes) {
+async function visitByMessages({ port, secure }, name, bytes, hang = HANG_MS) {
   const address = `ws${secure ? "s" : ""}://127.0.0.1:${port}/@${name}/`;
   const socket = new WebSocket(address, { headers: { host: `localhost:${port}` }, perMessageDeflate: false, rejectUnauthorized: false });
   const parts = split(bytes);
@@ -136,12 +145,12 @@ async function visitByMessages({ port, secure }, name, bytes) {
     socket.once("error", reject).once("close", (code) => reject(new Error(`the visitor's socket closed with ${code}`)));
     socket.once("open", () => parts.forEach((part) => socket.send(part)));
   });
-  await within(back, `${bytes} bytes come back`).finally(() => socket.terminate());
+  await within(back, `${bytes} bytes come back`, hang).finally(() => socket.terminate());
   tally.check();
 }
 
 /** To a program, which speaks no RFC 6455: whatever bytes. @param {Gateway} gateway @param {string} name @param {number} bytes */
-async function visitRaw({ port, secure }, name, bytes) {
+async function visitRaw({ port, secure }, name, bytes, hang = HANG_MS) {
   const parts = split(bytes);
   const tally = new Tally(parts);
   const headers = {
@@ -154,13 +163,13 @@ async function visitRaw({ port, secure }, name, bytes) {
   const options = { host: "127.0.0.1", port, path: `/@${name}/`, headers, rejectUnauthorized: false, agent: false };
   const asked = (secure ? https : http).request(options).end();
   asked.once("response", ({ statusCode }) => asked.destroy(new Error(`the visitor was refused: ${statusCode}`)));
-  const [, socket] = await within(once(asked, "upgrade"), "the visitor is let in");
+  const [, socket] = await within(once(asked, "upgrade"), "the visitor is let in", hang);
   const back = new Promise((resolve, reject) => {
     socket.on("data", (/** @type {Buffer} */ data) => tally.push(data) && resolve(undefined));
     socket.once("error", reject).once("close", () => reject(new Error("the visitor's socket closed")));
     parts.forEach((part) => socket.write(part));
   });
-  await within(back, `${bytes} bytes come back`).finally(() => socket.destroy());
+  await within(back, `${bytes} bytes come back`, hang).finally(() => socket.destroy());
   tally.check();
 }
 

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,8 @@ const STANZAS = new URL("stanzas/", import.meta.url);
  * @property {() => string[]} log what it has logged: a line for each request that is over
  * @property {(line: string) => number | undefined} bytes how many bytes a line of the log says that clients got; undefined where
  *   the log counts none
- * @property {(stands: boolean) => void} freeze stops all its processes where they are, or lets them go on
+ * @property {() => Promise<void>} freeze stops all its processes where they are
+ * @property {() => void} thaw lets them go on
  * @property {() => Promise<void>} stop
  */
 
@@ -114,13 +115,37 @@ export async function launch(command, args, { port, env = {} }) {
   }
   return {
     said: () => said,
-    freeze: (/** @type {boolean} */ stands) => void signal(stands ? "SIGSTOP" : "SIGCONT"),
+    freeze: () => stopped(child.pid ?? 0),
+    thaw: () => void signal("SIGCONT"),
     async stop() {
       kill();
       await ended;
       last.delete(kill);
     },
   };
+}
+
+/**
+ * Stops a process group, and waits until each thread of it stands: on a busy machine one may still run for a while.
+ * @param {number} group
+ */
+export async function stopped(group) {
+  process.kill(-group, "SIGSTOP");
+  while (threads(group).some((state) => !/[TtZX]/.test(state))) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** The states of all threads of a process group (proc(5)). @param {number} group */
+function threads(group) {
+  return readdirSync("/proc").filter(Number).flatMap((pid) => {
+    try {
+      // Behind the name in parentheses: state, parent, group.
+      const fields = (/** @type {string} */ file) => readFileSync(file, "utf8").replace(/^.*\) /s, "").split(" ");
+      if (Number(fields(`/proc/${pid}/stat`)[2]) !== group) return [];
+      return readdirSync(`/proc/${pid}/task`).map((thread) => fields(`/proc/${pid}/task/${thread}/stat`)[0]);
+    } catch {
+      return []; // It has ended meanwhile.
+    }
+  });
 }
 
 /** @param {number} port */

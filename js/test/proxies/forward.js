@@ -59,11 +59,11 @@ export async function apacheForward() {
 /**
  * @param {string} name of its package
  * @param {number} port
- * @param {Pick<Proxy, "freeze" | "stop">} daemon
+ * @param {Pick<Proxy, "freeze" | "thaw" | "stop">} daemon
  * @param {Proxy["log"]} log
  * @param {Proxy["bytes"]} bytes
  * @returns {Promise<Proxy>}
  */
 async function forward(name, port, daemon, log, bytes) {
-  return { name, version: version(name), role: "forward", url: `http://127.0.0.1:${port}`, port, log, bytes, freeze: daemon.freeze, stop: daemon.stop };
+  return { name, version: version(name), role: "forward", url: `http://127.0.0.1:${port}`, port, log, bytes, freeze: daemon.freeze, thaw: daemon.thaw, stop: daemon.stop };
 }

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { stopped } from "./daemon.js";
 
 /**
  * @param {string} binary the built `habit-proxy`
@@ -10,7 +11,7 @@ import { createInterface } from "node:readline";
  * @returns {Promise<import("./daemon.js").Proxy>}
  */
 export async function habitProxy(binary, name, habits) {
-  const child = spawn(binary, ["127.0.0.1:0", ...habits], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(binary, ["127.0.0.1:0", ...habits], { stdio: ["pipe", "pipe", "inherit"], detached: true });
   /** @type {string[]} */
   const served = [];
   const listen = await new Promise((resolve, reject) => {
@@ -30,7 +31,8 @@ export async function habitProxy(binary, name, habits) {
     port: Number(listen.split(":").at(-1)),
     log: () => served,
     bytes: (line) => JSON.parse(line).down,
-    freeze: (stands) => void child.kill(stands ? "SIGSTOP" : "SIGCONT"),
+    freeze: () => stopped(child.pid ?? 0),
+    thaw: () => void child.kill("SIGCONT"),
     async stop() {
       child.kill("SIGKILL");
       await ended;

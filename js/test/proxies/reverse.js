@@ -57,11 +57,11 @@ async function anNginx(name, file, target) {
  * @param {string} name
  * @param {string} pack
  * @param {number} port
- * @param {Pick<Proxy, "freeze" | "stop">} daemon
+ * @param {Pick<Proxy, "freeze" | "thaw" | "stop">} daemon
  * @param {Proxy["log"]} log
  * @param {Proxy["bytes"]} bytes
  * @returns {Proxy}
  */
 function reverse(name, pack, port, daemon, log, bytes) {
-  return { name, version: version(pack), role: "reverse", url: `http://localhost:${port}`, port, log, bytes, freeze: daemon.freeze, stop: daemon.stop };
+  return { name, version: version(pack), role: "reverse", url: `http://localhost:${port}`, port, log, bytes, freeze: daemon.freeze, thaw: daemon.thaw, stop: daemon.stop };
 }

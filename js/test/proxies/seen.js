@@ -4,6 +4,8 @@ import { pageThrough, programThrough, until } from "./client.js";
 
 /** How long the proxy stands still. */
 const FROZEN_MS = 700;
+/** Some proxies notice only with the next byte of an answer, or with its end, that their client has gone. */
+const LOGGED_MS = 30_000;
 /** What a visitor sends, and gets back. */
 export const BYTES = 262_144;
 
@@ -54,7 +56,7 @@ export async function seenThrough(kind, { start, quietMs = 0 }, target, probe) {
     await client.close();
     const record = () => account(proxy, target);
     const all = () => proxy.log().join(" | ");
-    await until(async () => record().log_bytes >= BYTES || !record().counts, "the log has all bytes", 5_000).catch((error) => {
+    await until(async () => record().log_bytes >= BYTES || !record().counts, "the log has all bytes", LOGGED_MS).catch((error) => {
       throw new Error(`${error.message}: ${all()}`);
     });
     const { log_bytes, counts, lines } = record();
@@ -69,11 +71,11 @@ export async function seenThrough(kind, { start, quietMs = 0 }, target, probe) {
 /** The control: while the proxy stands still, nothing comes back. @param {import("./daemon.js").Proxy} proxy @param {() => Promise<void>} visit */
 async function frozen(proxy, visit) {
   let isBack = false;
-  proxy.freeze(true);
+  await proxy.freeze();
   const visited = visit().then(() => (isBack = true));
   await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
   const passed = isBack;
-  proxy.freeze(false);
+  proxy.thaw();
   await visited;
   if (passed) throw new Error("bytes went another way than through the proxy");
 }

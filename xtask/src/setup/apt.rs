@@ -12,22 +12,29 @@ struct Package {
 }
 
 const PACKAGES: &[Package] = &[
+    Package { name: "apache2", present: || Path::new("/usr/sbin/apache2").exists() },
     Package { name: "chromium", present: || Path::new("/usr/bin/chromium").exists() },
     Package { name: "curl", present: || child::succeeds("curl", &["--version"]) },
     Package { name: "firefox-esr", present: || Path::new("/usr/bin/firefox-esr").exists() },
     // libFuzzer is C++ and is compiled from its crate.
     Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
     Package { name: "git", present: || child::succeeds("git", &["--version"]) },
+    // The proxies are started by tests only, from configurations of their own; Debian does not start them where a policy forbids it.
+    Package { name: "haproxy", present: || Path::new("/usr/sbin/haproxy").exists() },
     Package {
         name: "netcat-openbsd",
         present: || child::succeeds("sh", &["-c", "command -v nc >/dev/null"]),
     },
+    Package { name: "nginx", present: || Path::new("/usr/sbin/nginx").exists() },
+    Package { name: "privoxy", present: || Path::new("/usr/sbin/privoxy").exists() },
     Package { name: "python3", present: || child::succeeds(python::system(), &["--version"]) },
     Package {
         name: "python3-venv",
         present: || child::succeeds(python::system(), &["-c", "import venv, ensurepip"]),
     },
     Package { name: "redis-tools", present: || child::succeeds("redis-cli", &["--version"]) },
+    Package { name: "squid", present: || Path::new("/usr/sbin/squid").exists() },
+    Package { name: "tinyproxy", present: || Path::new("/usr/bin/tinyproxy").exists() },
 ];
 
 pub(crate) fn install_missing() -> Outcome {
