@@ -18,7 +18,7 @@ const STANZAS = new URL("stanzas/", import.meta.url);
  * @property {"forward" | "reverse"} role
  * @property {string} url where clients find it
  * @property {number} port
- * @property {() => string[]} log what it has logged: a line for each request that is over
+ * @property {() => string[] | Promise<string[]>} log what it has logged: a line for each request that is over
  * @property {(line: string) => number | undefined} bytes how many bytes a line of the log says that clients got; undefined where
  *   the log counts none
  * @property {() => Promise<void>} freeze stops all its processes where they are

@@ -1,7 +1,8 @@
-// The test kit's own forward proxy, with habits that no default configuration has.
+// What the test kit has for what no default configuration does: a forward proxy with habits, and a path that datagrams do not get through.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { startImpairmentRelay } from "../browser/impairment-relay.js";
 import { stopped } from "./daemon.js";
 
 /**
@@ -37,5 +38,28 @@ export async function habitProxy(binary, name, habits) {
       child.kill("SIGKILL");
       await ended;
     },
+  };
+}
+
+/**
+ * A path without UDP: to a client it is the gateway, and its log is what it has counted.
+ * @param {string} binary the built `impairment-relay`
+ * @param {number} target
+ * @returns {Promise<import("./daemon.js").Proxy>}
+ */
+export async function withoutUdp(binary, target) {
+  const relay = await startImpairmentRelay(binary, target, 1);
+  await relay.say("hole udp on");
+  return {
+    name: "UDP blocked",
+    version: "testkit",
+    role: "reverse",
+    url: relay.url,
+    port: relay.port,
+    log: async () => [`/link ${JSON.stringify(await relay.say("counts"))}`],
+    bytes: (line) => JSON.parse(line.slice("/link ".length)).tcp.down,
+    freeze: () => relay.say("hole tcp on"),
+    thaw: () => relay.say("hole tcp off"),
+    stop: relay.stop,
   };
 }

@@ -1,7 +1,7 @@
 // The ways that are tried: each is a proxy, a gateway behind it, and what is known of the two.
 
 import { apacheForward, privoxy, squid, tinyproxy } from "./forward.js";
-import { habitProxy } from "./habits.js";
+import { habitProxy, withoutUdp } from "./habits.js";
 import { apacheReverse, apacheUpgrade, haproxy, nginx, nginxUpgrade } from "./reverse.js";
 
 /** @typedef {import("./daemon.js").Proxy} Proxy */
@@ -26,8 +26,14 @@ export const INSTALLED = [
   { name: "haproxy", gateway: "plain", start: haproxy },
 ];
 
-/** Ours, with habits. @param {string} binary @returns {Row[]} */
-export const habits = (binary) => [
+/**
+ * Ours, with habits.
+ * @param {string} binary the built `habit-proxy`
+ * @param {string} relay the built `impairment-relay`
+ * @returns {Row[]}
+ */
+export const habits = (binary, relay) => [
+  { name: "UDP blocked", gateway: "plain", start: (target) => withoutUdp(relay, target) },
   { name: "CONNECT only", gateway: "tls", start: () => habitProxy(binary, "CONNECT only", ["only-tunnels"]) },
   { name: "no CONNECT, holds 64 KiB", gateway: "plain", start: () => habitProxy(binary, "no CONNECT, holds 64 KiB", ["no-tunnels", "holds=65536"]) },
   { name: "cuts after 20 s idle", gateway: "plain", quietMs: 45_000, start: () => habitProxy(binary, "cuts after 20 s idle", ["idle=20"]) },

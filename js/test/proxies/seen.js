@@ -28,7 +28,7 @@ export const BYTES = 262_144;
 
 /**
  * @param {"page" | "program"} kind
- * @param {{ start: (target: number) => Promise<import("./daemon.js").Proxy>, quietMs?: number }} row
+ * @param {import("./rows.js").Row} row
  * @param {Target} target
  * @param {string} probe
  * @returns {Promise<Seen>}
@@ -36,7 +36,7 @@ export const BYTES = 262_144;
 export async function seenThrough(kind, { start, quietMs = 0 }, target, probe) {
   const proxy = await start(target.port);
   const { client, version } = await begin(kind, proxy, target, probe).catch(async (error) => {
-    const log = proxy.log();
+    const log = await proxy.log();
     await proxy.stop();
     throw new Error(`${error.message}; the proxy's log: ${log.slice(-3).join(" | ") || "nothing"}`);
   });
@@ -55,12 +55,16 @@ export async function seenThrough(kind, { start, quietMs = 0 }, target, probe) {
     // Proxies log what is over.
     await client.close();
     const record = () => account(proxy, target);
-    const all = () => proxy.log().join(" | ");
-    await until(async () => record().log_bytes >= BYTES || !record().counts, "the log has all bytes", LOGGED_MS).catch((error) => {
-      throw new Error(`${error.message}: ${all()}`);
+    const all = async () => (await proxy.log()).join(" | ");
+    const isLogged = async () => {
+      const { log_bytes, counts } = await record();
+      return log_bytes >= BYTES || !counts;
+    };
+    await until(isLogged, "the log has all bytes", LOGGED_MS).catch(async (error) => {
+      throw new Error(`${error.message}: ${await all()}`);
     });
-    const { log_bytes, counts, lines } = record();
-    if (!lines.length) throw new Error(`the proxy has logged nothing of it: ${all()}`);
+    const { log_bytes, counts, lines } = await record();
+    if (!lines.length) throw new Error(`the proxy has logged nothing of it: ${await all()}`);
     return { version, carrier: client.carrier, usable_ms, requests: lines.length, log_bytes: counts ? log_bytes : "not counted", example: lines.at(-1) ?? "" };
   } finally {
     await client.close();
@@ -85,8 +89,8 @@ async function frozen(proxy, visit) {
  * @param {import("./daemon.js").Proxy} proxy
  * @param {Target} target
  */
-function account(proxy, { port }) {
-  const lines = proxy.log().filter((line) => line.includes("/link") || line.includes(`localhost:${port}`));
+async function account(proxy, { port }) {
+  const lines = (await proxy.log()).filter((line) => line.includes("/link") || line.includes(`localhost:${port}`));
   const bytes = lines.map(proxy.bytes);
   const counts = bytes.every((count) => count !== undefined);
   const log_bytes = bytes.reduce((sum, count) => /** @type {number} */ (sum) + (count ?? 0), 0) ?? 0;

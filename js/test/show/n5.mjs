@@ -11,8 +11,8 @@ import { fact, table } from "./facts.mjs";
 
 const USABLE_MS = 3_000;
 const only = process.env.ROW;
-const { PROBE, HABIT_PROXY } = process.env;
-if (!PROBE || !HABIT_PROXY) throw new Error("PROBE or HABIT_PROXY is not set");
+const { PROBE, HABIT_PROXY, IMPAIRMENT_RELAY } = process.env;
+if (!PROBE || !HABIT_PROXY || !IMPAIRMENT_RELAY) throw new Error("PROBE, HABIT_PROXY or IMPAIRMENT_RELAY is not set");
 
 const runtime = mkdtempSync(join(tmpdir(), "pageport-n5-"));
 const env = { XDG_RUNTIME_DIR: runtime };
@@ -29,7 +29,7 @@ writeFileSync(targets.tls.trust, await certificate(targets.tls.port));
 let failed = false;
 const rows = [];
 try {
-  for (const row of [...INSTALLED, ...habits(HABIT_PROXY)].filter(({ name }) => !only || name.includes(only))) {
+  for (const row of [...INSTALLED, ...habits(HABIT_PROXY, IMPAIRMENT_RELAY)].filter(({ name }) => !only || name.includes(only))) {
     for (const kind of /** @type {const} */ (["page", "program"])) {
       const seen = await seenThrough(kind, row, targets[row.gateway], PROBE).catch((error) => ({ error: error.message.split("\n")[0] }));
       const isGood = !("error" in seen) && seen.usable_ms <= USABLE_MS && seen.requests > 0;
