@@ -108,8 +108,23 @@ pub(crate) fn release() -> Outcome<Tally> {
 pub(crate) fn browser() -> Outcome<Tally> {
     let binary = release_binary()?;
     let python = python::plain()?;
-    let env = [("PAGEPORT_BIN", binary.as_path()), ("PAGEPORT_PYTHON", python.as_path())];
+    let [proxy, relay, probe] = tools()?;
+    let env = [
+        ("PAGEPORT_BIN", binary.as_path()),
+        ("PAGEPORT_PYTHON", python.as_path()),
+        ("HABIT_PROXY", proxy.as_path()),
+        ("IMPAIRMENT_RELAY", relay.as_path()),
+        ("PROBE", probe.as_path()),
+    ];
     node_test(&paths::js().join("test/browser"), &env)
+}
+
+/// Programs of ours that stand between or beside: not optimised, since `cargo test` has built most of that already.
+fn tools() -> Outcome<[PathBuf; 3]> {
+    let packages = ["--package", "pageport-testkit", "--package", "pageport-probe"];
+    child::run(child::cargo("build").args(["--quiet", "--bins"]).args(packages))?;
+    let built = paths::target().join("debug");
+    Ok(["habit-proxy", "impairment-relay", "pageport-probe"].map(|name| built.join(name)))
 }
 
 /// Builds the release binary (no work when it is up to date) and says where it is.

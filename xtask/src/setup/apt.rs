@@ -19,7 +19,6 @@ const PACKAGES: &[Package] = &[
     // libFuzzer is C++ and is compiled from its crate.
     Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
     Package { name: "git", present: || child::succeeds("git", &["--version"]) },
-    // The proxies are started by tests only, from configurations of their own; Debian does not start them where a policy forbids it.
     Package { name: "haproxy", present: || Path::new("/usr/sbin/haproxy").exists() },
     Package {
         name: "netcat-openbsd",
@@ -64,7 +63,40 @@ pub(crate) fn install(missing: &[&str]) -> Outcome {
         )));
     };
     child::run(apt(prefix).arg("update"))?;
-    child::run(apt(prefix).args(["install", "-y", "--no-install-recommends"]).args(missing))
+    let policy = Policy::set(prefix)?;
+    let installed = child::run(apt(prefix).args(["install", "-y", "--no-install-recommends"]).args(missing));
+    policy.lift()?;
+    installed
+}
+
+/// Says that no service is to be started (`policy-rc.d`), unless somebody has said something about that already: tests start the proxies
+/// that they want, and nobody asked for a web server on this machine.
+struct Policy<'a> {
+    prefix: &'a [&'a str],
+    set: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl<'a> Policy<'a> {
+    fn set(prefix: &'a [&'a str]) -> Outcome<Policy<'a>> {
+        let set = !Path::new(POLICY).exists();
+        let policy = Policy { prefix, set };
+        if set {
+            policy.run(&format!("printf '#!/bin/sh\\nexit 101\\n' > {POLICY} && chmod 755 {POLICY}"))?;
+        }
+        Ok(policy)
+    }
+
+    fn lift(self) -> Outcome {
+        if self.set { self.run(&format!("rm -f {POLICY}")) } else { Ok(()) }
+    }
+
+    fn run(&self, script: &str) -> Outcome {
+        let mut words = self.prefix.iter().copied().chain(["sh", "-c", script]);
+        let mut command = child::command(words.next().unwrap_or("sh"));
+        child::run(command.args(words))
+    }
 }
 
 /// What to put in front of apt-get: nothing as root, `sudo -n` where that works without asking, `None` otherwise.
