@@ -1,7 +1,7 @@
 //! A native page behind a proxy: it listens, gives visitors back what they send, and says what becomes of its session. Somebody else visits.
 //!
-//! `GATEWAY` and `TOKEN` as always; `PROXY` is that of a forward proxy, `TRUST` a file with the gateway's certificate, `CARRIER` the only
-//! kind to try. It ends with its stdin.
+//! `GATEWAY` and `TOKEN` as always; `PROXY` is that of a forward proxy, `TRUST` a file with the gateway's certificate, `HASH` that of one
+//! over UDP, `CARRIER` the only kind to try. It ends with its stdin.
 
 use std::time::Instant;
 
@@ -51,6 +51,9 @@ fn connector() -> Outcome<Connector> {
     if let Ok(file) = get("TRUST") {
         connector = connector.trust(&std::fs::read(file)?)?;
     }
+    if let Ok(hash) = get("HASH") {
+        connector = connector.certificate_hashes(&[parse(&hash)?]);
+    }
     if let Ok(name) = get("CARRIER") {
         let kind = CarrierKind::ALL
             .into_iter()
@@ -59,4 +62,13 @@ fn connector() -> Outcome<Connector> {
         connector = connector.carriers(&[kind]);
     }
     Ok(connector)
+}
+
+/// 64 hexadecimal digits.
+fn parse(text: &str) -> Outcome<[u8; 32]> {
+    let mut hash = [0; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2).ok_or("a hash is too short")?, 16)?;
+    }
+    Ok(hash)
 }

@@ -19,6 +19,7 @@ const MESSAGE = 16_384;
  * @property {string} [proxy] URL of a forward proxy
  * @property {string} [carrier] the only one to try
  * @property {number} [hang] in ms: what takes longer hangs
+ * @property {number} [udp] the port of a relay that HTTP/3 is to go through: a gateway says its own
  */
 /**
  * @typedef {object} Client
@@ -34,12 +35,13 @@ const MESSAGE = 16_384;
 /** @typedef {{ port: number, secure: boolean }} Gateway */
 
 /** From the navigation on. @param {Way} way @returns {Promise<Client & { version: string }>} */
-export async function pageThrough({ base, proxy, carrier, hang }) {
+export async function pageThrough({ base, proxy, carrier, hang, udp }) {
   // Chromium asks no proxy for loopback names unless it is told to.
   const args = proxy ? [`--proxy-server=${proxy}`, "--proxy-bypass-list=<-loopback>"] : [];
   const browser = await launchChromium({ args, context: { ignoreHTTPSErrors: true } });
   try {
     const page = await browser.newPage();
+    if (udp) await page.raw.route("**/.well-known/pageport", (/** @type {any} */ route) => elsewhere(route, udp));
     page.raw.setDefaultNavigationTimeout(hang ?? HANG_MS);
     await page.goto(`${base}/pageport.js`);
     const listening = await within(
@@ -88,14 +90,22 @@ export async function pageThrough({ base, proxy, carrier, hang }) {
   }
 }
 
+/** What the gateway says of itself, with another port for HTTP/3. @param {import("playwright-core").Route} route @param {number} udp */
+async function elsewhere(route, udp) {
+  const response = await route.fetch();
+  const json = await response.json();
+  for (const offer of json.carriers) if (offer.kind === "webtransport") offer.url = `https://127.0.0.1:${udp}/link`;
+  await route.fulfill({ response, json });
+}
+
 /**
  * From the connection on.
  * @param {string} probe the built `pageport-probe`
- * @param {Way & { token: string, trust?: string }} way `trust`: a file with a certificate
+ * @param {Way & { token: string, trust?: string, hash?: string }} way `trust`: a file with a certificate; `hash`: of that over UDP
  * @returns {Promise<Client>}
  */
-export async function programThrough(probe, { base, proxy, token, trust, carrier, hang }) {
-  const env = { GATEWAY: base, TOKEN: token, ...(proxy && { PROXY: proxy }), ...(trust && { TRUST: trust }), ...(carrier && { CARRIER: carrier }) };
+export async function programThrough(probe, { base, proxy, token, trust, hash, carrier, hang }) {
+  const env = { GATEWAY: base, TOKEN: token, ...(proxy && { PROXY: proxy }), ...(trust && { TRUST: trust }), ...(carrier && { CARRIER: carrier }), ...(hash && { HASH: hash }) };
   const child = spawn(probe, ["through"], { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   let losses = 0;

@@ -23,9 +23,9 @@ export async function climb({ rung, client: kind, carrier, target, binaries, see
   const relay = await startImpairmentRelay(binaries.relay, target.port, seed);
   const { rung: path } = await relay.say(`rung ${rung}`);
   const begun = performance.now();
-  const way = { base: relay.url, ...(carrier && { carrier }), hang: HANG_MS };
+  const way = { base: relay.url, ...(carrier && { carrier }), hang: HANG_MS, udp: relay.port };
   try {
-    const client = kind === "page" ? await pageThrough(way) : await programThrough(binaries.probe, { ...way, token: target.token });
+    const client = kind === "page" ? await pageThrough(way) : await programThrough(binaries.probe, { ...way, token: target.token, hash: target.hash });
     try {
       await client.visit(target, 1, HANG_MS);
       const usable_ms = Math.round(performance.now() - begun);

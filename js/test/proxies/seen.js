@@ -15,6 +15,7 @@ export const BYTES = 262_144;
  * @property {boolean} secure
  * @property {string} token
  * @property {string} [trust] a file with its certificate
+ * @property {string} [hash] of the one that it shows over UDP, in hexadecimal
  */
 /**
  * @typedef {object} Seen
@@ -99,7 +100,7 @@ async function account(proxy, { port }) {
 
 async function begin(kind, proxy, { port, secure, token, trust }, probe) {
   const base = proxy.role === "reverse" ? proxy.url : `${secure ? "https" : "http"}://localhost:${port}`;
-  const way = { base, ...(proxy.role === "forward" && { proxy: proxy.url }) };
+  const way = { base, ...(proxy.role === "forward" ? { proxy: proxy.url } : { udp: proxy.port }) };
   if (kind === "program") return { client: await programThrough(probe, { ...way, token, trust }), version: "native" };
   const client = await pageThrough(way);
   return { client, version: client.version };

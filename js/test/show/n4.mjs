@@ -13,12 +13,15 @@ if (!PROBE || !IMPAIRMENT_RELAY) throw new Error("PROBE or IMPAIRMENT_RELAY is n
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const LAST = 5;
 /** Forced, by client. */
-const CARRIERS = { page: ["websocket", "http", "http-poll"], program: ["bytes", "websocket", "http"] };
+const CARRIERS = { page: ["webtransport", "websocket", "http", "http-poll"], program: ["webtransport", "bytes", "websocket", "http"] };
 
 const runtime = mkdtempSync(join(tmpdir(), "pageport-n4-"));
 const gateway = await startGateway({ env: { XDG_RUNTIME_DIR: runtime } });
 const token = readFileSync(join(runtime, `pageport/dev-${gateway.port}.token`), "utf8").trim();
-const scene = { target: { port: gateway.port, secure: false, token }, binaries: { relay: IMPAIRMENT_RELAY, probe: PROBE }, seed };
+const { carriers } = await (await fetch(`${gateway.url}/.well-known/pageport`)).json();
+const offer = carriers.find((/** @type {any} */ { kind }) => kind === "webtransport");
+const hash = Buffer.from(offer.hashes[0], "base64url").toString("hex");
+const scene = { target: { port: gateway.port, secure: false, token, hash }, binaries: { relay: IMPAIRMENT_RELAY, probe: PROBE }, seed };
 fact({ seed });
 
 let failed = false;
