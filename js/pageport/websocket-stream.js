@@ -8,7 +8,7 @@
 import { addressOf, checkProtocols, listOf, reach } from "./websocket.js";
 import { checkClose } from "./ws-interface.js";
 
-/** Text comes and goes as strings; binary comes as ArrayBuffers. @typedef {{ readable: ReadableStream<string | ArrayBuffer>, writable: WritableStream<string | BufferSource | Blob>, protocol: string, extensions: string }} WebSocketOpenInfo */
+/** Text comes and goes as strings; binary comes as ArrayBuffers. @typedef {{ readable: ReadableStream<string | ArrayBuffer>, writable: WritableStream<string | BufferSource>, protocol: string, extensions: string }} WebSocketOpenInfo */
 /** @typedef {{ closeCode?: number, reason?: string }} WebSocketCloseInfo */
 /** @typedef {{ protocols?: string[], signal?: AbortSignal } & import("./websocket.js").SocketInit} WebSocketStreamOptions `signal` ends the handshake, and nothing later */
 
@@ -36,7 +36,7 @@ export class WebSocketStream {
     this.#begun.catch(() => {}).then(() => signal?.removeEventListener("abort", abort));
     /** @param {number} [closeCode] */
     const failed = (closeCode) => () => {
-      throw isAborted ? new DOMException("aborted", "AbortError") : new WebSocketError("not connected", closeCode ? { closeCode } : undefined);
+      throw isAborted ? new DOMException("aborted", "AbortError") : Object.assign(new WebSocketError("not connected"), closeCode && { closeCode });
     };
     /** @type {Promise<WebSocketOpenInfo>} */
     this.opened = this.#begun.then(({ opened }) => opened, failed());
@@ -56,9 +56,10 @@ export class WebSocketStream {
 /** Why a WebSocketStream ended, or has to: the code and reason go into the Close frame when a stream is aborted or cancelled with it. */
 export class WebSocketError extends DOMException {
   /** @param {string} [message] @param {WebSocketCloseInfo} [info] */
-  constructor(message, { closeCode, reason = "" } = {}) {
+  constructor(message, { closeCode, reason } = {}) {
+    const [code, text] = checkClose(closeCode, reason);
     super(message, "WebSocketError");
-    this.closeCode = closeCode ?? (reason ? 1000 : null);
-    this.reason = reason;
+    this.closeCode = code || null;
+    this.reason = text;
   }
 }

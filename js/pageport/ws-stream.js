@@ -62,7 +62,8 @@ export function streamsOf(stream, protocol, { maxMessage, maxFragments }) {
       sink = controller;
     },
     async write(chunk) {
-      const [payload, isText] = payloadOf(chunk);
+      // The proposal knows no Blobs.
+      const [payload, isText] = payloadOf(chunk instanceof Blob ? `${chunk}` : chunk);
       if (record.readyState !== OPEN) throw new DOMException("closed", "InvalidStateError");
       record.send(payload, isText);
       await connection.written;
@@ -83,7 +84,7 @@ export function streamsOf(stream, protocol, { maxMessage, maxFragments }) {
         if (/** @type {number} */ (source.desiredSize) <= 0) return new Promise((resolve) => (go = () => resolve(undefined)));
       },
       closed({ code: closeCode, reason, wasClean }) {
-        const error = wasClean ? new DOMException("closed", "InvalidStateError") : new WebSocketError("not closed cleanly", { closeCode, reason });
+        const error = wasClean ? new DOMException("closed", "InvalidStateError") : Object.assign(new WebSocketError("not closed cleanly"), { closeCode, reason });
         sink.error(error);
         if (!wasClean) source.error(error);
         else if (!isCancelled) source.close();

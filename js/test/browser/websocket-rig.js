@@ -53,3 +53,25 @@ export function judge(one, other) {
   const caught = CAUGHT.filter((name) => name in one.spoiled && compare({ [name]: one.spoiled[name] }, { [name]: one.native[name] }).differ.length);
   return { scenarios: Object.keys(one.native).length, page, server, caught };
 }
+
+/**
+ * The browser's own WebSocketStream, where it has one, and ours, in a page of their own.
+ * @param {Rig} rig @param {import("./driver.js").Browser} browser
+ * @returns {Promise<{ native: Record<string, unknown>, ours: Record<string, unknown> }>}
+ */
+export async function runStreams(rig, browser) {
+  const page = await browser.newPage();
+  await page.goto(`${rig.site.local}/streams`);
+  const recorded = await page.evaluate(
+    async ([gateway, base]) => {
+      const { WebSocketError, WebSocketStream } = await import(`${gateway}/pageport.js`);
+      const { runStreams } = await import(/** @type {any} */ ("/pages/websocket-streams.js"));
+      const own = /** @type {any} */ (globalThis);
+      const native = own.WebSocketStream ? await runStreams(own.WebSocketStream, own.WebSocketError, base) : {};
+      return { native, ours: await runStreams(WebSocketStream, WebSocketError, base) };
+    },
+    [rig.gateway.url, rig.server.url],
+  );
+  await page.close();
+  return recorded;
+}

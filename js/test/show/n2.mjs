@@ -1,8 +1,8 @@
 // Our WebSocket beside the browser's own in one page, in both browsers: everything on one carrier, some of it on each of the others.
 
 import { launchChromium, launchFirefox } from "../browser/driver.js";
-import { CAUGHT, SOME } from "../browser/websocket-compare.js";
-import { FIREFOX, judge, run, startRig } from "../browser/websocket-rig.js";
+import { CAUGHT, compare, SOME } from "../browser/websocket-compare.js";
+import { FIREFOX, judge, run, runStreams, startRig } from "../browser/websocket-rig.js";
 import { fact } from "./facts.mjs";
 
 /** By what a page forces, and the carrier that its session then has. @type {Record<string, string>} */
@@ -17,6 +17,7 @@ const browsers = await Promise.all([launchChromium(), launchFirefox(FIREFOX)]);
 try {
   for (const { name, version } of browsers) fact({ browser: name, version });
   await everything("websocket");
+  await streams();
   const offered = new Set((await (await fetch(`${rig.gateway.url}/.well-known/pageport`)).json()).carriers.map(({ kind }) => kind));
   for (const [forced, carrier] of Object.entries(OTHERS)) {
     if (offered.has(carrier)) await some(forced, carrier);
@@ -43,6 +44,17 @@ async function everything(carrier) {
     if (page.same.length < LEAST_SAME * scenarios) wrong.push(`${one.browser}: only ${page.same.length} are as in this browser`);
     if (caught.length < CAUGHT.length) wrong.push(`${one.browser}: the control caught ${caught.length} of ${CAUGHT.length}`);
   });
+}
+
+/** WebSocketStream: Chromium is the one browser that has it. */
+async function streams() {
+  const [{ native, ours }, { ours: elsewhere }] = [await runStreams(rig, browsers[0]), await runStreams(rig, browsers[1])];
+  for (const [browser, results] of /** @type {[string, Record<string, unknown>][]} */ ([["chromium", ours], ["firefox", elsewhere]])) {
+    const { same, differ } = compare(results, native);
+    fact({ browser, class: "WebSocketStream", scenarios: Object.keys(native).length, as_chromiums_own: same.length, different: differ.length });
+    for (const { name, native, ours } of differ) wrong.push(`${browser}, WebSocketStream, ${name}:\n  Chromium's: ${JSON.stringify(native)}\n  ours:       ${JSON.stringify(ours)}`);
+    if (same.length < 20) wrong.push(`${browser}: ${same.length} scenarios of WebSocketStream are too few`);
+  }
 }
 
 /** @param {string} forced @param {string} carrier */
