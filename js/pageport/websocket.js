@@ -74,23 +74,26 @@ export const reach = (url, protocols, init, life) =>
       .finally(() => clearTimeout(timer));
   });
 
-/** The platform's own class, if it has been replaced. @type {typeof globalThis.WebSocket | undefined} */
+/** The platform's own class, where there is one. @type {typeof globalThis.WebSocket | undefined} */
 let native;
+
+/** @returns {boolean} */
+const isInstalled = () => globalThis.WebSocket === /** @type {any} */ (WebSocket);
 
 /**
  * Makes `WebSocket` the global one. The platform's own stays where carriers find it.
- * @returns {typeof globalThis.WebSocket} the platform's own
+ * @returns {typeof globalThis.WebSocket | undefined} the platform's own
  */
 export function install() {
-  native ??= globalThis.WebSocket;
+  if (!isInstalled()) native = globalThis.WebSocket;
   configuration.WebSocket ??= native;
   globalThis.WebSocket = /** @type {any} */ (WebSocket);
   return native;
 }
 
-/** Puts the platform's own class back, unless somebody else has replaced it since. */
+/** Puts the platform's own class back, unless somebody else has replaced ours since. */
 export function uninstall() {
-  if (native && globalThis.WebSocket === /** @type {any} */ (WebSocket)) globalThis.WebSocket = native;
+  if (isInstalled()) globalThis.WebSocket = /** @type {any} */ (native);
 }
 
 /** `(DOMString or sequence<DOMString>)` of Web IDL. @param {any} protocols @returns {string[]} */

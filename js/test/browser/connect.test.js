@@ -45,11 +45,12 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.deepEqual(found[1], found[0]);
     });
 
-    test("a WebSocket outlives its carriers: nothing lost, doubled or out of order", async () => {
+    test("a WebSocket in the place of the browser's own outlives its carriers: nothing lost, doubled or out of order", async () => {
       const page = await browser.newPage();
       await page.goto(`${site.local}/cuts`);
-      const { wrong, cuts } = await call(page, "throughCuts", gateway.url, `${server.url}/`);
+      const { wrong, cuts, installed } = await call(page, "throughCuts", gateway.url, `${server.url}/`);
       assert.equal(wrong, 0);
+      assert.deepEqual(installed, [true, true, true]);
       assert.ok(cuts >= 3, `${cuts} cuts`);
     });
   });

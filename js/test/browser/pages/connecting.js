@@ -45,9 +45,11 @@ export async function talk(gateway, page, socket) {
   return { same, rest, answers, closed: await streams.closed, aborted: await broken.closed.catch(({ code }) => code) };
 }
 
-/** Bytes there and back through a WebSocket server, while the carrier is cut again and again. @param {string} gateway @param {string} url */
+/** Bytes there and back through a WebSocket server, with ours as the page's class, while the carrier is cut again and again. @param {string} gateway @param {string} url */
 export async function throughCuts(gateway, url) {
-  const { session, WebSocket } = await import(`${gateway}/pageport.js`);
+  const { install, session, uninstall } = await import(`${gateway}/pageport.js`);
+  const own = WebSocket;
+  const native = install();
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   await new Promise((resolve, reject) => ((socket.onopen = resolve), (socket.onerror = reject)));
@@ -70,5 +72,7 @@ export async function throughCuts(gateway, url) {
     };
   });
   socket.close();
-  return { wrong, cuts };
+  const ours = socket instanceof WebSocket && WebSocket !== own;
+  uninstall();
+  return { wrong, cuts, installed: [ours, native === own, WebSocket === own] };
 }
