@@ -8,6 +8,7 @@
 //! | `route` | from a request to whoever answers it |
 //! | [`host`], [`origin`], [`credential`], `admission` | whose request, from whom |
 //! | [`handshake`], [`headers`] | the HTTP part of a WebSocket |
+//! | `carried` | an answer with carrier messages |
 //! | `link`, `link_http`, `link_close` | where pages attach, also by plain requests, and how they leave without a carrier |
 //! | `webtransport` | the same over QUIC |
 //! | `assets`, `well_known` | what is served to everybody |
@@ -19,6 +20,7 @@ pub(crate) mod admission;
 mod advice;
 mod assets;
 pub(crate) mod body;
+mod carried;
 pub(crate) mod connection;
 pub mod credential;
 mod error_page;

@@ -15,7 +15,7 @@ pub(crate) const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_interval(Duration::from_secs(15))
     .with_retries(4);
 /// Bytes that the kernel holds unsent for one connection before it says "full": what waits there is in nobody's budget.
-const UNSENT: u32 = 128 * 1024;
+pub(crate) const UNSENT: u32 = 128 * 1024;
 
 /// Takes connections for ever; each goes to `serve`, which must not block.
 pub(crate) async fn run(listener: TcpListener, serve: impl Fn(TcpStream, SocketAddr)) {

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use pageport_proto::Code;
 use tokio::time::timeout;
 
+use super::carried::Carried;
 use crate::shared::Shared;
 use crate::visitor::download::{Aborted, Download};
 
@@ -24,7 +24,7 @@ pub(crate) enum Body {
     /// A page's, while it comes.
     Streamed(Box<Download>),
     /// Carrier messages, while there are some.
-    Carried(Box<pageport_link::Download>),
+    Carried(Box<Carried>),
 }
 
 impl Default for Body {
@@ -48,9 +48,7 @@ impl hyper::body::Body for Body {
             Body::Absent => Poll::Ready(None),
             Body::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Body::Streamed(body) => Pin::new(body.as_mut()).poll_frame(cx),
-            Body::Carried(body) => body.poll_next(cx).map(|next| {
-                next.map(|bytes| bytes.map(Frame::data).map_err(|_| Aborted(Code::ERR_CARRIER_UNKNOWN)))
-            }),
+            Body::Carried(body) => body.poll_frame(cx),
         }
     }
 

@@ -29,7 +29,7 @@ use super::http2::{self, PREFACE};
 use super::respond::{Refusal, retry_soon};
 use super::route;
 use super::strict_head::{Answers, StrictHead};
-use super::transport::{Socket, Transport};
+use super::transport::{Queue, Socket, Transport};
 use crate::address::PublicAddress;
 use crate::config::Limits;
 use crate::lan::{Door, Lan};
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     door: Door,
     /// The listener whose own port this came to; `None`: a front door.
     pub(crate) port: Option<Arc<PortListener>>,
+    /// What the kernel may hold of what is sent on it.
+    pub(crate) queue: Arc<Queue>,
     _slots: Slots,
 }
 
@@ -94,6 +96,7 @@ pub(crate) fn take(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, do
                 peer,
                 door,
                 port: None,
+                queue: Arc::default(),
                 _slots: (slot, None),
             });
             shared.lifetime.spawn(serve(connection, stream));
@@ -114,8 +117,14 @@ pub(crate) fn take_at_port(
 ) {
     let shared = Arc::clone(listener.shared());
     let slots = (slots.0, Some(slots.1));
-    let connection =
-        Connection { shared, peer, door: Door::Front, port: Some(Arc::clone(listener)), _slots: slots };
+    let connection = Connection {
+        shared,
+        peer,
+        door: Door::Front,
+        port: Some(Arc::clone(listener)),
+        queue: Arc::default(),
+        _slots: slots,
+    };
     listener.shared().lifetime.spawn(serve(Arc::new(connection), stream));
 }
 
@@ -156,7 +165,7 @@ async fn secure(connection: &Arc<Connection>, stream: TcpStream, config: Arc<Ser
         Err(_) => return connection.shared.metrics.tls_failed.increment(1),
     };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_H2);
-    let transport = Transport::Tls(Box::new(stream));
+    let transport = Transport::tls(stream, Arc::clone(&connection.queue));
     if h2 {
         serve_http2(connection, transport, Bytes::new(), limits).await;
     } else {
@@ -166,12 +175,13 @@ async fn secure(connection: &Arc<Connection>, stream: TcpStream, config: Arc<Ser
 
 /// Without TLS the first bytes tell which HTTP it is (RFC 9113 §3.3).
 async fn plain(connection: &Arc<Connection>, mut stream: TcpStream, first: &[u8], limits: &Limits) {
+    let transport = |stream| Transport::tcp(stream, Arc::clone(&connection.queue));
     if !PREFACE.starts_with(first) {
-        return serve_http1(connection, Transport::Tcp(stream), Bytes::new(), limits).await;
+        return serve_http1(connection, transport(stream), Bytes::new(), limits).await;
     }
     match timeout(limits.header_timeout, read_preface(&mut stream)).await {
-        Ok(Ok((true, ahead))) => serve_http2(connection, Transport::Tcp(stream), ahead, limits).await,
-        Ok(Ok((false, ahead))) => serve_http1(connection, Transport::Tcp(stream), ahead, limits).await,
+        Ok(Ok((true, ahead))) => serve_http2(connection, transport(stream), ahead, limits).await,
+        Ok(Ok((false, ahead))) => serve_http1(connection, transport(stream), ahead, limits).await,
         _ => {}
     }
 }

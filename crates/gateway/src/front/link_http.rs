@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::admission::Applicant;
 use super::body::{Body, RequestBody};
+use super::carried::Carried;
 use super::connection::Connection;
 use super::link::origin_of_claims;
 use super::respond::{PAGEPORT_ERROR, Refusal, common_headers};
@@ -154,7 +155,10 @@ async fn down(
     let down = Down::parse(&reading.unparsed)?;
     let caller = caller(connection, request, applicant)?;
     let line = carriers::find(&connection.shared, &down.id, &caller, down.ack == 0)?;
-    let mut response = Response::new(Body::Carried(Box::new(line.download(down.ack, down.mode)?)));
+    let mut response = Response::new(Body::Carried(Box::new(Carried::new(
+        line.download(down.ack, down.mode)?,
+        Arc::clone(&connection.queue),
+    ))));
     let headers = response.headers_mut();
     common_headers(headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -25,6 +25,7 @@ pub struct Download {
     /// What is left of the message that is on its way.
     parts: VecDeque<Bytes>,
     sent: usize,
+    unsent: u32,
     until: Pin<Box<Sleep>>,
     over: bool,
 }
@@ -38,9 +39,18 @@ enum Step {
 }
 
 impl Download {
-    pub(super) fn new(line: HttpLine, number: u64, mode: Mode) -> Download {
-        let until = Box::pin(tokio::time::sleep_until(Instant::now() + line.limits().answer_time));
-        Download { line, number, mode, begun: false, parts: VecDeque::new(), sent: 0, until, over: false }
+    pub(super) fn new(line: HttpLine, number: u64, mode: Mode, unsent: u32) -> Download {
+        Download {
+            until: Box::pin(tokio::time::sleep_until(Instant::now() + line.limits().answer_time)),
+            line,
+            number,
+            mode,
+            begun: false,
+            parts: VecDeque::new(),
+            sent: 0,
+            unsent,
+            over: false,
+        }
     }
 
     /// The next bytes; `None` at the end.
@@ -75,6 +85,12 @@ impl Download {
         }
     }
 
+    /// How many bytes the kernel below should hold unsent at most, as far as the rate is known.
+    #[must_use]
+    pub fn unsent_limit(&self) -> u32 {
+        self.unsent
+    }
+
     /// Whether the last bytes have been pulled.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -103,6 +119,7 @@ impl Download {
         }
         if let Some(message) = state.kept.take() {
             state.pace.wrote(message.len, Instant::now());
+            self.unsent = state.pace.unsent_limit();
             state.wake_task();
             self.parts = VecDeque::from(message.parts);
             self.parts.push_front(record(message.len));

@@ -192,7 +192,7 @@ impl HttpLine {
             // Whether there is something to send is for the session to say.
             state.resting = !state.driven || state.phase != Phase::Open;
             state.wake_reader();
-            Ok(Download::new(self.clone(), state.reader, mode))
+            Ok(Download::new(self.clone(), state.reader, mode, state.pace.unsent_limit()))
         });
         if result.is_err() {
             self.0.changed.notify_waiters();
