@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `offer` | what the gateway says of itself |
 //! | `carrier` | one carrier: does it attach, and what does it carry |
 //! | `measure` | round trips and rates of a session |
 //! | `idle` | how long a quiet connection lives |
@@ -12,6 +13,7 @@
 mod carrier;
 mod idle;
 mod measure;
+mod offer;
 mod report;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use pageport_link::Connector;
 
 use crate::cli::check::CarrierName;
+use carrier::Way;
 use report::Requests;
 
 pub(crate) use report::Report;
@@ -35,7 +38,8 @@ pub(crate) async fn survey(
     let mut tried = Vec::new();
     for name in carriers {
         tracing::info!(carrier = name.as_str(), "trying");
-        tried.push(carrier::attempt(connector, *name, requests.round()).await);
+        let way = Way { round: requests.round(), offer: requests.offer(), proxy: proxy.is_some() };
+        tried.push(carrier::attempt(connector, *name, &way).await);
     }
     let idle = match (idle, tried.iter().any(|attempt| attempt.result.is_ok())) {
         (Some(longest), true) => Some(idle::measure(connector, longest).await),

@@ -7,6 +7,7 @@ use pageport_proto::Code;
 use tokio::time::timeout;
 
 use super::measure::{self, Measured};
+use super::offer::WebTransport;
 use crate::cli::check::CarrierName;
 
 /// For opening and attaching.
@@ -18,7 +19,41 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) name: CarrierName,
-    pub(super) result: Result<Works, LinkError>,
+    pub(super) result: Result<Works, Why>,
+}
+
+/// Why a carrier does not work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Why {
+    /// It was tried.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The gateway has none.
+    #[error("the gateway does not offer it")]
+    NotOffered,
+    /// It is UDP.
+    #[error("it does not go through a proxy")]
+    Proxy,
+}
+
+impl Why {
+    /// The code that stands for it.
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Why::Link(error) => error.code(),
+            Why::NotOffered | Why::Proxy => Code::ERR_UNSUPPORTED,
+        }
+    }
+}
+
+/// What is known of the way.
+pub(super) struct Way {
+    /// What a plain request takes.
+    pub(super) round: Option<Duration>,
+    /// WebTransport at the gateway; an error when nobody knows.
+    pub(super) offer: Result<Option<WebTransport>, ()>,
+    /// Whether there is a proxy.
+    pub(super) proxy: bool,
 }
 
 /// It attached.
@@ -32,30 +67,37 @@ pub(super) struct Works {
     pub(super) added: Option<Duration>,
 }
 
-/// Tries it, and ends the session again. `round` is what a plain request takes.
-pub(super) async fn attempt(connector: &Connector, name: CarrierName, round: Option<Duration>) -> Attempt {
+/// Tries it, and ends the session again.
+pub(super) async fn attempt(connector: &Connector, name: CarrierName, way: &Way) -> Attempt {
+    Attempt { name, result: works(connector, name, way).await }
+}
+
+async fn works(connector: &Connector, name: CarrierName, way: &Way) -> Result<Works, Why> {
     let (kind, mode) = match name {
         CarrierName::Bytes => (CarrierKind::Bytes, HttpMode::Detect),
         CarrierName::Websocket => (CarrierKind::WebSocket, HttpMode::Detect),
+        CarrierName::Webtransport => (CarrierKind::WebTransport, HttpMode::Detect),
         CarrierName::Http => (CarrierKind::Http, HttpMode::Detect),
         CarrierName::HttpPoll => (CarrierKind::Http, HttpMode::Poll),
     };
-    let connector = connector.clone().carriers(&[kind]).http_mode(mode);
+    let mut connector = connector.clone().carriers(&[kind]).http_mode(mode);
+    if kind == CarrierKind::WebTransport {
+        match &way.offer {
+            _ if way.proxy => return Err(Why::Proxy),
+            Ok(None) => return Err(Why::NotOffered),
+            Ok(Some(offer)) => connector = connector.certificate_hashes(&offer.hashes),
+            Err(()) => {}
+        }
+    }
     let begin = Instant::now();
-    let session = match timeout(OPENING, connector.connect()).await {
-        Ok(Ok(session)) => session,
-        Ok(Err(error)) => return Attempt { name, result: Err(error) },
-        Err(_) => return Attempt { name, result: Err(LinkError::Timeout) },
-    };
+    let session = timeout(OPENING, connector.connect()).await.unwrap_or(Err(LinkError::Timeout))?;
     let open = begin.elapsed();
     let measured = measure::session(&session).await;
     session.close(Code::NO_ERROR, "");
     // Whoever does not hear it finds out.
     let _ = timeout(FAREWELL, session.finished()).await;
-    let measured = match measured {
-        Ok(measured) => measured,
-        Err(error) => return Attempt { name, result: Err(error) },
-    };
-    let added = measured.as_ref().zip(round).map(|(measured, round)| measured.round.saturating_sub(round));
-    Attempt { name, result: Ok(Works { open, measured, added }) }
+    let measured = measured?;
+    let added =
+        measured.as_ref().zip(way.round).map(|(measured, round)| measured.round.saturating_sub(round));
+    Ok(Works { open, measured, added })
 }

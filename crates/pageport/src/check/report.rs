@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pageport_link::{Flow, LinkError, Passage, Upgrade};
+use pageport_proto::Code;
 use serde_json::{Value, json};
 
-use super::carrier::Attempt;
+use super::carrier::{Attempt, Why};
 use super::idle::Idle;
+use super::offer::WebTransport;
 use crate::cli::check::CarrierName;
 
 /// Everything that was found.
@@ -34,9 +36,14 @@ impl Requests {
         self.0.as_ref().ok().map(|passage| passage.round)
     }
 
+    /// WebTransport, as the gateway says.
+    pub(super) fn offer(&self) -> Result<Option<WebTransport>, ()> {
+        self.0.as_ref().map(|passage| WebTransport::of(&passage.description)).map_err(|_| ())
+    }
+
     fn json(&self) -> Value {
         match &self.0 {
-            Err(error) => failure(error),
+            Err(error) => failure(error.code(), error),
             Ok(passage) => {
                 let flow = |flow: Option<Flow>| flow.map(words);
                 json!({
@@ -98,11 +105,11 @@ impl Report {
     }
 
     /// Why none works: of the last one, which is the plainest; `None` when some does.
-    pub(crate) fn failure(&self) -> Option<&LinkError> {
+    pub(crate) fn failure(&self) -> Option<Code> {
         if self.carriers.iter().any(|attempt| attempt.result.is_ok()) {
             return None;
         }
-        self.carriers.last().and_then(|attempt| attempt.result.as_ref().err())
+        self.carriers.last().and_then(|attempt| attempt.result.as_ref().err()).map(Why::code)
     }
 
     /// One object.
@@ -118,6 +125,7 @@ impl Report {
             "proxy": self.proxy,
             "requests": self.requests.json(),
             "upgrades": self.requests.upgrades(),
+            "udp": self.udp(),
             "carriers": self.carriers.iter().map(carrier).collect::<Vec<_>>(),
             "idle": idle,
             "best": { "pages": self.best(&PAGES), "programs": self.best(&PROGRAMS) },
@@ -133,6 +141,9 @@ impl Report {
         if let Some(upgrades) = self.requests.upgrades_text() {
             let _ = writeln!(out, "upgrades  {upgrades}");
         }
+        if let Some(udp) = self.udp() {
+            let _ = writeln!(out, "udp       is {udp}");
+        }
         if let Some(idle) = self.idle {
             let _ = writeln!(out, "quiet     {}", quiet(idle));
         }
@@ -146,6 +157,16 @@ impl Report {
         out
     }
 
+    /// Whether UDP gets to the gateway and back; `None` when it was not tried.
+    fn udp(&self) -> Option<&'static str> {
+        let tried = self.carriers.iter().find(|attempt| attempt.name == CarrierName::Webtransport)?;
+        match &tried.result {
+            Err(Why::NotOffered | Why::Proxy) => None,
+            Err(Why::Link(LinkError::Io(_) | LinkError::Timeout)) => Some("closed"),
+            Ok(_) | Err(Why::Link(_)) => Some("open"),
+        }
+    }
+
     /// The best one that works.
     fn best(&self, order: &[CarrierName]) -> Option<&'static str> {
         let works = |name: &&CarrierName| {
@@ -156,9 +177,15 @@ impl Report {
 }
 
 /// What is worth most, first.
-const PAGES: [CarrierName; 3] = [CarrierName::Websocket, CarrierName::Http, CarrierName::HttpPoll];
-const PROGRAMS: [CarrierName; 4] =
-    [CarrierName::Bytes, CarrierName::Websocket, CarrierName::Http, CarrierName::HttpPoll];
+const PAGES: [CarrierName; 4] =
+    [CarrierName::Webtransport, CarrierName::Websocket, CarrierName::Http, CarrierName::HttpPoll];
+const PROGRAMS: [CarrierName; 5] = [
+    CarrierName::Bytes,
+    CarrierName::Websocket,
+    CarrierName::Http,
+    CarrierName::HttpPoll,
+    CarrierName::Webtransport,
+];
 
 /// As others say it.
 fn upgrade(upgrade: Upgrade) -> &'static str {
@@ -172,7 +199,7 @@ fn upgrade(upgrade: Upgrade) -> &'static str {
 
 fn carrier(attempt: &Attempt) -> Value {
     let mut object = match &attempt.result {
-        Err(error) => failure(error),
+        Err(why) => failure(why.code(), why),
         Ok(works) => json!({
             "open_ms": millis(works.open),
             "round_ms": works.measured.map(|measured| millis(measured.round)),
@@ -223,8 +250,8 @@ fn quiet(idle: Idle) -> String {
     }
 }
 
-fn failure(error: &LinkError) -> Value {
-    json!({ "error": error.code().to_string(), "message": error.to_string() })
+fn failure(code: Code, why: &impl std::error::Error) -> Value {
+    json!({ "error": code.to_string(), "message": why.to_string() })
 }
 
 fn words(flow: Flow) -> &'static str {

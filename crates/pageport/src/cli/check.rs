@@ -37,6 +37,8 @@ pub(crate) enum CarrierName {
     Bytes,
     /// Messages of a WebSocket
     Websocket,
+    /// Streams of HTTP/3, over UDP
+    Webtransport,
     /// Plain requests
     Http,
     /// Plain requests whose answers are never streamed
@@ -44,13 +46,14 @@ pub(crate) enum CarrierName {
 }
 
 impl CarrierName {
-    pub(crate) const USUAL: [CarrierName; 3] =
-        [CarrierName::Bytes, CarrierName::Websocket, CarrierName::Http];
+    pub(crate) const USUAL: [CarrierName; 4] =
+        [CarrierName::Bytes, CarrierName::Webtransport, CarrierName::Websocket, CarrierName::Http];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             CarrierName::Bytes => "bytes",
             CarrierName::Websocket => "websocket",
+            CarrierName::Webtransport => "webtransport",
             CarrierName::Http => "http",
             CarrierName::HttpPoll => "http-poll",
         }

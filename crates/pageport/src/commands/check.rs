@@ -24,6 +24,6 @@ pub(crate) async fn run(flags: CheckFlags) -> Result<(), Failure> {
     say(text.as_bytes())?;
     match report.failure() {
         None => Ok(()),
-        Some(error) => Err(Failure::Native(NativeFailure::new("no carrier gets through", error.code()))),
+        Some(code) => Err(Failure::Native(NativeFailure::new("no carrier gets through", code))),
     }
 }

@@ -49,7 +49,7 @@ fn an_open_way_lets_everything_through_and_is_measured() {
     let run = gateway.check(gateway.port, &["--json", "--idle=2s"]);
     assert_eq!(run.code, Some(0), "{run:?}");
     let report = report(&run);
-    for name in ["bytes", "websocket", "http"] {
+    for name in ["bytes", "webtransport", "websocket", "http"] {
         let entry = carrier(&report, name);
         assert_eq!(entry["works"], true, "{entry}");
         for number in ["open_ms", "round_ms", "down_mbit", "up_mbit"] {
@@ -62,7 +62,8 @@ fn an_open_way_lets_everything_through_and_is_measured() {
     assert_eq!(requests["duplex"], true);
     let passing = serde_json::json!({ "websocket": "passes", "raw": "passes", "connect": null });
     assert_eq!(report["upgrades"], passing);
-    assert_eq!(report["best"], serde_json::json!({ "pages": "websocket", "programs": "bytes" }));
+    assert_eq!(report["udp"], "open");
+    assert_eq!(report["best"], serde_json::json!({ "pages": "webtransport", "programs": "bytes" }));
     assert_eq!(report["idle"], serde_json::json!({ "survived_s": 2.0, "gone_s": null }));
 }
 
@@ -70,9 +71,10 @@ fn an_open_way_lets_everything_through_and_is_measured() {
 fn what_is_stripped_and_held_back_is_found_and_plain_requests_are_left() {
     let gateway = Gateway::new();
     let stripping = Middlebox::new(gateway.port, Habit::Strips);
-    let found = report(&gateway.check(stripping.port(), &["--json"]));
+    let tcp = ["--json", "--carrier", "bytes", "--carrier", "websocket", "--carrier", "http"];
+    let found = report(&gateway.check(stripping.port(), &tcp));
     let stripped = serde_json::json!({ "websocket": "stripped", "raw": "stripped", "connect": null });
-    assert_eq!(found["upgrades"], stripped);
+    assert_eq!((&found["upgrades"], &found["udp"]), (&stripped, &Value::Null));
     assert_eq!(carrier(&found, "bytes")["error"], "ERR_UPGRADE_REQUIRED");
     assert_eq!(carrier(&found, "websocket")["error"], "ERR_UPGRADE_REQUIRED");
     assert_eq!(found["best"], serde_json::json!({ "pages": "http", "programs": "http" }));
@@ -91,6 +93,15 @@ fn what_is_stripped_and_held_back_is_found_and_plain_requests_are_left() {
 }
 
 #[test]
+fn a_way_without_udp_is_found() {
+    let gateway = Gateway::new();
+    // Nobody passes UDP on there.
+    let tcp_only = Middlebox::new(gateway.port, Habit::Strips);
+    let run = gateway.check(tcp_only.port(), &["--json", "--carrier", "webtransport"]);
+    assert_eq!((run.code, &report(&run)["udp"]), (Some(1), &"closed".into()), "{run:?}");
+}
+
+#[test]
 fn a_way_that_forgets_quiet_connections_is_found() {
     let gateway = Gateway::new();
     let forgetful = Middlebox::new(gateway.port, Habit::CutsQuiet);
@@ -104,14 +115,14 @@ fn a_way_that_forgets_quiet_connections_is_found() {
 fn without_a_way_it_fails_and_says_why() {
     let gateway = Gateway::new();
     let refusing = Middlebox::new(gateway.port, Habit::Refuses);
-    let run = gateway.check(refusing.port(), &[]);
+    let run = gateway.check(refusing.port(), &["--carrier", "websocket", "--carrier", "http"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stdout.contains("requests  do not get through: "), "{}", run.stdout);
     assert!(run.stdout.contains("best      nothing for pages, nothing for programs"), "{}", run.stdout);
     assert!(run.stderr.starts_with("error: no carrier gets through ("), "{}", run.stderr);
 
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let run = gateway.check(closed, &["--json"]);
+    let run = gateway.check(closed, &["--json", "--carrier", "bytes"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(report(&run)["requests"]["error"], "ERR_GATEWAY_UNREACHABLE");
     assert!(run.stderr.contains("hint: "), "{}", run.stderr);
@@ -136,6 +147,9 @@ fn secrets_are_not_repeated() {
     let proxy = format!("http://me:secret@127.0.0.1:{}", gateway.port);
     let run = gateway.check(gateway.port, &["--json", "--proxy", &proxy, "-vv"]);
     assert_eq!(report(&run)["proxy"], format!("http://127.0.0.1:{}", gateway.port));
+    let tunnelled = report(&run);
+    assert_eq!(carrier(&tunnelled, "webtransport")["error"], "ERR_UNSUPPORTED", "not through a proxy");
+    assert_eq!(tunnelled["udp"], Value::Null);
     for output in [&run.stdout, &run.stderr] {
         assert!(!output.contains("secret") && !output.contains(&gateway.token()), "{output}");
     }
