@@ -54,6 +54,9 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
         "attackers" => attack::attackers(place).await,
-        _ => Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through".into()),
+        _ => {
+            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through"
+                .into())
+        }
     }
 }
