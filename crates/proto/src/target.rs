@@ -2,8 +2,8 @@
 //!
 //! Knows forms only. Whether somebody may connect there, and what a name resolves to, is for the gateway.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest domain (RFC 1035 §2.3.4), and the longest of its labels.
 const NAME: usize = 253;
