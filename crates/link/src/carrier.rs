@@ -51,7 +51,7 @@ pub enum Carrier {
     /// Numbered messages over plain requests.
     Http(HttpCarrier),
     /// Likewise, on the first stream of a WebTransport session, whose other streams have bytes of the session's.
-    WebTransport(WebTransportCarrier),
+    WebTransport(Box<WebTransportCarrier>),
 }
 
 /// Which kind of carrier it is; displayed by the names of §9 of the protocol.
@@ -149,14 +149,15 @@ impl Carrier {
         streams: u32,
         limit: Duration,
     ) -> Result<Carrier, LinkError> {
-        WebTransportCarrier::server(session, streams, limit).await.map(Carrier::WebTransport)
+        let carrier = WebTransportCarrier::server(session, streams, limit).await?;
+        Ok(Carrier::WebTransport(Box::new(carrier)))
     }
 
     /// A native program's end of one.
     pub(crate) async fn webtransport_client(
         session: web_transport_quinn::Session,
     ) -> Result<Carrier, LinkError> {
-        WebTransportCarrier::client(session).await.map(Carrier::WebTransport)
+        Ok(Carrier::WebTransport(Box::new(WebTransportCarrier::client(session).await?)))
     }
 
     pub(crate) fn websocket_client(socket: Socket, read_ahead: Bytes) -> Carrier {

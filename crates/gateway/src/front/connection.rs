@@ -71,7 +71,14 @@ type Slots = (Slot, Option<Slot>);
 impl Connection {
     /// One that is no TCP connection, to the front door.
     pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, slots: (Slot, Slot)) -> Connection {
-        Connection { shared, peer, door: Door::Front, port: None, _slots: (slots.0, Some(slots.1)) }
+        Connection {
+            shared,
+            peer,
+            door: Door::Front,
+            port: None,
+            queue: Arc::default(),
+            _slots: (slots.0, Some(slots.1)),
+        }
     }
 
     /// How the gateway is known to whoever is at the other end.

@@ -17,7 +17,8 @@ use super::admission::Applicant;
 use super::advice;
 use super::connection::Connection;
 use super::headers;
-use super::host::{Site, own_origin};
+use super::host::Site;
+use super::link::origin_of_claims;
 use crate::address::PublicAddress;
 use crate::config::{Limits, Policy};
 use crate::lifetime::Slots;
@@ -196,8 +197,6 @@ fn admit(
         return Err(coded(Code::ERR_NOT_FOUND));
     }
     let applicant = Applicant::of(head.headers(), false, connection).map_err(coded)?;
-    // The page knows the gateway by the scheme that it is served with.
-    let secure = shared.address.secure;
-    let origin = own_origin(head.version(), head.uri(), head.headers(), secure).map_err(coded)?;
+    let origin = origin_of_claims(connection, &head).map_err(coded)?;
     Ok((applicant, origin))
 }

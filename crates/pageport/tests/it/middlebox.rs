@@ -29,7 +29,7 @@ impl Middlebox {
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
             for client in listener.incoming() {
-                thread::spawn(move || serve(client?, gateway, habit));
+                thread::spawn(move || serve(&client?, gateway, habit));
             }
             io::Result::Ok(())
         });
@@ -41,22 +41,22 @@ impl Middlebox {
     }
 }
 
-fn serve(client: TcpStream, gateway: u16, habit: Habit) -> io::Result<()> {
+fn serve(client: &TcpStream, gateway: u16, habit: Habit) -> io::Result<()> {
     client.set_nodelay(true)?;
     if habit == Habit::Refuses {
-        head(&mut &client)?;
-        return (&client)
+        head(&mut &*client)?;
+        return (&*client)
             .write_all(b"HTTP/1.1 403 Not here\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     }
     let server = TcpStream::connect(("127.0.0.1", gateway))?;
     server.set_nodelay(true)?;
     match habit {
-        Habit::HoldsBack => hold(&client, &server),
+        Habit::HoldsBack => hold(client, &server),
         Habit::CutsQuiet => {
             client.set_read_timeout(Some(Duration::from_secs(2)))?;
-            relay(&client, &server, false)
+            relay(client, &server, false)
         }
-        Habit::Strips | Habit::Refuses => relay(&client, &server, true),
+        Habit::Strips | Habit::Refuses => relay(client, &server, true),
     }
 }
 
