@@ -79,7 +79,8 @@ export class Choice {
       this.#queue = this.#order().filter((kind) => kind !== "websocket");
       this.#turn = setTimeout(() => this.#next(), HEAD_START);
     }
-    this.#plan();
+    // What serves already came to attach before anybody was there to see it.
+    this.changed();
   }
 
   /** Nothing carries the session: whatever opens first. */

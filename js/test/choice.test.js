@@ -70,6 +70,15 @@ test("a WebSocket that comes is all it takes", async () => {
   assert.deepEqual(gateway.asked, { down: [0, 0, 0], up: 0 });
 });
 
+test("a WebSocket that served is not blamed when it is cut", async () => {
+  const { one, seen } = await begin();
+  await attached(one);
+  await until(() => one.carriers.length);
+  one.abortCarrier();
+  await until(() => seen.length === 3);
+  assert.deepEqual(seen.slice(1), ["websocket null aborted", "null websocket attached"]);
+});
+
 test("where WebSockets are refused, requests carry the session at once", async () => {
   const start = performance.now();
   const { one } = await begin((network) => (network.isUp = false));
