@@ -111,7 +111,7 @@ async fn bytes_on_native_streams_and_frames_that_overtake_them_arrive_in_order()
     let first = page.until(|frame| data_of(&frame, 2)).await;
     let varint::Peek::Value(len, at) = varint::peek(&first) else { panic!("no head") };
     let head_end = at as u64 + len;
-    let reply = br#"{"ok":true,"status":200,"headers":[]}"#;
+    let reply = br#"{"ok":true,"status":200,"headers":[["content-length","30000"]]}"#;
     let reply = prefixed(reply);
     let answer = b"0123456789".repeat(3_000);
     let (begin, end) = (reply.len() as u64, (reply.len() + answer.len()) as u64);
