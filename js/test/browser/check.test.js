@@ -69,7 +69,7 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
 
 test("no session is left behind", async () => {
   const left = async () => /pageport_sessions\{state="attached"\} (\d+)/.exec(await (await fetch(`${gateway.admin}/metrics`)).text())?.[1];
-  while ((await left()) !== "0");
+  while ((await left()) !== "0") await new Promise((resolve) => setTimeout(resolve, 100));
 });
 
 describe("network check to the eye", () => {
