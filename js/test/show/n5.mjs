@@ -7,6 +7,7 @@ import { connect } from "node:tls";
 import { startGateway } from "../browser/gateway.js";
 import { INSTALLED, habits } from "../proxies/rows.js";
 import { seenThrough } from "../proxies/seen.js";
+import { verdict } from "../proxies/verdict.js";
 import { fact, table } from "./facts.mjs";
 
 const USABLE_MS = 3_000;
@@ -37,6 +38,11 @@ try {
       fact({ row: row.name, client: kind, ...seen });
       rows.push([row.name, kind, isGood ? "yes" : "NO", ..."error" in seen ? ["-", "-", "-"] : [seen.carrier, seen.usable_ms, seen.log_bytes]]);
     }
+  }
+  for (const row of INSTALLED.filter(({ name, gateway }) => gateway === "plain" && (!only || name.includes(only)))) {
+    const { proxy, found, known } = await verdict(row, targets.plain).catch((error) => ({ proxy: row.name, found: error.message.split("\n")[0], known: "?" }));
+    fact({ check: proxy, found, as_known: found === known ? "yes" : known });
+    failed ||= found !== known;
   }
 } finally {
   await Promise.all(gateways.map((gateway) => gateway.stop()));
