@@ -81,7 +81,7 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
       await page.ask("until", { carrier, changes: changes.length });
     }
     const moved = Math.round(performance.now() - begin);
-    while (!isOver && came < (bytes * (at + 1)) / ways.length) await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 50))]);
+    while (!isOver && came < (bytes * (at + 1)) / (ways.length + 1)) await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 50))]);
     carried.push({ way: name, carrier: (await page.ask("state")).carrier, moved_ms: moved, bytes: came - from, ms: Math.round(performance.now() - begin) });
   }
   await Promise.all([all, cutting]);
