@@ -12,8 +12,11 @@ export const apacheReverse = (target) => anApache("apache2 reverse", "apache-rev
 /** @param {number} target @returns {Promise<Proxy>} */
 export const apacheUpgrade = (target) => anApache("apache2 reverse, upgrade=ANY", "apache-reverse-upgrade.conf", target);
 
-/** Holds every answer back to its end, and speaks HTTP/1.0 to the gateway. @param {number} target @returns {Promise<Proxy>} */
+/** Speaks HTTP/1.0 to the gateway, and would hold every answer back to its end if that did not ask it not to (`x-accel-buffering`). @param {number} target @returns {Promise<Proxy>} */
 export const nginx = (target) => anNginx("nginx", "nginx.conf", target);
+
+/** The same, deaf to what the gateway asks for. @param {number} target @returns {Promise<Proxy>} */
+export const nginxBuffering = (target) => anNginx("nginx, buffering", "nginx-buffering.conf", target);
 
 /** @param {number} target @returns {Promise<Proxy>} */
 export const nginxUpgrade = (target) => anNginx("nginx, upgrade", "nginx-upgrade.conf", target);

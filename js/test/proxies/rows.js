@@ -2,7 +2,7 @@
 
 import { apacheForward, privoxy, squid, tinyproxy } from "./forward.js";
 import { habitProxy, withoutUdp } from "./habits.js";
-import { apacheReverse, apacheUpgrade, haproxy, nginx, nginxUpgrade } from "./reverse.js";
+import { apacheReverse, apacheUpgrade, haproxy, nginx, nginxBuffering, nginxUpgrade } from "./reverse.js";
 
 /** @typedef {import("./daemon.js").Proxy} Proxy */
 /**
@@ -22,6 +22,7 @@ export const INSTALLED = [
   { name: "apache2 reverse", gateway: "plain", start: apacheReverse },
   { name: "apache2 reverse, upgrade=ANY", gateway: "plain", start: apacheUpgrade },
   { name: "nginx", gateway: "plain", start: nginx },
+  { name: "nginx, buffering", gateway: "plain", start: nginxBuffering },
   { name: "nginx, upgrade", gateway: "plain", start: nginxUpgrade },
   { name: "haproxy", gateway: "plain", start: haproxy },
 ];

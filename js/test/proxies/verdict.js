@@ -12,7 +12,9 @@ const KNOWN = {
   "apache2 forward": [false, false, false, "streamed", "held-back", false],
   "apache2 reverse": [false, false, null, "streamed", "held-back", false],
   "apache2 reverse, upgrade=ANY": [true, true, null, "streamed", "held-back", false],
-  nginx: [false, false, null, "held-back", "held-back", false],
+  // Measured with an origin that does not say `x-accel-buffering: no`, which this gateway does, answers were held back.
+  nginx: [false, false, null, "streamed", "held-back", false],
+  "nginx, buffering": [false, false, null, "held-back", "held-back", false],
   "nginx, upgrade": [true, true, null, "streamed", "streamed", true],
   haproxy: [true, true, null, "streamed", "streamed", true],
 };
