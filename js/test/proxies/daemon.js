@@ -29,6 +29,8 @@ const STANZAS = new URL("stanzas/", import.meta.url);
 /** What is left to be done when this process ends. @type {Set<() => unknown>} */
 const last = new Set();
 process.once("exit", () => last.forEach((act) => act()));
+// Proxies have groups of their own: whoever ends this process does not end them.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 /** A directory that the user of the proxy may write to as well; it goes with the process. @param {string} name */
 export function workDirectory(name) {
