@@ -18,7 +18,7 @@ const STATES = {
   failed: "did not work here a moment ago, is tried again later",
   unsupported: "not in this browser",
   unoffered: "not offered by this gateway",
-  excluded: "not while you insist on another",
+  excluded: "not among those in use",
 };
 
 const REFRESH_MS = 1000;

@@ -19,13 +19,14 @@ import { ATTACHED } from "./wire.js";
 /** @typedef {{ kind: Kind, carrier?: Transport, isOpen?: boolean, timer?: ReturnType<typeof setTimeout> }} Attempt */
 /**
  * "active" (in use), "ready", "failed" (here, not long ago), "unsupported" (by this browser), "unoffered" (by the gateway), "excluded"
- * (by `configure`).
+ * (not among those that `configure` names, or that are used without it).
  * @typedef {{ carrier: Transport["name"], state: string }} Report
  */
 
 /** In order of worth. @type {Kind[]} */
 const KINDS = ["webtransport", "websocket", "http", "http-poll"];
-const EVERYDAY = KINDS.slice(0, 3);
+/** What is used unless `configure` says otherwise. Chromium's renderer has crashed under moves from and to WebTransport, so pages ask for it. */
+const EVERYDAY = KINDS.slice(1, 3);
 
 export class Choice {
   #session;
@@ -139,7 +140,7 @@ export class Choice {
   /** @returns {Report[]} */
   list() {
     const { carrier: active } = this.#session;
-    return /** @type {Transport["name"][]} */ (EVERYDAY).map((carrier) => ({
+    return /** @type {Transport["name"][]} */ (KINDS.slice(0, 3)).map((carrier) => ({
       carrier,
       state:
         carrier === active ? "active"
@@ -188,7 +189,8 @@ export class Choice {
     if (kind) {
       if (this.#queue.length) this.#turn = setTimeout(() => this.#next(), kind === "webtransport" ? HEAD_START_WEBTRANSPORT : HEAD_START);
       this.#open(kind);
-    } else if (!this.#attempts.size) {
+    } else if (!this.#attempts.size || (!this.#current && this.#failed.size && [...this.#attempts].every(({ kind }) => kind === "webtransport"))) {
+      // Nobody answers where there is no gateway: QUIC takes many seconds to say so.
       if (!this.#session.core.carrier) this.#session.failed();
       else if (this.#current) {
         this.#memory.note(this.#failed, this.#kindOf(this.#current));

@@ -66,7 +66,7 @@ export const WEBTRANSPORT = [
     limit: "webtransport_streams",
     n: 8,
     config: CONFIG,
-    expected: ["8 open", "waits"],
+    expected: ["8 open", "no more"],
     async run(rig) {
       const { page, how } = await open(rig);
       const frames = { hello: [...hello(helloJson({}))], resume: [...resume()] };
@@ -82,12 +82,14 @@ export const WEBTRANSPORT = [
           await writer.write(Uint8Array.from(resume));
           let count = 0;
           const late = new Promise((resolve) => setTimeout(resolve, 3_000, "late"));
-          while ((await Promise.race([session.createUnidirectionalStream(), late])) !== "late") count++;
+          // Browsers wait for the gateway's leave, or say at once that they have none.
+          const open = () => session.createUnidirectionalStream().catch(() => "none");
+          while (typeof (await Promise.race([open(), late])) !== "string") count++;
           return count;
         },
         { ...how, ...frames },
       );
-      return count === 9 ? ["8 open", "open"] : [`${count} open`, "waits"];
+      return count === 9 ? ["8 open", "open"] : [`${count} open`, "no more"];
     },
   },
 ];
