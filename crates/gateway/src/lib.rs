@@ -26,6 +26,7 @@ pub mod config;
 pub mod egress;
 pub mod front;
 mod gateway;
+mod held;
 mod lan;
 mod lifetime;
 mod listeners;

@@ -15,6 +15,7 @@ use crate::front::connection::{Connection, socket};
 use crate::front::handshake::Handshake;
 use crate::front::link::{handshake_refusal, switch_to_websocket};
 use crate::front::respond::Refusal;
+use crate::held::Held;
 use crate::listeners::Found;
 use crate::relay;
 use crate::shared::Shared;
@@ -42,11 +43,11 @@ pub(super) async fn serve(
         // Over HTTP/2 any success would complete the handshake (RFC 8441 §4).
         let would_accept = handshake.accept.is_none() && (200..300).contains(&accepted.status);
         if found.websocket || would_accept {
-            return Err(held.refuse(Code::ERR_BAD_REPLY));
+            return Err(held.end(Code::ERR_BAD_REPLY).into());
         }
         return ordinary(shared, held, &accepted, request, way);
     }
-    let protocol = chosen(&accepted, &handshake).map_err(|code| held.refuse(code))?;
+    let protocol = chosen(&accepted, &handshake).map_err(|code| held.end(code))?;
     let response = switch_to_websocket(&handshake.accept, protocol.as_deref())?;
     let upgrade = hyper::upgrade::on(request);
     let task = Arc::clone(connection);
@@ -67,18 +68,18 @@ async fn answer(shared: &Shared, stream: Stream, way: Way) -> Result<(Held, Acce
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => {
             let refusal = no_reply(error);
-            held.refuse(refusal.code);
+            held.end(refusal.code);
             return Err(refusal);
         }
-        Err(_) => return Err(held.refuse(Code::ERR_ACCEPT_TIMEOUT)),
+        Err(_) => return Err(held.end(Code::ERR_ACCEPT_TIMEOUT).into()),
     };
     match Reply::<Accepted>::parse(&reply) {
         Ok(Reply::Ok(accepted)) => Ok((held, accepted)),
         Ok(Reply::Refused(refusal)) => {
-            held.refuse(Code::ERR_REJECTED);
+            held.end(Code::ERR_REJECTED);
             Err(rejection(refusal, way))
         }
-        Err(_) => Err(held.refuse(Code::ERR_BAD_REPLY)),
+        Err(_) => Err(held.end(Code::ERR_BAD_REPLY).into()),
     }
 }
 
@@ -94,7 +95,9 @@ fn ordinary(
     if way == Way::Path {
         let status = StatusCode::from_u16(accepted.status).ok();
         let status = status.filter(|status| status.is_client_error() || status.is_server_error());
-        return Err(held.refuse(Code::ERR_REJECTED).status(status.unwrap_or(StatusCode::FORBIDDEN)));
+        return Err(
+            Refusal::from(held.end(Code::ERR_REJECTED)).status(status.unwrap_or(StatusCode::FORBIDDEN))
+        );
     }
     let stream = held.take().ok_or(Code::ERR_INTERNAL)?;
     let exchange = Exchange::begin(shared, stream, request.version(), None);
@@ -111,40 +114,5 @@ fn chosen(accepted: &Accepted, handshake: &Handshake) -> Result<Option<String>, 
             Ok(Some((*protocol).to_owned()))
         }
         _ => Err(Code::ERR_BAD_REPLY),
-    }
-}
-
-/// A stream to a page whose visitor may vanish at any moment; then both directions end with a reason.
-struct Held {
-    stream: Option<Stream>,
-    reason: Code,
-}
-
-impl Held {
-    fn new(stream: Stream) -> Held {
-        Held { stream: Some(stream), reason: Code::ERR_VISITOR_GONE }
-    }
-
-    fn stream(&mut self) -> Result<&mut Stream, Code> {
-        self.stream.as_mut().ok_or(Code::ERR_INTERNAL)
-    }
-
-    /// Ends the stream with this reason, which is the visitor's answer too.
-    fn refuse(&mut self, reason: Code) -> Refusal {
-        self.reason = reason;
-        reason.into()
-    }
-
-    fn take(&mut self) -> Option<Stream> {
-        self.stream.take()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(stream) = &mut self.stream {
-            stream.reset(self.reason);
-            stream.stop(self.reason);
-        }
     }
 }

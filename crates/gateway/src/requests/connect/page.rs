@@ -12,6 +12,7 @@ use pageport_proto::name::Name;
 use pageport_proto::target::Path;
 use tokio::time::timeout;
 
+use crate::held::Held;
 use crate::listeners::Found;
 use crate::presence::{open_code, present, will_pass};
 use crate::relay::Open;
@@ -75,10 +76,10 @@ async fn ask(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<(Stream, Ans
     present(shared, &found.entry).await.map_err(refusal)?;
     let mut held = Held::new(found.entry.session.open(&head).map_err(|error| refusal(open_code(error)))?);
     let wait = shared.policy.load().limits.accept_timeout;
-    let reply = match timeout(wait, held.stream()?.reply()).await {
+    let reply = match timeout(wait, held.stream().map_err(refusal)?.reply()).await {
         Ok(Ok(reply)) => reply,
-        Ok(Err(error)) => return Err(held.end(no_reply(error))),
-        Err(_) => return Err(held.end(Code::ERR_ACCEPT_TIMEOUT)),
+        Ok(Err(error)) => return Err(refusal(held.end(no_reply(error)))),
+        Err(_) => return Err(refusal(held.end(Code::ERR_ACCEPT_TIMEOUT))),
     };
     let answer = match wish.handshake {
         None => Reply::parse(&reply).map(Answer::Page),
@@ -90,15 +91,19 @@ async fn ask(shared: &Shared, entry: &Entry, wish: &Wish) -> Result<(Stream, Ans
             Err(passed_on(refusal))
         }
         Ok(Answer::Socket(Reply::Ok(accepted))) => match completed(&accepted, wish.handshake.as_ref()) {
-            Ok(accepted) => Ok((held.take()?, Answer::Socket(Reply::Ok(accepted)))),
+            Ok(accepted) => Ok((taken(held)?, Answer::Socket(Reply::Ok(accepted)))),
             Err(refusal) => {
                 held.end(Code::ERR_BAD_REPLY);
                 Err(refusal)
             }
         },
-        Ok(answer) => Ok((held.take()?, answer)),
-        Err(_) => Err(held.end(Code::ERR_BAD_REPLY)),
+        Ok(answer) => Ok((taken(held)?, answer)),
+        Err(_) => Err(refusal(held.end(Code::ERR_BAD_REPLY))),
     }
+}
+
+fn taken(mut held: Held) -> Result<Stream, Refusal> {
+    held.take().ok_or_else(|| refusal(Code::ERR_INTERNAL))
 }
 
 /// Whether there is a listener of the kind: as for visitors, one for requests takes handshakes too.
@@ -164,40 +169,5 @@ fn no_reply(error: StreamError) -> Code {
     match error {
         StreamError::SessionClosed(_) => Code::ERR_LISTENER_AWAY,
         _ => Code::ERR_BAD_REPLY,
-    }
-}
-
-/// A stream to the other page; unless it is taken, that page hears why.
-struct Held {
-    stream: Option<Stream>,
-    reason: Code,
-}
-
-impl Held {
-    fn new(stream: Stream) -> Held {
-        Held { stream: Some(stream), reason: Code::ERR_VISITOR_GONE }
-    }
-
-    fn stream(&mut self) -> Result<&mut Stream, Refusal> {
-        self.stream.as_mut().ok_or_else(|| refusal(Code::ERR_INTERNAL))
-    }
-
-    /// Ends the stream with this reason, which is the caller's answer too.
-    fn end(&mut self, reason: Code) -> Refusal {
-        self.reason = reason;
-        refusal(reason)
-    }
-
-    fn take(mut self) -> Result<Stream, Refusal> {
-        self.stream.take().ok_or_else(|| refusal(Code::ERR_INTERNAL))
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(stream) = &mut self.stream {
-            stream.reset(self.reason);
-            stream.stop(self.reason);
-        }
     }
 }
