@@ -36,17 +36,30 @@ async fn one(shared: &Shared, direction: Direction, mut from: ReadHalf<'_>, mut 
             return;
         }
         let (passed, cut) = shared.pass(direction, &chunk[..len]);
+        let due = cut.map(|how| Due { shared, how });
         if to.write_all(&passed).await.is_err() {
             break;
         }
         shared.passed(direction, passed.len());
-        if let Some(how) = cut {
-            shared.cut(how);
+        if due.is_some() {
+            drop(due);
             // The connection is torn from outside.
             return std::future::pending().await;
         }
     }
     let _ = to.shutdown().await;
+}
+
+/// A cut whose byte has come. It happens even if that byte cannot be passed on because its own connection has ended meanwhile.
+struct Due<'a> {
+    shared: &'a Shared,
+    how: Cut,
+}
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        self.shared.cut(self.how);
+    }
 }
 
 impl Shared {

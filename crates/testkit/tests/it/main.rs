@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic with a line number is the report")]
 
+mod cuts;
 mod proxy;
 mod tcp;
 mod udp;
