@@ -5,6 +5,7 @@
 
 use crate::failure::{About, Failure, Outcome, failed};
 use crate::{paths, process};
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -51,6 +52,27 @@ pub(crate) fn cargo(subcommand: &str) -> Command {
     command
 }
 
+thread_local! {
+    /// What children of this thread have said while their output is held back.
+    static HELD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Runs something whose children's output is printed in one piece at its end, so that two can run at once and be read.
+pub(crate) fn held_back<T>(work: impl FnOnce() -> T) -> T {
+    HELD.set(Some(Vec::new()));
+    let result = work();
+    let _ = std::io::stdout().write_all(&HELD.take().unwrap_or_default());
+    result
+}
+
+/// A closed stdout of ours (`| head`) must not end the child half-way.
+fn pass_on(line: &[u8]) {
+    HELD.with_borrow_mut(|held| match held {
+        Some(held) => held.extend_from_slice(line),
+        None => drop(std::io::stdout().write_all(line)),
+    });
+}
+
 /// What a streamed child leaves behind.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
@@ -75,8 +97,7 @@ pub(crate) fn stream(command: &mut Command) -> Outcome<Finished> {
     let mut reader = BufReader::new(child.stdout.take().ok_or_else(|| failed("no stdout"))?);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).about(&shown)? > 0 {
-        // A closed stdout of ours (`| head`) must not end the child half-way.
-        let _ = std::io::stdout().write_all(&line);
+        pass_on(&line);
         stdout.push_str(&String::from_utf8_lossy(&line));
         line.clear();
     }

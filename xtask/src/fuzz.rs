@@ -23,12 +23,17 @@ use std::thread;
 const TEST_SECONDS: u32 = 20;
 const CONTROL: &str = "planted_panic";
 
+/// One target at a time, with the lowest priority: other tests run beside.
 pub(crate) fn phase() -> Outcome<Tally> {
-    let targets = targets();
-    build::build(&[targets.as_slice(), &[CONTROL.to_owned()]].concat())?;
+    build()?;
     control()?;
-    fuzz(&targets, TEST_SECONDS)?;
+    fuzz(&targets(), TEST_SECONDS, 1)?;
     Ok(Tally::ONE)
+}
+
+/// Every target, and the control.
+pub(crate) fn build() -> Outcome {
+    build::build(&[targets().as_slice(), &[CONTROL.to_owned()]].concat())
 }
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
@@ -44,7 +49,10 @@ pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
         build::build(&options.targets)?;
         match &options.input {
             Some(input) => engine::replay(&options.targets[0], input)?,
-            None => fuzz(&options.targets, options.seconds)?,
+            None => {
+                let processors = thread::available_parallelism().map_or(1, |n| n.get());
+                fuzz(&options.targets, options.seconds, processors)?;
+            }
         }
         if options.keep {
             options.targets.iter().try_for_each(|target| engine::keep(target))?;
@@ -53,14 +61,13 @@ pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every target for `seconds`, as many at a time as there are processors; all of them end before a failure is reported.
-fn fuzz(targets: &[String], seconds: u32) -> Outcome {
+/// Every target for `seconds`, so many at a time; all of them end before a failure is reported.
+fn fuzz(targets: &[String], seconds: u32, workers: usize) -> Outcome {
     if targets.is_empty() {
         return Err(failed("there is no target in fuzz/fuzz_targets"));
     }
     let queue: Mutex<VecDeque<&String>> = Mutex::new(targets.iter().collect());
     let failures: Mutex<Vec<String>> = Mutex::default();
-    let workers = thread::available_parallelism().map_or(1, |n| n.get());
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {

@@ -16,6 +16,7 @@ mod n2;
 mod n3;
 mod n4;
 mod n5;
+mod n6;
 mod n7;
 mod n9;
 mod n9_webtransport;
@@ -72,6 +73,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N3", title: "256 MiB both ways move through every carrier and many cuts, byte for byte", run: n3::run },
     Proof { id: "N4", title: "down to 256 kbit with stalls everything comes through, and nothing that moves is given up", run: n4::run },
     Proof { id: "N5", title: "Chromium and a native program are usable through real proxies within 3 s", run: n5::run },
+    Proof { id: "N6", title: "what stops, stands still, comes a millionfold or is hostile costs no carrier more", run: n6::run },
     Proof { id: "N7", title: "2,000 simulated networks: streams come through byte-exact or say why, none hangs", run: n7::run },
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
 ];

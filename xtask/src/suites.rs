@@ -2,7 +2,7 @@
 
 use crate::failure::{About, Outcome, failed};
 use crate::tally::{self, Tally};
-use crate::{child, paths, python};
+use crate::{child, fuzz, paths, python};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -98,10 +98,14 @@ pub(crate) fn js() -> Outcome<Tally> {
     node_test(&paths::js().join("test"), &[])
 }
 
-pub(crate) fn release() -> Outcome<Tally> {
+/// Whatever is compiled is compiled here, so that no test waits for a compiler, or competes with one.
+pub(crate) fn build() -> Outcome<Tally> {
     let binary = release_binary()?;
     let bytes = std::fs::metadata(&binary).about(paths::shown(&binary))?.len();
     println!("{}: {bytes} bytes", paths::shown(&binary));
+    tools()?;
+    child::run(child::cargo("test").args(["--workspace", "--no-run"]))?;
+    fuzz::build()?;
     Ok(Tally::ONE)
 }
 

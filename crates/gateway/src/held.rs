@@ -1,6 +1,6 @@
 //! A stream to a page that has not answered yet.
 
-use pageport_link::Stream;
+use pageport_link::{Stream, StreamError};
 use pageport_proto::Code;
 
 /// A stream to a page whose caller may vanish at any moment: unless it is taken, both directions end with a reason.
@@ -37,5 +37,16 @@ impl Drop for Held {
             stream.reset(self.reason);
             stream.stop(self.reason);
         }
+    }
+}
+
+/// Why a page gave no reply.
+pub(crate) fn no_reply(error: StreamError) -> Code {
+    match error {
+        StreamError::SessionClosed(_) => Code::ERR_LISTENER_AWAY,
+        // What was no reply ends its direction with one of these.
+        StreamError::Reset(Code::ERR_HEAD_INVALID | Code::ERR_HEAD_TOO_LARGE) => Code::ERR_BAD_REPLY,
+        StreamError::Reset(_) => Code::ERR_PAGE_ABORTED,
+        _ => Code::ERR_BAD_REPLY,
     }
 }

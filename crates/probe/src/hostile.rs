@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use crate::facts::{Outcome, demand, fact, percentile};
 use crate::page::{Page, echo};
 use crate::place::Place;
-use crate::visitor::{answer, visit};
+use crate::rough::{Entrance, Rough};
+use crate::visitor::visit;
 
 const SESSIONS: usize = 2_000;
 const ATTACH: Duration = Duration::from_secs(19);
@@ -37,11 +38,10 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     let mut attackers = JoinSet::new();
     // `KIND` limits the attack to one kind, to see what each costs.
     let only: Option<usize> = std::env::var("KIND").ok().and_then(|kind| kind.parse().ok());
+    let entrance = Entrance::of(place).await?;
     for number in 0..SESSIONS {
         let attacker = Attacker {
-            url_host: place.host(),
-            address: place.address,
-            token: place.token.clone(),
+            entrance: entrance.clone(),
             kind: only.unwrap_or(number % KINDS),
             sent: Arc::clone(&sent),
         };
@@ -64,6 +64,7 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     while attackers.join_next().await.is_some() {}
     let (opened, refused) = (opened.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
     fact(&[
+        ("carrier", &place.way.kind.name()),
         ("hostile_sessions", &SESSIONS),
         ("attached", &opened),
         ("refused", &refused),
@@ -126,39 +127,29 @@ async fn newcomers(place: &Place, name: &str, until: Instant) -> Outcome<(usize,
 }
 
 struct Attacker {
-    url_host: String,
-    address: std::net::SocketAddr,
-    token: String,
+    entrance: Entrance,
     kind: usize,
     sent: Arc<AtomicU64>,
 }
 
 impl Attacker {
-    /// Speaks the `bytes` carrier by hand up to the gateway's RESUME.
-    async fn attach(&self) -> Outcome<TcpStream> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        let (host, token) = (&self.url_host, &self.token);
-        let request = format!(
-            "GET /link HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: pageport.v1\r\n\
-             Authorization: Bearer {token}\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
-        demand(answer(&mut stream).await?.starts_with("HTTP/1.1 101 "), "the carrier was accepted")?;
+    /// Speaks its carrier by hand up to the gateway's RESUME.
+    async fn attach(&self) -> Outcome<Rough> {
+        let mut rough = self.entrance.open().await?;
         let limits = Limits { streams: 65_536, initial: 65_536, unreceived: 1 << 32 };
         let hello = Hello { session: None, n: 1, limits, features: Vec::new(), credential: None };
-        send(&mut stream, &[Frame::Hello(hello.to_payload().into())]).await?;
+        rough.send(&[Frame::Hello(hello.to_payload().into())]).await?;
         if self.kind != 4 {
-            send(&mut stream, &[Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })])
-                .await?;
+            rough.send(&[Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })]).await?;
         }
-        let mut buffer = BytesMut::new();
+        let mut read = BytesMut::new();
         loop {
-            demand(stream.read_buf(&mut buffer).await? > 0, "the gateway let it in")?;
-            let mut bytes = buffer.clone().freeze();
+            rough.receive(&mut read).await?;
+            let mut bytes = read.clone().freeze();
             while let Ok(Decoded::Frame(frame)) = decode(&mut bytes) {
                 match frame {
-                    Frame::Resume(resume) if resume.end => return Ok(stream),
-                    Frame::Welcome(_) if self.kind == 4 => return Ok(stream),
+                    Frame::Resume(resume) if resume.end => return Ok(rough),
+                    Frame::Welcome(_) if self.kind == 4 => return Ok(rough),
                     Frame::Close(farewell) | Frame::Detach(farewell) => {
                         return Err(farewell.code.to_string().into());
                     }
@@ -169,12 +160,12 @@ impl Attacker {
     }
 
     /// Until the time is over (fine) or the gateway ends it (an error).
-    async fn attack(&self, mut stream: TcpStream, until: Instant) -> Outcome {
+    async fn attack(&self, mut rough: Rough, until: Instant) -> Outcome {
         let mut turn = 0;
         while Instant::now() < until {
             let frames = self.frames(turn);
             turn += 1;
-            match tokio::time::timeout(Duration::from_secs(1), send(&mut stream, &frames)).await {
+            match tokio::time::timeout(Duration::from_secs(1), rough.send(&frames)).await {
                 Ok(len) => {
                     self.sent.fetch_add(len?, Ordering::Relaxed);
                 }
@@ -183,12 +174,7 @@ impl Attacker {
             }
             // Answers are read by those kinds only that need the gateway to go on.
             if self.kind != 3 {
-                let mut scratch = [0; 16_384];
-                match stream.try_read(&mut scratch) {
-                    Ok(0) => return Err("ended".into()),
-                    Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return Err(error.into()),
-                    _ => {}
-                }
+                rough.take_what_came().await?;
             }
             tokio::time::sleep(TURN * 2).await;
         }
@@ -248,11 +234,4 @@ fn entry(at: u64) -> Entry {
 
 fn id(number: u64) -> StreamId {
     StreamId::new(number.max(1)).unwrap_or(pageport_proto::Role::Page.first_id())
-}
-
-async fn send(stream: &mut TcpStream, frames: &[Frame]) -> Outcome<u64> {
-    let mut bytes = BytesMut::new();
-    frames.iter().for_each(|frame| frame.encode(&mut bytes));
-    stream.write_all(&bytes).await?;
-    Ok(bytes.len() as u64)
 }

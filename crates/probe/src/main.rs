@@ -1,6 +1,6 @@
 //! `pageport-probe SCENARIO`: puts a running gateway under a certain load and prints facts about it.
 //!
-//! The gateway comes by environment: `GATEWAY` (its URL), `TOKEN`, `PID`. A scenario ends with exit code 1 when a bound does not
+//! The gateway comes by environment: `GATEWAY` (its URL), `TOKEN`, `PID`, and `CARRIER` where another one than `bytes` is wanted. A scenario ends with exit code 1 when a bound does not
 //! hold; nothing here knows the gateway from inside.
 
 mod attack;
@@ -12,6 +12,7 @@ mod host;
 mod hostile;
 mod page;
 mod place;
+mod rough;
 mod site;
 mod smuggle;
 mod stall;

@@ -1,6 +1,6 @@
 //! A native program in a page's role: it listens, and visitors become streams.
 
-use pageport_link::{Connector, Session, Stream};
+use pageport_link::{Session, Stream};
 use serde_json::{Value, json};
 
 use crate::facts::Outcome;
@@ -20,8 +20,7 @@ impl Page {
 
     /// The same through a relay.
     pub(crate) async fn listen_through(place: &Place, address: std::net::SocketAddr) -> Outcome<Page> {
-        let session =
-            Connector::new(&place.url)?.credential(place.token.clone()).dial(address).connect().await?;
+        let session = place.connector().await?.dial(address).connect().await?;
         let mut listener = session.open(&json!({"listen": "websocket"}))?;
         let reply: Value = serde_json::from_slice(&listener.reply().await?)?;
         let name = reply["name"].as_str().ok_or_else(|| format!("not listening: {reply}"))?.to_owned();

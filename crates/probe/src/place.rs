@@ -1,21 +1,48 @@
-//! The gateway under test: where it is, and how much memory it has.
+//! The gateway under test: where it is, by which carrier it is reached, and how much memory it has.
 
 use std::fs;
 use std::net::SocketAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pageport_link::{CarrierKind, Connector, HttpMode};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::facts::Outcome;
+
+/// How a session with the gateway is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) kind: CarrierKind,
+    pub(crate) mode: HttpMode,
+}
 
 pub(crate) struct Place {
     /// `http://localhost:PORT/`
     pub(crate) url: String,
     pub(crate) token: String,
     pub(crate) address: SocketAddr,
+    /// What `CARRIER` says; native programs take `bytes`.
+    pub(crate) way: Way,
     /// Only for those who ask for metrics.
     admin: Option<SocketAddr>,
     pid: u32,
+}
+
+impl Way {
+    fn named(name: &str) -> Outcome<Way> {
+        let (kind, mode) = match name {
+            "bytes" => (CarrierKind::Bytes, HttpMode::Detect),
+            "websocket" => (CarrierKind::WebSocket, HttpMode::Detect),
+            "webtransport" => (CarrierKind::WebTransport, HttpMode::Detect),
+            "http" => (CarrierKind::Http, HttpMode::Detect),
+            "http-poll" => (CarrierKind::Http, HttpMode::Poll),
+            other => return Err(format!("there is no carrier `{other}`").into()),
+        };
+        Ok(Way { kind, mode })
+    }
 }
 
 impl Place {
@@ -27,12 +54,40 @@ impl Place {
             url,
             token: get("TOKEN")?,
             address: SocketAddr::from(([127, 0, 0, 1], port)),
+            way: Way::named(&get("CARRIER").unwrap_or_else(|_| "bytes".to_owned()))?,
             admin: get("ADMIN")
                 .ok()
                 .map(|url| url.trim_start_matches("http://").trim_end_matches('/').parse())
                 .transpose()?,
             pid: get("PID")?.parse()?,
         })
+    }
+
+    /// Connects by the carrier that is asked for.
+    pub(crate) async fn connector(&self) -> Outcome<Connector> {
+        let connector = Connector::new(&self.url)?
+            .credential(self.token.clone())
+            .dial(self.address)
+            .carriers(&[self.way.kind])
+            .http_mode(self.way.mode);
+        Ok(match self.way.kind {
+            CarrierKind::WebTransport => connector.certificate_hashes(&[self.hash().await?]),
+            _ => connector,
+        })
+    }
+
+    /// Of the certificate that the gateway shows over QUIC.
+    pub(crate) async fn hash(&self) -> Outcome<[u8; 32]> {
+        let mut socket = TcpStream::connect(self.address).await?;
+        let request = "GET /.well-known/pageport HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        let document: Value = serde_json::from_str(answer.split_once("\r\n\r\n").ok_or("no body")?.1)?;
+        let carriers = document["carriers"].as_array().ok_or("no carriers")?;
+        let offer = carriers.iter().find(|carrier| carrier["kind"] == "webtransport");
+        let hash = offer.and_then(|offer| offer["hashes"][0].as_str()).ok_or("no WebTransport")?;
+        Ok(URL_SAFE_NO_PAD.decode(hash)?.try_into().map_err(|_| "not 32 bytes")?)
     }
 
     pub(crate) fn host(&self) -> String {

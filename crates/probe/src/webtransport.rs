@@ -7,15 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut as _, BytesMut};
 use pageport_proto::frame::{Decoded, Frame, Resume, decode};
 use pageport_proto::hello::Hello;
 use pageport_proto::{Limits, varint};
-use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use web_transport_quinn::proto::{ConnectRequest, ConnectResponse, Settings};
 use web_transport_quinn::quinn;
@@ -39,7 +35,7 @@ const CLOSE_CAPSULE: u64 = 0x2843;
 pub(crate) async fn run(place: &Place) -> Outcome {
     let page = Page::listen(place).await?;
     tokio::spawn(echo(page.session.clone()));
-    let hash = hash(place).await?;
+    let hash = place.hash().await?;
 
     let bad = Bad::attach(place, hash).await?;
     churn(&bad.connection, WARM).await?;
@@ -228,18 +224,4 @@ async fn bare(place: &Place, hash: [u8; 32]) -> Outcome<quinn::Connection> {
     let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse()?)?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     Ok(endpoint.connect_with(config, place.address, "localhost")?.await?)
-}
-
-/// Of the certificate that the gateway shows.
-async fn hash(place: &Place) -> Outcome<[u8; 32]> {
-    let mut socket = TcpStream::connect(place.address).await?;
-    let request = "GET /.well-known/pageport HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    socket.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await?;
-    let document: Value = serde_json::from_str(answer.split_once("\r\n\r\n").ok_or("no body")?.1)?;
-    let carriers = document["carriers"].as_array().ok_or("no carriers")?;
-    let offer = carriers.iter().find(|carrier| carrier["kind"] == "webtransport").ok_or("no WebTransport")?;
-    let hash = URL_SAFE_NO_PAD.decode(offer["hashes"][0].as_str().ok_or("no hash")?)?;
-    Ok(hash.try_into().map_err(|_| "not 32 bytes")?)
 }

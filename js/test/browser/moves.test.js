@@ -12,9 +12,12 @@ import { startSite } from "./site.js";
 const BYTES = 60 << 20;
 const STREAMS = 20;
 
+const { IMPAIRMENT_RELAY = "" } = process.env;
+
 test("60 MiB both ways arrive byte for byte while they move through five carriers, and cuts", async (t) => {
+  if (!IMPAIRMENT_RELAY) throw new Error("run this through `cargo xtask test --only browser`");
   const [gateway, site, browser] = await Promise.all([startGateway(), startSite(), launchChromium()]);
-  const relay = await startImpairmentRelay(String(process.env.IMPAIRMENT_RELAY), gateway.port, 1);
+  const relay = await startImpairmentRelay(IMPAIRMENT_RELAY, gateway.port, 1);
   t.after(async () => {
     await relay.stop();
     await browser.close();

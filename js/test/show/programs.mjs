@@ -171,7 +171,7 @@ export async function sshd() {
     "PidFile none",
   ];
   writeFileSync(join(path, "config"), `${config.join("\n")}\n`);
-  for (const name of readdirSync(path)) give(join(path, name), uid, name === "own" ? 0o600 : 0o600);
+  for (const name of readdirSync(path)) give(join(path, name), uid, 0o600);
   give(path, uid, 0o755);
   // The client runs as whoever runs this, and takes no key that somebody else owns.
   if (root) chownSync(own, 0, 0);

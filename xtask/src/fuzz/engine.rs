@@ -37,7 +37,10 @@ pub(super) fn run(target: &str, seconds: u32, seed: Option<u32>) -> Outcome<Run>
     }
     let log_path = work.join("log");
     let log_file = fs::File::create(&log_path).about(paths::shown(&log_path))?;
-    let status = child::command(binary(target)?)
+    // Whatever else runs on this machine comes first.
+    let status = child::command("nice")
+        .args(["-n", "19"])
+        .arg(binary(target)?)
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-timeout={INPUT_SECONDS}"))
         .arg(format!("-rss_limit_mb={MEMORY_MIB}"))

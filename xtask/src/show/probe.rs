@@ -8,6 +8,11 @@ use std::process::Stdio;
 
 /// Facts go through; the exit code decides.
 pub(super) fn run(scenario: &str, gateway: &Gateway) -> Outcome {
+    run_by("bytes", scenario, gateway)
+}
+
+/// The same with the probe's sessions carried by something else.
+pub(super) fn run_by(carrier: &str, scenario: &str, gateway: &Gateway) -> Outcome {
     let probe = build("pageport-probe", "pageport-probe")?;
     let finished = child::stream(
         child::command(probe)
@@ -15,12 +20,13 @@ pub(super) fn run(scenario: &str, gateway: &Gateway) -> Outcome {
             .env("GATEWAY", format!("{}/", gateway.url))
             .env("ADMIN", &gateway.admin)
             .env("TOKEN", gateway.token()?)
-            .env("PID", gateway.pid().to_string()),
+            .env("PID", gateway.pid().to_string())
+            .env("CARRIER", carrier),
     )?;
     if finished.status.success() {
         Ok(())
     } else {
-        Err(failed(format!("probe {scenario}: {}", finished.status)))
+        Err(failed(format!("probe {scenario} over {carrier}: {}", finished.status)))
     }
 }
 

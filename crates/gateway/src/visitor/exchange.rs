@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::upload::Upload;
 use crate::front::respond::{Refusal, retry_soon};
+use crate::held;
 use crate::shared::Shared;
 
 /// An exchange; dropping it before its end resets and stops what has not ended.
@@ -157,12 +158,9 @@ impl Side {
 
 /// Why there is no reply, for the visitor.
 pub(super) fn no_reply(error: StreamError) -> Refusal {
-    match error {
-        StreamError::SessionClosed(_) => retry_soon(Code::ERR_LISTENER_AWAY),
-        // What was no reply ends its direction with one of these.
-        StreamError::Reset(Code::ERR_HEAD_INVALID | Code::ERR_HEAD_TOO_LARGE) => Code::ERR_BAD_REPLY.into(),
-        StreamError::Reset(_) => Code::ERR_PAGE_ABORTED.into(),
-        _ => Code::ERR_BAD_REPLY.into(),
+    match held::no_reply(error) {
+        code @ Code::ERR_LISTENER_AWAY => retry_soon(code),
+        code => code.into(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use pageport_link::Stream;
 use pageport_link::relay::{self, Lost};
-use pageport_link::{Stream, StreamError};
 use pageport_proto::Code;
 use pageport_proto::head::{
     Accepted, Headers, HttpVisit, PageVisit, Protocols, Ready, Refusal, Reply, Visit,
@@ -12,7 +12,7 @@ use pageport_proto::name::Name;
 use pageport_proto::target::Path;
 use tokio::time::timeout;
 
-use crate::held::Held;
+use crate::held::{Held, no_reply};
 use crate::listeners::Found;
 use crate::presence::{open_code, present, will_pass};
 use crate::relay::Open;
@@ -163,11 +163,4 @@ fn passed_on(refused: Refusal) -> Refusal {
 
 fn refusal(code: Code) -> Refusal {
     Refusal { retry_after: will_pass(code).then_some(RETRY_AFTER), ..Refusal::new(code, "") }
-}
-
-fn no_reply(error: StreamError) -> Code {
-    match error {
-        StreamError::SessionClosed(_) => Code::ERR_LISTENER_AWAY,
-        _ => Code::ERR_BAD_REPLY,
-    }
 }
