@@ -135,6 +135,43 @@ impl Budget {
     }
 }
 
+/// What one carrier holds outside of its session's state. It is counted in the budget, and whoever decides whether the session has to
+/// go counts it as the session's.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter(Arc<Metered>);
+
+#[derive(Debug)]
+struct Metered {
+    budget: Budget,
+    bytes: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn new(budget: Budget) -> Meter {
+        Meter(Arc::new(Metered { budget, bytes: AtomicU64::new(0) }))
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is so many bytes. Callers take turns.
+    pub(crate) fn set(&self, bytes: u64) {
+        let before = self.0.bytes.swap(bytes, Ordering::Relaxed);
+        self.0.budget.publish(before, bytes);
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.budget.publish(*self.bytes.get_mut(), 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,9 +147,8 @@ impl Carrier {
     pub(crate) async fn webtransport_server(
         session: web_transport_quinn::Session,
         streams: u32,
-        limit: Duration,
     ) -> Result<Carrier, LinkError> {
-        let carrier = WebTransportCarrier::server(session, streams, limit).await?;
+        let carrier = WebTransportCarrier::server(session, streams).await?;
         Ok(Carrier::WebTransport(Box::new(carrier)))
     }
 

@@ -151,21 +151,28 @@ impl WebTransportRequest {
         &self.0.headers
     }
 
-    /// Begins the session, and waits for the stream that has the frames. `streams` is how many native streams the peer may have at once.
+    /// Begins the session, and waits for the stream that has the frames; both within `limit`, since how fast the answer leaves is for the
+    /// client to say. `streams` is how many native streams the peer may have at once.
     ///
     /// # Errors
-    /// [`LinkError::Timeout`], [`LinkError::WebTransport`].
-    pub async fn accept(self, streams: u32, first_stream: Duration) -> Result<Carrier, LinkError> {
-        let session = self.0.ok().await.map_err(LinkError::broken)?;
-        Carrier::webtransport_server(session, streams, first_stream).await
+    /// [`LinkError::Timeout`], [`LinkError::WebTransport`]. The connection has ended then.
+    pub async fn accept(self, streams: u32, limit: Duration) -> Result<Carrier, LinkError> {
+        let begun = async {
+            let session = self.0.ok().await.map_err(LinkError::broken)?;
+            Carrier::webtransport_server(session, streams).await
+        };
+        timeout(limit, begun).await.map_err(|_| LinkError::Timeout)?
     }
 
     /// Answers with a status in place of a session.
     pub async fn refuse(self, status: StatusCode) {
         let connection = self.0.conn().clone();
-        if self.0.reject(status).await.is_ok() {
-            let _ = timeout(FAREWELL, connection.closed()).await;
-        }
+        let told = async {
+            if self.0.reject(status).await.is_ok() {
+                connection.closed().await;
+            }
+        };
+        let _ = timeout(FAREWELL, told).await;
         connection.close(VarInt::from_u32(0), b"");
     }
 }

@@ -42,10 +42,14 @@ impl std::fmt::Debug for Carried {
 pub(crate) fn drive(shared: Arc<Shared>, id: CarrierId, carrier: Carrier) -> Carried {
     let natives = match &carrier {
         Carrier::WebTransport(carrier) => {
-            carrier.begin(shared.native_window());
-            Some(Natives::new(Arc::clone(&shared), id, carrier.session().clone()))
+            let window = carrier.begin(shared.native_window());
+            Some(Natives::new(Arc::clone(&shared), id, carrier.session().clone(), window))
         }
-        Carrier::WebSocket(_) | Carrier::Bytes(_) | Carrier::Http(_) => None,
+        Carrier::Http(carrier) => {
+            carrier.meter().into_iter().for_each(|meter| shared.meter(id, meter.clone()));
+            None
+        }
+        Carrier::WebSocket(_) | Carrier::Bytes(_) => None,
     };
     let driver = Driver {
         known: Known { shared, id },

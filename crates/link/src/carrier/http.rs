@@ -23,6 +23,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::{Input, Received};
+use crate::budget::Meter;
 use crate::connector::http1::Requests;
 use crate::{Budget, LinkError};
 use client::Client;
@@ -92,6 +93,14 @@ impl HttpCarrier {
     pub(super) fn rest(&mut self) {
         if let End::Gateway(line) = &self.0 {
             line.rest();
+        }
+    }
+
+    /// What it holds for its page's sake, at a gateway.
+    pub(super) fn meter(&self) -> Option<&Meter> {
+        match &self.0 {
+            End::Gateway(line) => Some(line.meter()),
+            End::Page(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ use pageport_proto::{Code, StreamId};
 use tokio::time::timeout;
 use web_transport_quinn::{RecvStream, SendStream, Session, SessionError};
 
+use crate::budget::Meter;
 use crate::session::Shared;
+use crate::{Budget, Level};
 
 /// How many bytes are handed to QUIC at a time, so that streams take turns.
 const PIECE: usize = 64 * 1024;
@@ -30,11 +32,15 @@ const HEAD: usize = 16;
 /// path needs to repeat what was lost.
 const GAP: Duration = Duration::from_secs(30);
 
+/// What one native stream may hold that nobody reads: its window in QUIC, which does not say how much of it is used.
+const UNREAD: u64 = 4 << 20;
+
 /// What beside frames moves over one connection.
 pub(super) struct Natives {
     shared: Arc<Shared>,
     carrier: CarrierId,
     session: Session,
+    early: Early,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
 
@@ -51,8 +57,11 @@ enum Done {
 }
 
 impl Natives {
-    pub(super) fn new(shared: Arc<Shared>, carrier: CarrierId, session: Session) -> Natives {
-        let natives = Natives { shared, carrier, session, running: FuturesUnordered::new() };
+    /// `window` is what the peer may have on its way altogether.
+    pub(super) fn new(shared: Arc<Shared>, carrier: CarrierId, session: Session, window: u64) -> Natives {
+        let early = Early::new(shared.budget().clone(), window);
+        shared.meter(carrier, early.meter.clone());
+        let natives = Natives { shared, carrier, session, early, running: FuturesUnordered::new() };
         natives.running.push(Box::pin(accept(natives.session.clone())));
         natives.running.push(Box::pin(natives.open()));
         natives.running.push(Box::pin(receive_datagrams(
@@ -73,7 +82,8 @@ impl Natives {
         while let Poll::Ready(Some(done)) = self.running.poll_next_unpin(cx) {
             match done {
                 Done::Accepted(stream) => {
-                    self.running.push(Box::pin(inbound(Arc::clone(&self.shared), self.carrier, stream)));
+                    let (shared, early) = (Arc::clone(&self.shared), self.early.clone());
+                    self.running.push(Box::pin(inbound(shared, self.carrier, early, stream)));
                     self.running.push(Box::pin(accept(self.session.clone())));
                 }
                 Done::Opened(id, stream) => {
@@ -104,7 +114,7 @@ async fn accept(session: Session) -> Done {
     session.accept_uni().await.map_or_else(Done::Lost, Done::Accepted)
 }
 
-async fn inbound(shared: Arc<Shared>, carrier: CarrierId, mut stream: RecvStream) -> Done {
+async fn inbound(shared: Arc<Shared>, carrier: CarrierId, early: Early, mut stream: RecvStream) -> Done {
     let (id, mut offset, first) = match head(&mut stream).await {
         Ok(Some(head)) => head,
         Ok(None) => return Done::Over,
@@ -117,7 +127,7 @@ async fn inbound(shared: Arc<Shared>, carrier: CarrierId, mut stream: RecvStream
     pieces[0] = first;
     let mut count = 1;
     loop {
-        if !wanted(&shared, carrier, id, offset).await
+        if !wanted(&shared, carrier, &early, id, offset).await
             || !shared.receive_native(carrier, id, &mut offset, &mut pieces[..count])
         {
             tracing::trace!(carrier, %id, offset, "native stream: nobody wants more");
@@ -137,16 +147,58 @@ async fn inbound(shared: Arc<Shared>, carrier: CarrierId, mut stream: RecvStream
     }
 }
 
-/// Waits until bytes from this offset on may come; false when nobody wants them.
-async fn wanted(shared: &Shared, carrier: CarrierId, id: StreamId, offset: u64) -> bool {
+/// Waits until bytes from this offset on may come; false when nobody wants them, or when memory is too short to wait: the peer then
+/// sends them in frames.
+async fn wanted(shared: &Shared, carrier: CarrierId, early: &Early, id: StreamId, offset: u64) -> bool {
     if let Some(wanted) = shared.native_in(carrier, id, offset) {
         return wanted;
     }
+    let Some(_waits) = early.wait() else { return false };
     loop {
         match timeout(GAP, poll_fn(|cx| shared.poll_native_in(carrier, id, offset, cx))).await {
             Ok(wanted) => return wanted,
             Err(_) => shared.native_invalid(carrier, Code::ERR_GAP),
         }
+    }
+}
+
+/// Native streams whose bytes came too early, all of one carrier: they wait in QUIC, up to its windows.
+#[derive(Clone)]
+struct Early {
+    meter: Meter,
+    /// How many there are.
+    count: Arc<Mutex<u64>>,
+    /// What they hold at most altogether.
+    window: u64,
+}
+
+/// One of them.
+struct Waits<'a>(&'a Early);
+
+impl Early {
+    fn new(budget: Budget, window: u64) -> Early {
+        Early { meter: Meter::new(budget), count: Arc::default(), window }
+    }
+
+    /// One more; `None` when memory is short.
+    fn wait(&self) -> Option<Waits<'_>> {
+        if self.meter.budget().level() >= Level::Tight {
+            return None;
+        }
+        self.change(|count| count + 1);
+        Some(Waits(self))
+    }
+
+    fn change(&self, change: impl FnOnce(u64) -> u64) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = change(*count);
+        self.meter.set(count.saturating_mul(UNREAD).min(self.window));
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.change(|count| count - 1);
     }
 }
 

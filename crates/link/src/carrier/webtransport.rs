@@ -2,12 +2,10 @@
 //! `native`). One session for each QUIC connection.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
 use web_transport_quinn::Session;
-use web_transport_quinn::quinn::VarInt;
+use web_transport_quinn::quinn::{Connection, VarInt};
 
 use super::bytes::BytesCarrier;
 use super::{Socket, Wire};
@@ -32,17 +30,17 @@ pub struct WebTransportCarrier {
 
 impl WebTransportCarrier {
     /// Waits for the page to open the first stream.
-    pub(super) async fn server(
-        session: Session,
-        streams: u32,
-        limit: Duration,
-    ) -> Result<WebTransportCarrier, LinkError> {
-        let opened = timeout(limit, session.accept_bi()).await.map_err(|_| LinkError::Timeout)?;
-        Ok(WebTransportCarrier::new(session, streams, opened.map_err(LinkError::broken)?))
+    pub(super) async fn server(session: Session, streams: u32) -> Result<WebTransportCarrier, LinkError> {
+        let unused = Unused::new(&session);
+        let opened = session.accept_bi().await.map_err(LinkError::broken)?;
+        unused.keep();
+        Ok(WebTransportCarrier::new(session, streams, opened))
     }
 
     pub(super) async fn client(session: Session) -> Result<WebTransportCarrier, LinkError> {
+        let unused = Unused::new(&session);
         let opened = session.open_bi().await.map_err(LinkError::broken)?;
+        unused.keep();
         Ok(WebTransportCarrier::new(session, STREAMS, opened))
     }
 
@@ -64,11 +62,12 @@ impl WebTransportCarrier {
         &mut self.frames
     }
 
-    /// It carries a session, or is about to: now the peer may send what that pays for.
-    pub(super) fn begin(&self, window: u64) {
+    /// It carries a session, or is about to: now the peer may send what that pays for. How many bytes that are.
+    pub(super) fn begin(&self, window: u64) -> u64 {
         let window = VarInt::from_u64(window + FIRST).unwrap_or(VarInt::MAX);
         self.session.set_receive_window(window);
         self.session.set_max_concurrent_uni_streams(self.streams.saturating_add(CONTROL).into());
+        window.into_inner()
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -86,9 +85,32 @@ impl WebTransportCarrier {
 
 impl Drop for WebTransportCarrier {
     fn drop(&mut self) {
-        // Without this the connection would live on until it is idle for too long.
-        web_transport_quinn::quinn::Connection::close(&self.session, VarInt::from_u32(0), b"");
+        end(&self.session);
     }
+}
+
+/// Ends the connection of a session that never became a carrier, however that came: the session itself would leave it open for as
+/// long as the peer likes.
+pub(crate) struct Unused(Option<Connection>);
+
+impl Unused {
+    pub(crate) fn new(connection: &Connection) -> Unused {
+        Unused(Some(connection.clone()))
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        self.0.iter().for_each(end);
+    }
+}
+
+fn end(connection: &Connection) {
+    connection.close(VarInt::from_u32(0), b"");
 }
 
 impl fmt::Debug for WebTransportCarrier {

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::native::Waiting;
 use super::slot::{Slot, wait};
 use super::wakes::Wakes;
+use crate::budget::Meter;
 use crate::carrier::{CarrierKind, Received};
 use crate::{Budget, Level};
 
@@ -73,6 +74,8 @@ pub(super) struct Line {
     waker: Option<Waker>,
     /// What waits on its native streams.
     pub(super) native: Waiting,
+    /// What it holds beside the session's own.
+    meter: Option<Meter>,
 }
 
 /// The session goes away.
@@ -153,6 +156,19 @@ impl Shared {
             self.with(Some(id), |_, _| {});
         }
         next
+    }
+
+    /// From now on the session answers for what this carrier holds, too.
+    pub(crate) fn meter(&self, id: CarrierId, meter: Meter) {
+        self.with(Some(id), |state, _| {
+            if let Some(line) = state.carriers.iter_mut().find(|line| line.id == id) {
+                line.meter = Some(meter);
+            }
+        });
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// A carrier's task has ended.
@@ -240,6 +256,7 @@ impl State {
             cut: false,
             waker: None,
             native: Waiting::default(),
+            meter: None,
         });
         self.last_carrier
     }
@@ -341,13 +358,11 @@ impl State {
 
     /// Ends the session when memory is used up and it holds more than its share.
     fn overdrawn(&mut self, budget: &Budget) -> bool {
-        let overdrawn = self.proto.closed().is_none() && budget.overdrawn(self.published);
+        let beside: u64 = self.carriers.iter().filter_map(|line| line.meter.as_ref()).map(Meter::bytes).sum();
+        let held = self.published + beside;
+        let overdrawn = self.proto.closed().is_none() && budget.overdrawn(held);
         if overdrawn {
-            tracing::warn!(
-                held = self.published,
-                share = budget.share(),
-                "memory is used up: ending the session"
-            );
+            tracing::warn!(held, share = budget.share(), "memory is used up: ending the session");
             self.proto.close(Code::ERR_OVERLOADED, "");
         }
         overdrawn

@@ -20,6 +20,7 @@ use super::download::Download;
 use super::kept::Kept;
 use super::upload::Upload;
 use crate::Budget;
+use crate::budget::Meter;
 
 /// The largest message before HELLO has come: HELLO and its header.
 const HELLO: usize = limits::HELLO + 16;
@@ -60,7 +61,7 @@ pub struct HttpLine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     limits: HttpLimits,
-    budget: Budget,
+    meter: Meter,
     state: Mutex<State>,
     /// A message was handed to the session, an upload was superseded, or the carrier has ended.
     changed: Notify,
@@ -95,7 +96,6 @@ pub(super) struct State {
     pub(super) pace: Pace,
     task: Option<Waker>,
     pub(super) waiting: Option<Waker>,
-    published: u64,
 }
 
 /// How far a carrier is.
@@ -127,9 +127,9 @@ impl HttpLine {
             pace: Pace::default(),
             task: None,
             waiting: None,
-            published: 0,
         };
-        HttpLine(Arc::new(Inner { limits, budget, state: Mutex::new(state), changed: Notify::new() }))
+        let meter = Meter::new(budget);
+        HttpLine(Arc::new(Inner { limits, meter, state: Mutex::new(state), changed: Notify::new() }))
     }
 
     /// A body for `/link/up` begins. `None`: its message is not wanted, because the session has it or takes no more, and the answer
@@ -215,6 +215,11 @@ impl HttpLine {
                 Phase::Gone => return,
             }
         }
+    }
+
+    /// What it holds for its page's sake.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.0.meter
     }
 
     pub(super) fn limits(&self) -> &HttpLimits {
@@ -398,11 +403,7 @@ impl HttpLine {
             state.wake_task();
             state.wake_reader();
         }
-        let held = state.held();
-        if held != state.published {
-            self.0.budget.publish(state.published, held);
-            state.published = held;
-        }
+        self.0.meter.set(state.held());
         result
     }
 
@@ -418,6 +419,11 @@ impl HttpLine {
 impl State {
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether the session has the message with this number, from another request.
+    pub(super) fn has(&self, seq: u64) -> bool {
+        seq < self.taken
     }
 
     /// Something came from the page.
@@ -461,13 +467,6 @@ impl State {
     fn held(&self) -> u64 {
         let inbox: usize = self.inbox.iter().flatten().map(Bytes::len).sum();
         (inbox + self.uploading + self.kept.bytes()) as u64
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.budget.publish(state.published, 0);
     }
 }
 

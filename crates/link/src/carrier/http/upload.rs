@@ -13,12 +13,15 @@ pub struct Upload {
     number: u64,
     seq: u64,
     limit: usize,
+    /// How much of it has come.
+    length: usize,
+    /// What has come, unless nobody needs it any more.
     message: BytesMut,
 }
 
 impl Upload {
     pub(super) fn new(line: HttpLine, number: u64, seq: u64, limit: usize) -> Upload {
-        Upload { line, number, seq, limit, message: BytesMut::new() }
+        Upload { line, number, seq, limit, length: 0, message: BytesMut::new() }
     }
 
     /// The longest message that is taken, in bytes.
@@ -32,12 +35,19 @@ impl Upload {
     /// # Errors
     /// [`Code::ERR_BODY_TOO_LARGE`].
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Code> {
-        if bytes.len() > self.limit - self.message.len() {
+        if bytes.len() > self.limit - self.length {
             return Err(Code::ERR_BODY_TOO_LARGE);
         }
-        self.message.extend_from_slice(bytes);
+        self.length += bytes.len();
+        let message = &mut self.message;
         self.line.with(|state| {
-            state.uploading += bytes.len();
+            if state.has(self.seq) {
+                // The same message has come by another request: this one is read to its end, and kept no longer.
+                state.uploading -= std::mem::take(message).len();
+            } else {
+                message.extend_from_slice(bytes);
+                state.uploading += bytes.len();
+            }
             state.uploaded = Instant::now();
             state.hear();
         });
@@ -59,7 +69,7 @@ impl Upload {
     /// [`Code::ERR_CARRIER_REQUEST`] when there is no message; [`Code::ERR_CARRIER_SEQUENCE`] when its predecessor does not come, and
     /// the carrier is lost; [`Code::ERR_CARRIER_UNKNOWN`] when it is.
     pub async fn finish(mut self) -> Result<(), Code> {
-        if self.message.is_empty() {
+        if self.length == 0 {
             return Err(Code::ERR_CARRIER_REQUEST);
         }
         let (line, seq) = (self.line.clone(), self.seq);
