@@ -2,6 +2,7 @@
 //!
 //! They hold valid credentials: this is what a peer may do that was let in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use pageport_proto::hello::Hello;
 use pageport_proto::{Limits, StreamId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::facts::{Outcome, demand, fact, percentile};
@@ -32,7 +34,7 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     let good = Good { stream: visit(place, &page.name).await?, trips: Vec::new() };
     let over = Instant::now() + ATTACK;
     let opened = Arc::new(AtomicUsize::new(0));
-    let refused = Arc::new(AtomicUsize::new(0));
+    let refused = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let ended = Arc::new(AtomicUsize::new(0));
     let sent = Arc::new(AtomicU64::new(0));
     let mut attackers = JoinSet::new();
@@ -48,12 +50,15 @@ pub(crate) async fn run(place: &Place) -> Outcome {
         let (opened, refused, ended) = (Arc::clone(&opened), Arc::clone(&refused), Arc::clone(&ended));
         attackers.spawn(async move {
             let Ok(attached) = tokio::time::timeout(ATTACH, attacker.attach()).await else { return };
-            let Ok(stream) = attached else {
-                refused.fetch_add(1, Ordering::Relaxed);
-                return;
+            let rough = match attached {
+                Ok(rough) => rough,
+                Err(reason) => {
+                    *refused.lock().await.entry(reason.to_string()).or_default() += 1;
+                    return;
+                }
             };
             opened.fetch_add(1, Ordering::Relaxed);
-            if attacker.attack(stream, over).await.is_err() {
+            if attacker.attack(rough, over).await.is_err() {
                 ended.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -62,7 +67,10 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     let mut trips = good?;
     let (served, turned_away) = new_visitors?;
     while attackers.join_next().await.is_some() {}
-    let (opened, refused) = (opened.load(Ordering::Relaxed), refused.load(Ordering::Relaxed));
+    for (reason, count) in refused.lock().await.iter() {
+        fact(&[("refused", count), ("reason", &format_args!("{reason:?}"))]);
+    }
+    let (opened, refused) = (opened.load(Ordering::Relaxed), refused.lock().await.values().sum::<usize>());
     fact(&[
         ("carrier", &place.way.kind.name()),
         ("hostile_sessions", &SESSIONS),
@@ -165,7 +173,7 @@ impl Attacker {
         while Instant::now() < until {
             let frames = self.frames(turn);
             turn += 1;
-            match tokio::time::timeout(Duration::from_secs(1), rough.send(&frames)).await {
+            match tokio::time::timeout(rough.patience(), rough.send(&frames)).await {
                 Ok(len) => {
                     self.sent.fetch_add(len?, Ordering::Relaxed);
                 }

@@ -116,6 +116,11 @@ impl Rough {
         Ok(bytes.len() as u64)
     }
 
+    /// How long sending may take before it is given up for this time: a request that is cut short would spoil the next one.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(if matches!(self, Rough::Http(_)) { 20 } else { 1 })
+    }
+
     /// Waits for more bytes of frames.
     pub(crate) async fn receive(&mut self, into: &mut BytesMut) -> Outcome {
         let before = into.len();
