@@ -20,7 +20,7 @@ import { BLOCKED, FIN, STOP } from "./wire.js";
 export function stop(core, stream, code) {
   if (stream.stopped >= 0 || hasEnded(stream)) return;
   stream.stopped = code;
-  stream.in.skip(stream.final < Infinity ? stream.final : stream.in.end);
+  stream.in.skip(least(stream));
   if (stream.final === Infinity) core.signals.push([STOP, ints(stream.id, code)]);
   progress(core, stream);
 }
@@ -45,7 +45,7 @@ export function onData(core, stream, offset, flags, bytes) {
   const end = offset + bytes.length;
   // Where bytes travel beside frames, a frame without bytes may overtake them.
   if (offset > span.end && (bytes.length || !core.carrier?.key?.native)) fail(GAP);
-  if (end > stream.final || (flags === FIN && end < span.end)) fail(FINAL_OFFSET);
+  if (end > stream.final || (flags === FIN && end < least(stream))) fail(FINAL_OFFSET);
   if (end > stream.granted) fail(FLOW_CONTROL);
   bytes = bytes.subarray(span.end - offset);
   core.unacked += bytes.length;
@@ -64,8 +64,9 @@ export function onData(core, stream, offset, flags, bytes) {
 
 /** @param {Core} core @param {Stream} stream @param {number} code @param {number} final */
 export function onReset(core, stream, code, final) {
-  if (final < stream.in.end || final > stream.final) fail(FINAL_OFFSET);
-  if (stream.final === Infinity) cut(core, stream, code, final);
+  if (final < least(stream) || final > stream.final) fail(FINAL_OFFSET);
+  // Also behind a FIN that has overtaken bytes: they are dropped, and will never come.
+  if (stream.in.end < stream.final) cut(core, stream, code, final);
   core.dirty.add(stream);
   core.due = true;
   progress(core, stream);
@@ -84,6 +85,9 @@ export const reported = (stream) => stream.in.end + +hasEnded(stream);
 
 /** @param {Stream} stream */
 export const hasEnded = (stream) => stream.in.start === stream.final;
+
+/** Where the direction ends, or what it cannot end before. @param {Stream} stream */
+const least = ({ final, in: { end } }) => (final < Infinity ? final : end);
 
 /** An entry of ACK or RESUME, which the peer knows from now on. @param {Stream} stream */
 export function entry(stream) {

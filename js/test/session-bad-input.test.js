@@ -251,6 +251,34 @@ test("a RESET behind a FIN is ignored, but answered", () => {
   assert.deepEqual(one.sent.filter(([type]) => type === wire.ACK).map(([, [entry]]) => entry.slice(0, 2)), [[2, head.length + 5]]);
 });
 
+/** A FIN has come on a carrier with native streams, and 100 bytes that it overtook have not. */
+const overtaken = () => {
+  const native = { carries: () => false, datagram: () => false };
+  const one = new Page().attach(/** @type {any} */ ({ native })).welcome().hear([wire.RESUME, 1, 0, []]);
+  return one.hear([wire.DATA, 2, 0, 0, head], [wire.DATA, 2, head.length + 100, wire.FIN, bytes(0)]);
+};
+
+test("a RESET behind a FIN that has overtaken bytes ends the direction: nobody has them any more", () => {
+  const final = head.length + 100;
+  const one = overtaken();
+  const stream = one.core.streams.get(2);
+  one.hear([wire.RESET, 2, 64, final]);
+  assert.deepEqual([one.core.ended, nameOf(stream.failed), stream.in.start], [-1, "ERR_ABORTED", final]);
+  const acks = one.sent.filter(([type]) => type === wire.ACK);
+  assert.deepEqual(acks.map(([, [entry]]) => entry.slice(0, 2)), [[2, final + 1]]);
+  // RESUME says it as well.
+  const lost = overtaken();
+  lost.attach("second").hear([wire.WELCOME, json({ ...WELCOME, secret: undefined })], [wire.RESUME, 1, 0, [[2, 0, 4096, 64, final]]]);
+  assert.equal(nameOf(lost.core.streams.get(2).failed), "ERR_ABORTED");
+});
+
+test("a FIN that has overtaken bytes says where the end is: ERR_FINAL_OFFSET for another", () => {
+  for (const final of [head.length + 99, head.length + 101]) {
+    overtaken().hear([wire.RESET, 2, 64, final]).ended("ERR_FINAL_OFFSET");
+    overtaken().hear([wire.DATA, 2, final, wire.FIN, bytes(0)]).ended("ERR_FINAL_OFFSET");
+  }
+});
+
 test("frames for a forgotten stream are ignored", () => {
   const one = page().hear([wire.RESET, 2, 64, 0]).hear([wire.ACK, [[2, 1, 0]]]);
   assert.equal(one.core.streams.size, 0);

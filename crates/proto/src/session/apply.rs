@@ -192,6 +192,7 @@ impl Session {
             if !stopped && (!headless || id.opener() == self.settings.role) {
                 self.events.push_back(Event::Reset(id, code));
             }
+            self.fill_gap(id);
         }
         self.ack_now(id);
         self.after_receive(id, now);

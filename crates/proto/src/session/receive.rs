@@ -138,18 +138,17 @@ impl Receive {
         if contradicts { Err(Code::ERR_FINAL_OFFSET) } else { Ok(()) }
     }
 
-    /// Takes a RESET in. Returns how many unread bytes were dropped; `None` when the end was known already.
+    /// Takes a RESET in. Returns how many unread bytes were dropped; `None` when the direction has ended, or everything has come.
     ///
     /// # Errors
     /// The code that ends the session.
     pub(super) fn reset(&mut self, code: Code, last: u64) -> Result<Option<u64>, Code> {
-        if let Some(known) = self.last {
-            return if known == last { Ok(None) } else { Err(Code::ERR_FINAL_OFFSET) };
-        }
-        if last < self.received {
+        if self.last.map_or(last < self.received, |known| known != last) {
             return Err(Code::ERR_FINAL_OFFSET);
         }
-        Ok(Some(self.cut(code, last)))
+        // A FIN may have overtaken bytes (§9.2): behind a RESET they will never come.
+        let whole = self.last.is_some() && self.received == last;
+        Ok(if whole || self.ended() { None } else { Some(self.cut(code, last)) })
     }
 
     /// Ends the direction here and now.

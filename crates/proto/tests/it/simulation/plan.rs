@@ -8,6 +8,8 @@ use super::random::Random;
 pub(crate) enum End {
     Finish,
     Reset,
+    /// Finishes, and some time later has no more use for it.
+    FinishThenReset,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,7 @@ pub(crate) struct Way {
     pub(crate) end: End,
     pub(crate) reader: Reader,
     pub(crate) wrote: usize,
+    pub(crate) finished: bool,
     pub(crate) write_over: bool,
     pub(crate) read: usize,
     pub(crate) outcome: Option<Outcome>,
@@ -43,9 +46,14 @@ impl Way {
         let bytes = if random.once_in(6) { 0 } else { random.skewed(120_000) };
         Way {
             bytes,
-            end: if random.once_in(5) { End::Reset } else { End::Finish },
+            end: match random.below(10) {
+                0 | 1 => End::Reset,
+                2 | 3 => End::FinishThenReset,
+                _ => End::Finish,
+            },
             reader: if random.once_in(6) { Reader::StopsAfter(random.skewed(60_000)) } else { Reader::Keen },
             wrote: 0,
+            finished: false,
             write_over: false,
             read: 0,
             outcome: None,
@@ -56,8 +64,8 @@ impl Way {
     pub(crate) fn fault(&self) -> Option<String> {
         let allowed = match (self.end, self.outcome) {
             (_, Some(Outcome::Stopped)) => matches!(self.reader, Reader::StopsAfter(_)),
-            (End::Finish, Some(Outcome::Complete)) => self.read == self.bytes,
-            (End::Reset, Some(Outcome::CutShort)) => self.read <= self.bytes,
+            (End::Finish | End::FinishThenReset, Some(Outcome::Complete)) => self.read == self.bytes,
+            (End::Reset | End::FinishThenReset, Some(Outcome::CutShort)) => self.read <= self.bytes,
             _ => false,
         };
         (!allowed).then(|| format!("{self:?}"))

@@ -323,6 +323,13 @@ impl World {
             return false;
         }
         let session = &mut self.sessions[at(role)];
+        if way.finished {
+            way.write_over = self.random.once_in(8);
+            if way.write_over {
+                session.reset(id, Code::from_number(70_002));
+            }
+            return way.write_over;
+        }
         let size = (1 + self.random.skewed(30_000)).min(way.bytes - way.wrote);
         let bytes: Vec<u8> =
             (way.wrote..way.wrote + size).map(|offset| byte(id.get(), role, offset)).collect();
@@ -334,13 +341,14 @@ impl World {
         }
         let ends_early = way.end == End::Reset && self.random.once_in(4);
         if !way.write_over && (way.wrote == way.bytes || ends_early) {
-            way.write_over = true;
+            way.finished = way.end == End::FinishThenReset;
+            way.write_over = !way.finished;
             match way.end {
-                End::Finish => session.finish(id),
+                End::Finish | End::FinishThenReset => session.finish(id),
                 End::Reset => session.reset(id, Code::from_number(70_000)),
             }
         }
-        way.write_over || written.is_ok_and(|written| written > 0)
+        way.write_over || way.finished || written.is_ok_and(|written| written > 0)
     }
 
     fn read(&mut self, role: Role) -> bool {
