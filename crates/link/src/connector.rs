@@ -206,14 +206,18 @@ impl Connector {
     /// Waits until the session is attached by this carrier, or the attempt has failed.
     async fn attach(&mut self, shared: &Arc<Shared>, carrier: Carrier) -> Result<(), LinkError> {
         let kind = carrier.kind();
-        tokio::spawn(shared.connect(carrier));
-        let attempted = timeout(ATTEMPT, shared.attempted()).await.map_err(|_| LinkError::Timeout)?;
-        match attempted {
+        let (attempt, carried) = shared.connect(carrier);
+        tokio::spawn(carried);
+        let attempted = match timeout(ATTEMPT, attempt.ended()).await {
+            Ok(ended) => ended.map_err(LinkError::Code),
+            Err(_) => Err(LinkError::Timeout),
+        };
+        match &attempted {
             Ok(()) => self.runners.prefer(kind),
-            Err(Code::NO_ERROR) => self.runners.put_off(kind),
+            Err(LinkError::Code(Code::NO_ERROR)) => self.runners.put_off(kind),
             Err(_) => {}
         }
-        attempted.map_err(LinkError::Code)
+        attempted
     }
 
     /// Runs until the session has ended.
@@ -237,6 +241,8 @@ impl Connector {
             };
             (since, moved) = (Instant::now(), shared.moved());
             match carrier {
+                // Meanwhile another carrier has won, which somebody had a reason to choose.
+                Ok(_) if shared.is_attached() => {}
                 Ok(carrier) => {
                     if let Err(error) = self.attach(&shared, carrier).await {
                         tracing::debug!(%error, "attempt failed");

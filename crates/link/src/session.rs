@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `shared` | the state machine behind its lock, and what follows from each call |
 //! | `events` | what the state machine reports, and what becomes of it |
+//! | `attempt` | a page's attempts to attach |
 //! | `native` | native streams and datagrams of carriers |
 //! | `streams` | what the handles of streams ask |
 //! | `slot` | what is remembered of a stream while somebody holds it |
 //! | `wakes` | who is woken after a call |
 //! | `clock` | the one timer |
 
+mod attempt;
 mod clock;
 mod events;
 mod native;
@@ -32,7 +34,7 @@ pub(crate) use shared::{Next, Shared};
 pub(crate) use streams::Half;
 pub(crate) use wakes::Wakes;
 
-use crate::carrier::{Carried, Carrier, CarrierKind, drive};
+use crate::carrier::{Carried, CarrierKind, drive};
 use crate::{Arrival, Budget, Level, OpenError, Stream};
 use shared::Drain;
 
@@ -267,27 +269,8 @@ impl Session {
 }
 
 impl Shared {
-    /// The page: begins an attempt on a new carrier.
-    pub(crate) fn connect(self: &Arc<Shared>, carrier: Carrier) -> Carried {
-        let id = self.with(None, |state, now| {
-            let id = state.add_carrier(carrier.kind());
-            state.attempt = Some(id);
-            state.proto.connect(id, None, now);
-            state.tell_native(id, carrier.native());
-            id
-        });
-        drive(Arc::clone(self), id, carrier)
-    }
-
-    /// The page: waits until the attempt that is under way has ended. What became of it.
-    pub(crate) async fn attempted(&self) -> Result<(), Code> {
-        self.until(|state| match (state.closed(), state.attempt, state.attached) {
-            (Some(code), _, _) => Some(Err(code)),
-            (None, Some(_), _) => None,
-            (None, None, true) => Some(Ok(())),
-            (None, None, false) => Some(Err(state.last_failure.unwrap_or(Code::NO_ERROR))),
-        })
-        .await
+    pub(crate) fn is_attached(&self) -> bool {
+        self.look(|state| state.attached)
     }
 
     /// The page: waits until the session needs a carrier; false once it has ended.

@@ -121,8 +121,8 @@ pub enum Event {
     NativeIn(StreamId),
     /// A carrier now carries the session.
     Attached(CarrierId),
-    /// The session has no carrier any more; the page should attach anew.
-    Detached(Code),
+    /// The session has lost this carrier, and has none any more; the page should attach anew.
+    Detached(CarrierId, Code),
     /// An attempt to attach failed, the session itself did not.
     AttemptFailed(CarrierId, Code),
     /// The peer takes no new streams.

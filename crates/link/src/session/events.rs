@@ -51,22 +51,18 @@ impl State {
             Event::Attached(carrier) => {
                 self.attached = true;
                 self.parked = None;
-                self.attempt.take_if(|attempt| *attempt <= carrier);
+                self.carrier_decided(carrier, Ok(()));
             }
-            Event::Detached(code) => {
-                self.last_failure = Some(code);
-                self.attempt = None;
+            Event::Detached(carrier, code) => {
+                self.carrier_decided(carrier, Err(code));
                 if std::mem::take(&mut self.attached) {
                     self.parked = Some(now);
                 }
             }
-            Event::AttemptFailed(carrier, code) => {
-                self.last_failure = Some(code);
-                self.attempt.take_if(|attempt| *attempt == carrier);
-            }
-            Event::Closed(_) => {
+            Event::AttemptFailed(carrier, code) => self.attempt_failed(carrier, code),
+            Event::Closed(ref farewell) => {
                 self.attached = false;
-                self.attempt = None;
+                self.no_more_attempts(farewell.code);
                 self.waiting.clear();
                 self.waiting_bytes = 0;
             }

@@ -12,6 +12,7 @@ use pageport_proto::session::{self, CarrierId, Message, Transmit};
 use pageport_proto::{Code, StreamId};
 use tokio::sync::Notify;
 
+use super::attempt::Attempts;
 use super::native::Waiting;
 use super::slot::{Slot, wait};
 use super::wakes::Wakes;
@@ -47,9 +48,8 @@ pub(super) struct State {
     pub(super) unreceived: u64,
     pub(super) carriers: Vec<Line>,
     last_carrier: CarrierId,
-    /// The attempt that is under way, at a page.
-    pub(super) attempt: Option<CarrierId>,
-    pub(super) last_failure: Option<Code>,
+    /// Attempts that somebody waits for, at a page.
+    pub(super) attempts: Attempts,
     pub(super) attached: bool,
     pub(super) parked: Option<Instant>,
     pub(super) drain: Option<Drain>,
@@ -112,8 +112,7 @@ impl Shared {
             waiting_bytes: 0,
             carriers: Vec::new(),
             last_carrier: 0,
-            attempt: None,
-            last_failure: None,
+            attempts: Attempts::default(),
             attached: false,
             parked: None,
             drain: None,

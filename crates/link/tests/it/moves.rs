@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use pageport_link::{CarrierKind, Connector, HttpMode};
+use pageport_link::{CarrierKind, Connector, HttpMode, LinkError};
+use pageport_proto::Code;
 use pageport_testkit::{Cut, CutRelay, Pattern, Random};
 use tokio::task::JoinSet;
 
-use crate::support::{Exchange, Gateway, KINDS, exchange, guard};
+use crate::support::{Exchange, Gateway, KINDS, SwallowingProxy, Swallows, exchange, guard};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_moves_between_all_kinds_while_it_transfers() {
@@ -86,6 +87,35 @@ async fn a_move_that_fails_leaves_the_session_where_it_is() {
     }
     assert_eq!((page.stats().attaches, page.stats().carrier), (1, Some(CarrierKind::WebSocket)));
     guard(exchange(&page, Exchange { seed: 1, up: 1_000, down: 1_000 })).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_move_whose_carrier_opens_and_is_then_refused_has_failed() {
+    for code in [Code::ERR_OVERLOADED, Code::ERR_GOING_AWAY] {
+        let gateway = Gateway::start().await;
+        let (page, _) = gateway.connect(CarrierKind::WebSocket).await;
+        gateway.refuse(code);
+        let moved = guard(gateway.connector(CarrierKind::Http).carry(&page, CarrierKind::Http)).await;
+        assert!(matches!(moved, Err(LinkError::Code(why)) if why == code), "{moved:?}");
+        assert_eq!((page.stats().attaches, page.stats().carrier), (1, Some(CarrierKind::WebSocket)));
+    }
+}
+
+#[tokio::test]
+async fn a_move_that_a_newer_one_overtakes_has_failed() {
+    let gateway = Gateway::start().await;
+    let proxy = SwallowingProxy::to(gateway.address, Swallows::All).await;
+    let (page, _) = gateway.connect(CarrierKind::WebSocket).await;
+    let swallowed = gateway.connector(CarrierKind::Bytes).dial(proxy.address);
+    let first = tokio::spawn({
+        let page = page.clone();
+        async move { swallowed.carry(&page, CarrierKind::Bytes).await }
+    });
+    guard(proxy.swallowed()).await;
+    guard(gateway.connector(CarrierKind::Http).carry(&page, CarrierKind::Http)).await.unwrap();
+    let first = guard(first).await.unwrap();
+    assert!(matches!(first, Err(LinkError::Code(Code::ERR_CARRIER_REPLACED))), "{first:?}");
+    assert_eq!((page.stats().attaches, page.stats().carrier), (2, Some(CarrierKind::Http)));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod gateway;
 mod holding;
 mod raw;
 mod requests;
+mod swallowing;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use exchange::{Exchange, Failure, Task, exchange};
 pub(crate) use gateway::{Door, Gateway};
 pub(crate) use holding::HoldingProxy;
 pub(crate) use raw::{RawPage, close_websocket};
+pub(crate) use swallowing::{SwallowingProxy, Swallows};
 
 /// Every kind of carrier.
 pub(crate) const KINDS: [CarrierKind; 4] = CarrierKind::ALL;

@@ -91,8 +91,10 @@ impl Session {
         if self.closed.is_some() {
             return;
         }
-        let attempts = self.carriers.values_mut().filter(|state| state.phase == Phase::Hello);
-        attempts.for_each(|state| state.finish(None));
+        for (id, state) in self.carriers.iter_mut().filter(|(_, state)| state.phase == Phase::Hello) {
+            state.finish(None);
+            self.events.push_back(Event::AttemptFailed(*id, Code::ERR_CARRIER_REPLACED));
+        }
         self.n += 1;
         let hello = Hello {
             session: self.identity.clone(),
@@ -143,7 +145,7 @@ impl Session {
     pub fn lost(&mut self, carrier: CarrierId, now: Instant) {
         let Some(state) = self.carriers.remove(&carrier) else { return };
         if self.active == Some(carrier) {
-            self.park(Code::NO_ERROR, now);
+            self.park(carrier, Code::NO_ERROR, now);
         } else if state.phase == Phase::Hello {
             self.events.push_back(Event::AttemptFailed(carrier, Code::NO_ERROR));
         }
@@ -160,7 +162,7 @@ impl Session {
     pub fn detach(&mut self, code: Code, now: Instant) {
         if let Some(carrier) = self.active {
             self.retire(carrier, code);
-            self.park(code, now);
+            self.park(carrier, code, now);
         }
     }
 
@@ -270,7 +272,7 @@ impl Session {
         let attempt = state.phase == Phase::Hello;
         state.finish(None);
         if self.active == Some(carrier) {
-            self.park(code, now);
+            self.park(carrier, code, now);
         } else if attempt {
             self.events.push_back(Event::AttemptFailed(carrier, code));
         }
@@ -287,9 +289,9 @@ impl Session {
         }
     }
 
-    pub(super) fn park(&mut self, code: Code, now: Instant) {
+    fn park(&mut self, carrier: CarrierId, code: Code, now: Instant) {
         self.active = None;
         self.parked_at = Some(now);
-        self.events.push_back(Event::Detached(code));
+        self.events.push_back(Event::Detached(carrier, code));
     }
 }

@@ -58,6 +58,8 @@ struct Shared {
     hello_timeout: Duration,
     credential: Option<&'static str>,
     carriers: Mutex<Vec<CarrierKind>>,
+    /// Every HELLO is answered with this.
+    refusal: Mutex<Option<Code>>,
     http: HttpLimits,
     lines: Arc<Lines>,
     sessions: Mutex<HashMap<SessionId, (Secret, Session)>>,
@@ -124,6 +126,11 @@ impl Gateway {
         *self.shared.carriers.lock().unwrap() = kinds.to_vec();
     }
 
+    /// From now on every HELLO is refused with this code.
+    pub(crate) fn refuse(&self, code: Code) {
+        *self.shared.refusal.lock().unwrap() = Some(code);
+    }
+
     /// A session over one kind of carrier, both ends.
     pub(crate) async fn connect(&self, kind: CarrierKind) -> (Session, Session) {
         let page = self.connector(kind).connect().await.unwrap();
@@ -168,6 +175,7 @@ impl Shared {
             hello_timeout: Duration::from_secs(10),
             credential: None,
             carriers: Mutex::new(super::KINDS.to_vec()),
+            refusal: Mutex::default(),
             http: HttpLimits::default(),
             lines: Arc::default(),
             sessions: Mutex::default(),
@@ -246,6 +254,10 @@ async fn arrive(shared: &Arc<Shared>, carrier: Carrier) {
         Ok(arrival) => arrival,
         Err(error) => return shared.refused.send_modify(|codes| codes.push(error.code())),
     };
+    let refusal = *shared.refusal.lock().unwrap();
+    if let Some(code) = refusal {
+        return refuse(shared, arrival, code).await;
+    }
     let admitted = match &arrival.hello.session {
         None => Ok(begin(shared)),
         Some((id, secret)) => match shared.sessions.lock().unwrap().get(id) {
