@@ -179,8 +179,7 @@ impl Connector {
             // A carrier that is lost right behind its first success is what reconnecting is for.
             match attempted {
                 Err(error) if session.stats().attaches == 0 => match error {
-                    // It opened, and nothing came through.
-                    LinkError::Code(Code::NO_ERROR) | LinkError::Timeout if !left.is_empty() => {}
+                    error if brought_nothing(&error) && !left.is_empty() => {}
                     LinkError::Code(Code::NO_ERROR) => {
                         return Err(LinkError::Answer("it ended the connection before the session began"));
                     }
@@ -214,7 +213,7 @@ impl Connector {
         };
         match &attempted {
             Ok(()) => self.runners.prefer(kind),
-            Err(LinkError::Code(Code::NO_ERROR)) => self.runners.put_off(kind),
+            Err(error) if brought_nothing(error) => self.runners.put_off(kind),
             Err(_) => {}
         }
         attempted
@@ -257,6 +256,11 @@ impl Connector {
             }
         }
     }
+}
+
+/// A carrier opened, and nothing came through: something on the way ends it, or swallows what follows.
+fn brought_nothing(error: &LinkError) -> bool {
+    matches!(error, LinkError::Timeout | LinkError::Code(Code::NO_ERROR | Code::ERR_ATTACH_TIMEOUT))
 }
 
 /// The gateway knows this program and does not want it: trying again would only make noise.

@@ -9,7 +9,7 @@ use pageport_proto::{Code, Role, StreamId};
 use pageport_testkit::{Cut, CutRelay};
 use serde_json::json;
 
-use crate::support::{Gateway, KINDS, RawPage, TCP_KINDS, close_websocket, guard};
+use crate::support::{Gateway, KINDS, RawPage, SwallowingProxy, Swallows, TCP_KINDS, close_websocket, guard};
 
 #[tokio::test]
 async fn a_connector_falls_back_to_websocket_where_bytes_do_not_pass() {
@@ -19,6 +19,37 @@ async fn a_connector_falls_back_to_websocket_where_bytes_do_not_pass() {
     page.abort_carrier();
     assert!(guard(page.attached()).await);
     assert_eq!(page.stats().carrier, Some(CarrierKind::WebSocket));
+}
+
+#[tokio::test]
+async fn a_kind_that_opens_and_then_swallows_everything_gives_way_to_the_next() {
+    for swallows in [Swallows::All, Swallows::Up] {
+        // A gateway that hears nothing says so where it can.
+        let gateway = Gateway::with_hello_timeout(Duration::from_millis(200)).await;
+        let proxy = SwallowingProxy::to(gateway.address, swallows).await;
+        let connector = impatient(&gateway).dial(proxy.address);
+        let page = guard(connector.connect()).await.unwrap();
+        assert_eq!((page.stats().carrier, page.stats().attaches), (Some(CarrierKind::Http), 1));
+    }
+}
+
+#[tokio::test]
+async fn a_session_leaves_a_kind_that_swallows_everything_from_now_on() {
+    let gateway = Gateway::start().await;
+    let proxy = SwallowingProxy::to(gateway.address, Swallows::Nothing).await;
+    let page = guard(impatient(&gateway).dial(proxy.address).connect()).await.unwrap();
+    assert_eq!(page.stats().carrier, Some(CarrierKind::Bytes));
+    proxy.swallow(Swallows::All);
+    page.abort_carrier();
+    assert!(guard(page.attached()).await);
+    assert_eq!(page.stats().carrier, Some(CarrierKind::Http));
+}
+
+/// Gives an attempt up after 400 ms.
+fn impatient(gateway: &Gateway) -> Connector {
+    let mut settings = Settings::new(Role::Page);
+    settings.timings.attempt = Duration::from_millis(400);
+    Connector::new(&gateway.url()).unwrap().settings(settings)
 }
 
 #[tokio::test]
