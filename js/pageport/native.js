@@ -131,7 +131,8 @@ export class Native {
 
   /** The gateway has stopped it: its bytes go as frames from now on. @param {Stream} stream @param {Writer} lane */
   #lost(stream, lane) {
-    if (this.#lanes.get(stream) !== lane) return;
+    // What another carrier has sent since is none of this one's business.
+    if (!this.#state || this.#lanes.get(stream) !== lane) return;
     this.#lanes.delete(stream);
     this.#refused.add(stream);
     if (stream.reset >= 0 || isDone(stream)) return;

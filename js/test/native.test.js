@@ -1,0 +1,84 @@
+/** Native streams of the carrier `webtransport`, against a gateway in memory: what they carry, and what becomes of it when they are stopped. */
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, afterEach, test } from "node:test";
+import { reply } from "../pageport/core.js";
+import { configure, session } from "../pageport/index.js";
+import { progress } from "../pageport/receive.js";
+import { ATTACHED } from "../pageport/wire.js";
+import { NativeNetwork } from "./native-network.js";
+import { until } from "./session-network.js";
+
+let gateways = 0;
+/** @type {(() => void)[]} */
+const begun = [];
+afterEach(() => begun.splice(0).forEach((end) => end()));
+after(() => configure({ carriers: undefined }));
+
+const attached = (/** @type {import("../pageport/session.js").Session} */ one) => until(() => one.core.carrier?.phase === ATTACHED);
+
+/** A session that WebTransport carries. */
+async function begin() {
+  const network = new NativeNetwork();
+  globalThis.WebTransport = network.WebTransport;
+  configure({ carriers: ["webtransport"] });
+  const one = session({ gateway: `http://native-${++gateways}.test` });
+  begun.push(() => one.close());
+  await attached(one);
+  assert.equal(one.carrier, "webtransport");
+  return { network, one };
+}
+
+/** A stream to somebody who reads everything. @param {NativeNetwork} network @param {import("../pageport/session.js").Session} one */
+async function upload(network, one) {
+  /** @type {Promise<Buffer> | undefined} */
+  let arrived;
+  network.onstream = (stream) => {
+    // A window that is no obstacle.
+    stream.window = 2 << 20;
+    progress(network.core, stream);
+    reply(network.core, stream, { ok: true });
+    arrived = network.drain(stream);
+  };
+  const { writable } = await one.createBidirectionalStream({ connect: "reader" });
+  await until(() => arrived && [...one.core.streams.values()][0].limit > 1 << 20);
+  return { writer: writable.getWriter(), arrived: /** @type {Promise<Buffer>} */ (arrived) };
+}
+
+test("large bodies go by native streams, both ways", async () => {
+  const { network, one } = await begin();
+  const { readable, writable } = await one.createBidirectionalStream({ connect: "echo" });
+  const body = randomBytes(600_000);
+  const writer = writable.getWriter();
+  writer.write(body).then(() => writer.close());
+  const back = Buffer.from(await new Response(readable).arrayBuffer());
+  assert.ok(back.equals(body));
+  assert.ok(network.connections[0].lanes.length);
+});
+
+test("a native stream that breaks on a carrier that was left changes nothing on the next one", async () => {
+  const { network, one } = await begin();
+  network.isHolding = true;
+  const { writer, arrived } = await upload(network, one);
+  const body = randomBytes(1_500_000);
+  const written = writer.write(body).then(() => writer.close());
+  const lane = async () => {
+    const { lanes } = network.connections[network.connections.length - 1];
+    await until(() => lanes[0]?.written);
+    return lanes[0];
+  };
+  const first = await lane();
+  one.abortCarrier();
+  await until(() => network.connections.length === 2);
+  await attached(one);
+  const second = await lane();
+  // The first carrier is gone for good only now: its native stream breaks.
+  first.stop();
+  await new Promise((resolve) => setImmediate(resolve));
+  network.isHolding = false;
+  second.go();
+  await written;
+  assert.ok((await arrived).equals(body));
+  assert.equal(one.core.ended, -1);
+});
