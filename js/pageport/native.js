@@ -112,12 +112,14 @@ export class Native {
       const parts = this.#begun.has(lane) ? [bytes] : [Uint8Array.from(ints(stream.id, stream.sent)), bytes];
       this.#begun.add(lane);
       stream.sent += bytes.length;
-      for (const part of parts) lane.write(part).catch(() => this.#lost(stream, lane));
+      for (const part of parts) lane.write(part).catch(() => {});
     }
     if (most > 0 && !this.#full.has(stream)) {
       this.#full.add(stream);
-      const again = () => this.#full.delete(stream) && this.#again(stream);
-      lane.ready.then(again, again);
+      lane.ready.then(
+        () => this.#full.delete(stream) && this.#again(stream),
+        () => {},
+      );
     }
     return most > 0;
   }
@@ -153,6 +155,8 @@ export class Native {
         const lane = this.#spare;
         this.#spare = undefined;
         this.#lanes.set(stream, lane);
+        // Also when no write waits: what the browser has taken may still get lost.
+        lane.closed.catch(() => this.#lost(stream, lane));
         this.#again(stream);
         break;
       }

@@ -18,6 +18,9 @@ after(() => configure({ carriers: undefined }));
 
 const attached = (/** @type {import("../pageport/session.js").Session} */ one) => until(() => one.core.carrier?.phase === ATTACHED);
 
+/** How much of its only stream has left on this carrier. @param {import("../pageport/session.js").Session} one */
+const sent = (one) => [...one.core.streams.values()][0]?.sent;
+
 /** A session that WebTransport carries. */
 async function begin() {
   const network = new NativeNetwork();
@@ -82,3 +85,22 @@ test("a native stream that breaks on a carrier that was left changes nothing on 
   assert.ok((await arrived).equals(body));
   assert.equal(one.core.ended, -1);
 });
+
+for (const rest of [0, 100_000]) {
+  test(`a native stream that is refused after ${rest ? "a part" : "all"} was written: what did not arrive goes as frames`, async () => {
+    const { network, one } = await begin();
+    network.accepts = false;
+    const { writer, arrived } = await upload(network, one);
+    const body = randomBytes(600_000);
+    await writer.write(body.subarray(rest));
+    const { lanes } = network.connections[0];
+    // All of it is on its way, and no write waits.
+    await until(() => sent(one) > 500_000 - rest && lanes[0]?.passed > 100_000 && lanes[0].passed === lanes[0].written);
+    lanes[0].refuse();
+    await new Promise((resolve) => setImmediate(resolve));
+    if (rest) await writer.write(body.subarray(0, rest));
+    await writer.close();
+    assert.ok((await arrived).equals(Buffer.concat([body.subarray(rest), body.subarray(0, rest)])));
+    assert.equal(lanes.length, 1);
+  });
+}
