@@ -69,10 +69,18 @@ export class Native {
     return false;
   }
 
+  /** Whether datagrams have to wait, where the oldest makes room. */
+  get isFull() {
+    return /** @type {number} */ (this.#datagrams.desiredSize) <= 0;
+  }
+
   /** Whether a datagram leaves here; it may get lost. @param {number[]} flow @param {Uint8Array} bytes */
   datagram(flow, bytes) {
     if (flow.length + bytes.length > this.#transport.datagrams.maxDatagramSize) return false;
-    this.#datagrams.write(Uint8Array.from([...flow, ...bytes])).catch(() => {});
+    this.#datagrams.write(Uint8Array.from([...flow, ...bytes])).then(
+      () => this.#session.poke(),
+      () => {},
+    );
     return true;
   }
 

@@ -64,7 +64,7 @@ export function transmit(core, now, max, carrier = core.carrier) {
     }
     if (!core.due) {
       drain(signals);
-      while (leaving.length && room > 0) {
+      while (leaving.length && room > 0 && !native?.isFull) {
         const { flow, bytes } = /** @type {import("./core.js").Datagram} */ (leaving.shift());
         if (!native?.datagram(ints(flow), bytes)) put(DATAGRAM, ints(flow), bytes);
       }

@@ -104,3 +104,18 @@ for (const rest of [0, 100_000]) {
     assert.equal(lanes.length, 1);
   });
 }
+
+test("datagrams that the browser does not take wait where the oldest makes room: 64 of them, and no more", async () => {
+  const { network, one } = await begin();
+  let go = () => {};
+  network.datagramsWait = new Promise((resolve) => (go = () => resolve(undefined)));
+  const writer = one.datagrams.writable.getWriter();
+  for (let flow = 0; flow < 100; flow++) await writer.write({ flow: 0, bytes: Uint8Array.of(flow) });
+  await new Promise((resolve) => setImmediate(resolve));
+  go();
+  await writer.write({ flow: 0, bytes: Uint8Array.of(100) });
+  await until(() => network.datagrams.at(-1)?.[1] === 100);
+  const came = network.datagrams.map(([, flow]) => flow);
+  // One was with the browser already, and the newest made room for itself.
+  assert.deepEqual(came, [0, ...Array.from({ length: 64 }, (_, at) => at + 37)]);
+});
