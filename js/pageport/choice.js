@@ -102,8 +102,9 @@ export class Choice {
   /** Other carriers may be used than before. */
   revise() {
     for (const attempt of this.#attempts) if (!this.#mayUse(attempt.kind)) this.#drop(attempt);
+    this.#queue = this.#queue.filter(this.#mayUse);
     if (this.#current) this.#plan(0);
-    else if (!this.#session.core.carrier && this.#attempts.size + this.#queue.length) this.race();
+    else if (this.#session.isOpening) this.race();
   }
 
   /** @param {Transport} carrier @param {boolean} isGone */

@@ -299,6 +299,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       const answer = await fetch(this.gateway + "/.well-known/pageport", { signal: AbortSignal.timeout(ATTEMPT) });
       const offer = await answer.json();
       const { Choice } = await import("./choice.js");
+      if (this.#isClosed) return;
       this.choice = new Choice(this, offer, this.#life.signal);
       if (this.isOpening) this.choice.race();
     } catch {
@@ -321,6 +322,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     this.#tell(error, last);
     if (last) {
       this.#isClosed = true;
+      this.isOpening = false;
       this.#arrived();
       this.#life.abort();
       this.#over(error && Promise.reject(error));

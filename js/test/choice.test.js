@@ -179,6 +179,42 @@ test("what is forced and does not work is waited for, on what there is", async (
   await say(2);
 });
 
+test("what is forced while nothing carries the session is tried at once", async () => {
+  configure({ carriers: ["websocket"] });
+  const { one, network } = await begin((network) => (network.isHole = true));
+  await until(() => network.sockets.length);
+  configure({ carriers: ["http"] });
+  const start = performance.now();
+  await attached(one);
+  assert.ok(performance.now() - start < 1000);
+  assert.equal(one.carrier, "http");
+});
+
+test("what is forbidden while the first carrier is being opened does not get its turn", async () => {
+  const { one, gateway } = await begin((network) => (network.isHole = true));
+  await until(() => one.choice);
+  configure({ carriers: ["websocket"] });
+  await new Promise((resolve) => setTimeout(resolve, 1700));
+  assert.deepEqual([one.readyState, gateway.asked.down], ["connecting", [0, 0, 0]]);
+});
+
+test("a session that ends while the gateway is asked for its carriers opens none", async (t) => {
+  const { fetch } = globalThis;
+  let answer = () => {};
+  const asked = t.mock.method(globalThis, "fetch", async (/** @type {[string]} */ ...args) => {
+    await new Promise((resolve) => (answer = () => resolve(undefined)));
+    return fetch(...args);
+  });
+  configure({ carriers: ["http"] });
+  const { one, gateway } = await begin();
+  await until(() => asked.mock.callCount() === 1);
+  one.close();
+  await one.closed;
+  answer();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual([one.choice, asked.mock.callCount(), gateway.asked.down], [undefined, 1, [0, 0, 0]]);
+});
+
 test("the next page begins with what was the best, and does not try what failed", async () => {
   const first = await begin((network) => (network.isUp = false));
   await attached(first.one);
