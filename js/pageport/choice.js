@@ -112,7 +112,6 @@ export class Choice {
     const attempt = [...this.#attempts].find((attempt) => attempt.carrier === carrier);
     if (attempt && isGone) this.#fail(attempt);
     else if (attempt) attempt.isOpen = true;
-    this.#settle();
   }
 
   /** Something else carries the session, or nothing. */
@@ -125,7 +124,6 @@ export class Choice {
     this.#memory.note(this.#failed, kind);
     this.#failed.clear();
     this.#queue = this.#queue.filter((other) => this.#isBetter(other) && !this.#hasFailed(other));
-    this.#settle();
     this.#plan();
   }
 
@@ -133,7 +131,6 @@ export class Choice {
   left(carrier) {
     if (!this.#proven.has(carrier)) {
       this.#failed.add(this.#kindOf(carrier));
-      this.#settle();
       this.#plan();
     }
   }
@@ -243,8 +240,9 @@ export class Choice {
     attempt.carrier?.close();
   }
 
-  /** Uses the best that is open, unless another attempt to attach is under way. */
-  #settle() {
+  /** Uses the best that is open, unless another attempt to attach is under way: then it is looked at again. */
+  settle() {
+    if (!this.#attempts.size) return;
     const { core } = this.#session;
     const open = [...this.#attempts].filter(({ isOpen }) => isOpen).sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
     for (const attempt of open) {
@@ -261,6 +259,7 @@ export class Choice {
       this.#queue = this.#queue.filter((kind) => !isWorse(kind));
       this.#session.use(/** @type {Transport} */ (attempt.carrier));
     }
+    this.#plan();
   }
 
   /** A better carrier is tried, now or later. @param {number} [delay] */

@@ -205,6 +205,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     }
     if (core.ended >= 0) this.#end(core, now);
     else {
+      this.choice?.settle();
       if (core.session) this.listeners.forEach((listener) => listener.listen(core));
       if (core.carrier?.phase) this.#attachedAt ||= now;
       else if (!core.carrier && !this.isOpening) {

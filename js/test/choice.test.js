@@ -148,6 +148,29 @@ test("a better carrier that opens and then says nothing costs nothing", async ()
   assert.deepEqual(seen, ["null http attached"]);
 });
 
+test("a better carrier that opens while another one attaches is used once that has come about", async () => {
+  const known = await begin((network) => (network.isUp = false));
+  await attached(known.one);
+  known.one.close();
+  await known.one.closed;
+  known.network.restart();
+  // Requests were the best the last time; their HELLO is answered late, and WebSockets open slowly.
+  const { network, one, seen } = await begin((network) => (network.isHole = true), known.gateway);
+  const { take } = network;
+  /** @type {(() => void)[]} */
+  const held = [];
+  network.take = (socket, bytes) => (socket.url ? take.call(network, socket, bytes) : void held.push(() => take.call(network, socket, bytes)));
+  await until(() => held.length && network.last.url);
+  network.last.readyState = 1;
+  network.last.onopen?.({ type: "open" });
+  network.take = take;
+  await new Promise((resolve) => setImmediate(resolve));
+  held.forEach((give) => give());
+  await until(() => one.carrier === "websocket");
+  assert.deepEqual(seen, ["null http attached", "http websocket moved"]);
+  assert.equal(one.carriers[1].state, "active");
+});
+
 test("what is forced is used at once, up and down, and streams do not notice", async () => {
   const { one, seen } = await begin();
   await attached(one);
