@@ -60,6 +60,7 @@ export async function join(session, target, signal) {
     await stream.reply;
   } catch (error) {
     stream.reset();
+    signal?.throwIfAborted();
     throw error;
   }
   return stream;

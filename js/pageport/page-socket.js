@@ -22,7 +22,7 @@ import { addressOf, load } from "./websocket.js";
  */
 export function connect(target, init) {
   const url = addressOf(`${target}`);
-  const begun = load(init).then(({ join, through }) => join(through, url, init?.signal));
+  const begun = load(init, init?.signal).then(({ join, through }) => join(through, url, init?.signal));
   const closed = begun.then(({ closed }) => closed);
   closed.catch(() => {});
   return { opened: begun, closed, close: async () => (await begun).close() };

@@ -51,28 +51,37 @@ export class WebSocket extends SocketInterface {
   }
 }
 
-/** The part that connects, once the gateway answers, and the session that it does so in. @param {{ gateway?: string }} [init] */
-export async function load(init) {
-  const through = session(init);
-  await through.ready();
-  return { through, ...(await import("./dial.js")) };
-}
+/**
+ * The part that connects, once the gateway answers, and the session that it does so in. Rejects when the signal says so.
+ * @param {{ gateway?: string }} [init] @param {AbortSignal} [signal]
+ * @returns {Promise<typeof import("./dial.js") & { through: import("./session.js").Session }>}
+ */
+export const load = (init, signal) =>
+  new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const through = session(init);
+    const abort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    through
+      .ready()
+      .then(async () => resolve({ through, ...(await import("./dial.js")) }))
+      .catch(reject)
+      .finally(() => signal?.removeEventListener("abort", abort));
+  });
 
 /**
  * A stream to a WebSocket server, and what makes a socket of it. Rejects when there is none within CONNECT_TIMEOUT, or nobody wants it any more.
  * @param {string} url @param {string[]} protocols @param {SocketInit | undefined} init @param {AbortController} life
- * @returns {Promise<Awaited<ReturnType<typeof load>> & Awaited<ReturnType<typeof import("./dial.js").dial>>>}
  */
-export const reach = (url, protocols, init, life) =>
-  new Promise((resolve, reject) => {
-    const { signal } = life;
-    const timer = setTimeout(() => life.abort(), CONNECT_TIMEOUT);
-    signal.addEventListener("abort", reject);
-    load(init)
-      .then(async (parts) => resolve({ ...parts, ...(await parts.dial(parts.through, url, protocols, signal)) }))
-      .catch(reject)
-      .finally(() => clearTimeout(timer));
-  });
+export async function reach(url, protocols, init, life) {
+  const timer = setTimeout(() => life.abort(), CONNECT_TIMEOUT);
+  try {
+    const parts = await load(init, life.signal);
+    return { ...parts, ...(await parts.dial(parts.through, url, protocols, life.signal)) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** The platform's own class, where there is one. @type {typeof globalThis.WebSocket | undefined} */
 let native;

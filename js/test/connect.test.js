@@ -57,6 +57,31 @@ test("connect(): who is not there, or refuses, is an error with its code; a sign
   await assert.rejects(connect("page:nobody", { signal: AbortSignal.abort() }).opened, { name: "AbortError" });
 });
 
+test("a signal gives up at once, also while no gateway answers", { timeout: 5000 }, async () => {
+  const network = begin();
+  network.isUp = false;
+  for (const isEarly of [true, false]) {
+    const life = new AbortController();
+    const { signal } = life;
+    if (isEarly) life.abort("enough");
+    const socket = connect("page:shop", { signal });
+    const stream = new WebSocketStream("ws://127.0.0.1:1/", { signal });
+    life.abort("enough");
+    for (const promise of [socket.opened, socket.closed, socket.close()]) await assert.rejects(promise, (error) => error === "enough");
+    for (const promise of [stream.opened, stream.closed]) await assert.rejects(promise, { name: "AbortError" });
+  }
+});
+
+test("connect(): a signal gives up while the other page has not answered", async () => {
+  const network = begin();
+  network.onstream = () => {};
+  const life = new AbortController();
+  const socket = connect("page:shop", { signal: life.signal });
+  await until(() => network.core.streams.size);
+  life.abort("enough");
+  await assert.rejects(socket.opened, (error) => error === "enough");
+});
+
 test("PageListener: pages come as events and to an iterator, and may be refused", async () => {
   const network = begin();
   const listener = new PageListener();
