@@ -60,6 +60,8 @@ export function streamsOf(stream, protocol, { maxMessage, maxFragments }) {
   const writable = new WritableStream({
     start: (controller) => {
       sink = controller;
+      // Not abort() alone: it waits for the write that waits for credit.
+      sink.signal.onabort = () => giveUp(sink.signal.reason);
     },
     async write(chunk) {
       // The proposal knows no Blobs.

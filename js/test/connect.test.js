@@ -8,6 +8,7 @@ import { byteStream, configure, connect, PageListener, session, WebSocketError, 
 import { ConnectNetwork } from "./connect-network.js";
 import { streamsOf } from "../pageport/ws-stream.js";
 import { next, until } from "./session-network.js";
+import { CLOSE_TIMEOUT } from "../pageport/ws-numbers.js";
 import { connection, frame, Visitor } from "./ws-wire.js";
 
 let gateways = 0;
@@ -197,6 +198,24 @@ test("WebSocketStream: a stream that is aborted or cancelled with an error says 
     end(await socket.opened);
     assert.deepEqual(await socket.closed, expected);
   }
+});
+
+test("WebSocketStream: abort() closes behind a write that nobody takes, and resets when that does not help", async (t) => {
+  const wire = connection();
+  const timers = t.mock.method(globalThis, "setTimeout");
+  const { opened, closed } = streamsOf(wire.near, "", {});
+  const { writable } = await opened;
+  const writer = writable.getWriter();
+  writer.write(new Uint8Array(200_000)).catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  const aborting = writer.abort(new WebSocketError("no", { closeCode: 3005 }));
+  await new Promise((resolve) => setImmediate(resolve));
+  const [watch] = timers.mock.calls.map(({ arguments: [patience, ms] }) => ({ patience, ms })).filter(({ ms }) => ms === CLOSE_TIMEOUT);
+  assert.ok(watch, "nothing ends it");
+  watch.patience();
+  await aborting;
+  await assert.rejects(closed, { name: "WebSocketError", closeCode: 1006 });
+  assert.ok(wire.resets);
 });
 
 test("WebSocketStream: not opened, closed early, aborted, and arguments that cannot be", async () => {
