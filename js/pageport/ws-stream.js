@@ -43,7 +43,8 @@ export function streamsOf(stream, protocol, { maxMessage, maxFragments }) {
   /** With what an error says, if it does. @param {any} why */
   const giveUp = (why) => {
     const { closeCode, reason } = why instanceof DOMException && "closeCode" in why ? /** @type {any} */ (why) : {};
-    close(closeCode ?? 0, reason ?? "");
+    // An error of another connection may have a code that nobody sends: the proposal drops it then.
+    close(/^(1000|[34]\d{3})$/.test(closeCode) ? closeCode : 0, reason ?? "");
     return closed.then(() => {}, () => {});
   };
 

@@ -184,12 +184,23 @@ test("WebSocketStream: what the server does shows in closed and in both streams"
   }
 });
 
+/** @param {Error} error */
+async function* failing(error) {
+  yield "one";
+  throw error;
+}
+
 test("WebSocketStream: a stream that is aborted or cancelled with an error says its code", async () => {
   begin();
   const url = await startServer();
   const ends = /** @type {[(streams: any) => unknown, object][]} */ ([
     [({ writable }) => writable.getWriter().abort(new WebSocketError("no", { closeCode: 3005, reason: "why" })), { closeCode: 3005, reason: "why" }],
     [({ writable }) => writable.getWriter().abort("plain"), { closeCode: 1005, reason: "" }],
+    // What the streams of a connection that was lost are piped with.
+    ...[1006, 1005, 1015, 1001].map((closeCode) => [
+      (/** @type {any} */ { writable }) => ReadableStream.from(failing(Object.assign(new WebSocketError("lost"), { closeCode, reason: "gone" }))).pipeTo(writable).catch(() => {}),
+      { closeCode: 1005, reason: "" },
+    ]),
     [({ readable }) => readable.cancel(new WebSocketError("no", { closeCode: 3006 })), { closeCode: 3006, reason: "" }],
     [({ writable }) => writable.getWriter().close(), { closeCode: 1005, reason: "" }],
   ]);
