@@ -49,7 +49,7 @@ export class WebSocketStream {
   close({ closeCode, reason } = {}) {
     const [code, text] = checkClose(closeCode, reason);
     this.#life.abort();
-    this.#begun.then(({ close }) => close(code, text)).catch(() => {});
+    this.#begun.then(({ opened, close }) => opened.then(() => close(code, text))).catch(() => {});
   }
 }
 

@@ -98,7 +98,12 @@ export class Connection {
     // A server may send before its `open`.
     if (!init.client) record.readyState = OPEN;
     nextTask().then(() => {
-      if (init.client && !record.readyState) record.readyState = OPEN;
+      if (init.client && record.readyState) {
+        // Closed before `open` (WHATWG: "fail the WebSocket connection").
+        this.#isFailed = true;
+        return this.#drop();
+      }
+      record.readyState ||= OPEN;
       if (record.readyState === OPEN) owner.open();
       this.#read(reader, parser);
     });
@@ -117,8 +122,10 @@ export class Connection {
 
   /** Sends the Close frame of this side, once. @param {number} code 0: none @param {string} [reason] */
   #startClosing(code, reason) {
-    if (this.#record.readyState !== OPEN) return;
+    const { readyState } = this.#record;
+    if (readyState > OPEN) return;
     this.#record.readyState = CLOSING;
+    if (!readyState) return;
     this.#send(CLOSE, join(code ? [Uint8Array.of(code >> 8, code), ENCODER.encode(reason)] : []));
     this.#watch();
   }

@@ -229,6 +229,21 @@ test("WebSocketStream: abort() closes behind a write that nobody takes, and rese
   assert.ok(wire.resets);
 });
 
+test("WebSocketStream: closed between the handshake and `opened`: both come about", { timeout: 5000 }, async (t) => {
+  begin();
+  const { setImmediate } = globalThis;
+  let closed = 0;
+  t.mock.method(globalThis, "setImmediate", (/** @type {() => void} */ task) => {
+    // The task in which the connection is going to open.
+    if (/ws-connection/.test(`${new Error().stack}`) && !closed++) socket.close({ closeCode: 3000 });
+    return setImmediate(task);
+  });
+  const socket = new WebSocketStream(await startServer());
+  await socket.opened;
+  assert.deepEqual(await socket.closed, { closeCode: 3000, reason: "" });
+  assert.ok(closed);
+});
+
 test("WebSocketStream: not opened, closed early, aborted, and arguments that cannot be", async () => {
   begin();
   const url = await startServer();

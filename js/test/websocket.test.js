@@ -5,7 +5,10 @@ import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { WebSocketServer } from "ws";
 import { configure, install, session, uninstall, WebSocket } from "../pageport/index.js";
+import { SocketInterface } from "../pageport/ws-interface.js";
+import { connect } from "../pageport/ws-socket.js";
 import { ConnectNetwork } from "./connect-network.js";
+import { connection } from "./ws-wire.js";
 
 let gateways = 0;
 /** @type {(() => void)[]} */
@@ -87,6 +90,18 @@ test("closed before it is open: CLOSING at once, then error and 1006", async () 
   assert.equal(socket.bufferedAmount, 4);
   await once(socket, "close");
   assert.deepEqual(log, ["error", { code: 1006, reason: "", wasClean: false }]);
+});
+
+test("closed between the handshake and `open`: CLOSING at once, then error and 1006, and the server hears of it", async () => {
+  const wire = connection();
+  const socket = new (class extends SocketInterface {})("ws://a.test/");
+  connect(socket, wire.near, { client: true });
+  const log = logOf(/** @type {any} */ (socket));
+  socket.close(1000, "changed my mind");
+  assert.deepEqual([socket.readyState, log], [2, []]);
+  await once(socket, "close");
+  assert.deepEqual(log, ["error", { code: 1006, reason: "", wasClean: false }]);
+  assert.ok(wire.resets);
 });
 
 test("a server that refuses, is not there or chooses what was not offered: error and 1006", async () => {
