@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `service PORT` | the native service behind every tunnel |
 //! | `relay copy\|splice PORT TARGET` | one hop that does nothing but move bytes, on one thread |
+//! | `raw websocket\|webtransport PORT` | the same service for a browser, with nothing in between |
 //! | `load bulk\|trips\|setups\|idle …` | a visitor's side; prints one line of JSON |
 //!
-//! Port 0 is a free one; `service` and `relay` say theirs. Everything runs on one thread. Must never link a crate of the product: what measures shares no code with what it measures.
+//! Port 0 is a free one; `service`, `relay` and `raw` say theirs. Everything runs on one thread. Must never link a crate of the product: what measures shares no code with what it measures.
 
 mod listen;
 mod load;
+mod raw;
 mod relay;
 mod service;
 mod splice;
@@ -22,6 +24,7 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const USAGE: &str = "\
 usage: pageport-bench service PORT
        pageport-bench relay copy|splice PORT TARGET
+       pageport-bench raw websocket|webtransport PORT
        pageport-bench load bulk down|up BYTES TARGET
        pageport-bench load trips CONNECTIONS SECONDS TARGET
        pageport-bench load setups WORKERS SECONDS TARGET
@@ -46,6 +49,8 @@ async fn run(args: &[&str]) -> Outcome {
         ["service", port] => service::run(port.parse()?).await,
         ["relay", "copy", port, target] => relay::run(port.parse()?, target.parse()?).await,
         ["relay", "splice", port, target] => splice::run(port.parse()?, target.parse()?).await,
+        ["raw", "websocket", port] => raw::websocket::run(port.parse()?).await,
+        ["raw", "webtransport", port] => raw::webtransport::run(port.parse()?).await,
         ["load", "bulk", "down", bytes, target] => load::bulk::down(bytes.parse()?, target.parse()?).await,
         ["load", "bulk", "up", bytes, target] => load::bulk::up(bytes.parse()?, target.parse()?).await,
         ["load", "trips", connections, seconds, target] => {

@@ -1,6 +1,6 @@
 //! The native service behind every tunnel: it echoes, or sends or swallows as much as the first bytes ask for.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::{Outcome, listen};
@@ -30,8 +30,8 @@ async fn serve(mut stream: TcpStream) -> Outcome {
     stream.set_nodelay(true)?;
     match stream.read_u8().await? {
         ECHO => echo(stream).await,
-        DOWN => down(stream).await,
-        UP => up(stream).await,
+        DOWN => down(&mut stream).await,
+        UP => up(&mut stream).await,
         other => Err(format!("no mode {other}").into()),
     }
 }
@@ -50,7 +50,8 @@ async fn echo(mut stream: TcpStream) -> Outcome {
     }
 }
 
-async fn down(mut stream: TcpStream) -> Outcome {
+/// Sends as much as it is asked for.
+pub(crate) async fn down(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Outcome {
     let mut left = stream.read_u64().await?;
     let chunk = vec![7; CHUNK];
     while left > 0 {
@@ -61,7 +62,8 @@ async fn down(mut stream: TcpStream) -> Outcome {
     Ok(())
 }
 
-async fn up(mut stream: TcpStream) -> Outcome {
+/// Takes as much as is announced.
+pub(crate) async fn up(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Outcome {
     let mut left = stream.read_u64().await?;
     let mut chunk = vec![0; CHUNK];
     while left > 0 {

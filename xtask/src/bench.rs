@@ -7,12 +7,13 @@
 //! | `isolate` | a network of its own, with `reno` |
 //! | `contestant`, `field` | a tunnel and its processes; all of them |
 //! | `load` | one call of the load program |
-//! | `rounds`, `idle`, `crowd`, `page`, `profile` | the measurements |
+//! | `rounds`, `idle`, `crowd`, `page`, `carriers`, `profile` | the measurements |
 //! | `samples` | medians and ranges |
 //! | `results`, `results/*` | what is kept of a run, and the page that people read |
 //!
 //! Must never compare numbers of different runs, nor leave a process or a network behind.
 
+mod carriers;
 mod contestant;
 mod crowd;
 mod field;
@@ -47,7 +48,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
     isolate::prepare()?;
     let mut results = Results::open(options)?;
-    results.set("machine", machine::facts(options)?);
+    // What is said of the machine at the top is not of carriers that were measured anew by themselves.
+    let is_beside = options.parts == [Part::Carriers];
+    if !is_beside {
+        results.set("machine", machine::facts(options)?);
+    }
     for part in &options.parts {
         println!("bench: {}", part.name());
         let started = std::time::Instant::now();
@@ -55,10 +60,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
             Part::Tunnels => tunnels(options, &mut results)?,
             Part::Crowd => results.set("crowd", crowd::run(options)?),
             Part::Page => results.set("page", page::run(options)?),
+            Part::Carriers => results.set("carriers", carriers::run(options)?),
         }
         println!("bench: {} took {:.0} s", part.name(), started.elapsed().as_secs_f64());
     }
-    results.set("load_at_end", machine::load_average()?.into());
+    if !is_beside {
+        results.set("load_at_end", machine::load_average()?.into());
+    }
     results.write(options)
 }
 

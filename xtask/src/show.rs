@@ -18,6 +18,7 @@ mod n4;
 mod n5;
 mod n6;
 mod n7;
+mod n8;
 mod n9;
 mod n9_webtransport;
 mod probe;
@@ -75,6 +76,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N5", title: "Chromium and a native program are usable through real proxies within 3 s", run: n5::run },
     Proof { id: "N6", title: "what stops, stands still, comes a millionfold or is hostile costs no carrier more", run: n6::run },
     Proof { id: "N7", title: "2,000 simulated networks: streams come through byte-exact or say why, none hangs", run: n7::run },
+    Proof { id: "N8", title: "each carrier is measured beside the browser's own, and so is the time to the first byte", run: n8::run },
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
 ];
 

@@ -1,6 +1,6 @@
 //! The phases that run somebody else's checker: rustfmt, clippy, tsc, esbuild, cargo test and node --test.
 
-use crate::failure::{About, Outcome, failed};
+use crate::failure::{About, Failure, Outcome, failed};
 use crate::tally::{self, Tally};
 use crate::{child, fuzz, paths, python};
 use std::path::{Path, PathBuf};
@@ -34,21 +34,38 @@ pub(crate) fn tsc() -> Outcome<Tally> {
 }
 
 pub(crate) fn size() -> Outcome<Tally> {
-    let (minified, compressed) = bundle("index.js", &[])?;
-    println!("js/pageport in all: {minified} bytes minified, {compressed} compressed, of {MODULE_BYTES}");
-    let whole = compressed;
-    let lazy = lazy_parts()?;
-    let (minified, carriers) = bundle("session.js", &[])?;
-    println!(
-        "js/pageport with all carriers: {minified} bytes minified, {carriers} compressed, of {CARRIERS_BYTES}"
-    );
-    let (minified, compressed) = bundle("index.js", &lazy)?;
-    println!("js/pageport at import: {minified} bytes minified, {compressed} compressed, of {EAGER_BYTES}");
-    println!("js/pageport when needed: {}", lazy.join(" "));
-    if whole > MODULE_BYTES || carriers > CARRIERS_BYTES || compressed > EAGER_BYTES {
+    let sizes = sizes()?;
+    for Size { what, minified, compressed, most } in &sizes {
+        println!("js/pageport {what}: {minified} bytes minified, {compressed} compressed, of {most}");
+    }
+    println!("js/pageport when needed: {}", lazy_parts()?.join(" "));
+    if sizes.iter().any(|size| size.compressed > size.most) {
         return Err(failed("the module is over its budget"));
     }
     Ok(Tally::ONE)
+}
+
+/// What a page downloads of the module, in bytes.
+pub(crate) struct Size {
+    pub(crate) what: &'static str,
+    pub(crate) minified: u64,
+    pub(crate) compressed: usize,
+    /// How many of the compressed ones there may be.
+    pub(crate) most: usize,
+}
+
+/// At import, with all carriers, and in all.
+pub(crate) fn sizes() -> Outcome<[Size; 3]> {
+    let size = |what, entry, leave_out: &[String], most| {
+        let (minified, compressed) = bundle(entry, leave_out)?;
+        Ok::<_, Failure>(Size { what, minified, compressed, most })
+    };
+    // First, since it finds what is loaded when it is needed.
+    let whole = size("in all", "index.js", &[], MODULE_BYTES)?;
+    let lazy = lazy_parts()?;
+    let carriers = size("with all carriers", "session.js", &[], CARRIERS_BYTES)?;
+    let eager = size("at import", "index.js", &lazy, EAGER_BYTES)?;
+    Ok([eager, carriers, whole])
 }
 
 /// What one file of the module brings, parts that are left out aside, in one file: its bytes, minified and then compressed.

@@ -6,9 +6,10 @@ import http from "node:http";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { WebSocket, WebSocketServer } from "ws";
-import { launchChromium } from "../browser/driver.js";
 import { startGateway } from "../browser/gateway.js";
 import { startSite } from "../browser/site.js";
+import { chromium } from "./browsers.js";
+import { at50, quantile, turned } from "./samples.js";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" }, quick: { type: "boolean", default: false } } });
 const ROUNDS = Number(values.rounds);
@@ -22,7 +23,7 @@ const AHEAD = 4 << 20;
 const HELLO = "hello from a tab\n";
 
 const [gateway, site] = await Promise.all([startGateway(), startSite()]);
-const browser = await launchChromium();
+const browser = await chromium();
 try {
   const page = await browser.newPage();
   await page.goto(`${site.local}/`);
@@ -45,7 +46,7 @@ try {
     for (const [name, at] of turned(Object.entries(requests), round)) {
       const times = await oneByOne(at);
       note(name, "p50", at50(times));
-      note(name, "p99", times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)]);
+      note(name, "p99", quantile(times, 0.99));
       note(name, "rate", await together(at));
     }
     for (const [name, socket] of turned(Object.entries(bulk), round)) {
@@ -197,13 +198,4 @@ async function up(socket) {
   const [answer] = await done;
   if (String(answer) !== "done") throw new Error(`the page said ${answer}`);
   return BULK / 1e3 / (performance.now() - start);
-}
-
-function turned(list, by) {
-  return list.map((_, index) => list[(index + by) % list.length]);
-}
-
-function at50(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

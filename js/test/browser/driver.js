@@ -23,12 +23,12 @@ import puppeteer from "puppeteer-core";
  * @property {any} raw the driver's own browser (Chromium: its context), for what only one browser can do
  */
 
-const CHROMIUM = "/usr/bin/chromium";
+export const CHROMIUM = "/usr/bin/chromium";
 const FIREFOX = "/usr/bin/firefox-esr";
 
 // The sandbox needs user namespaces, which a root shell in a build machine does not have. Everything below it keeps the
 // browser from talking to anyone but the test.
-const CHROMIUM_ARGS = [
+export const CHROMIUM_ARGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-background-networking",

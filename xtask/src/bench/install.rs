@@ -30,7 +30,7 @@ pub(super) fn everything() -> Outcome {
         }
     }
     println!("bench: release builds");
-    let packages = ["pageport", "pageport-bench", "pageport-probe"];
+    let packages = ["pageport", "pageport-bench", "pageport-probe", "pageport-testkit"];
     let mut cargo = child::cargo("build");
     cargo.arg("--release").args(packages.iter().flat_map(|package| ["--package", package]));
     child::run(&mut cargo)

@@ -5,7 +5,7 @@ use crate::paths;
 use std::path::PathBuf;
 
 pub(crate) const USAGE: &str =
-    "usage: cargo xtask bench [--quick] [--only tunnels|crowd|page]... [--output FILE] [--rounds N]";
+    "usage: cargo xtask bench [--quick] [--only tunnels|crowd|page|carriers]... [--output FILE] [--rounds N]";
 
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -26,16 +26,19 @@ pub(crate) enum Part {
     Crowd,
     /// A page in Chromium.
     Page,
+    /// Each carrier between a page and the gateway.
+    Carriers,
 }
 
 impl Part {
-    const ALL: [Part; 3] = [Part::Tunnels, Part::Crowd, Part::Page];
+    pub(crate) const ALL: [Part; 4] = [Part::Tunnels, Part::Crowd, Part::Page, Part::Carriers];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Part::Tunnels => "tunnels",
             Part::Crowd => "crowd",
             Part::Page => "page",
+            Part::Carriers => "carriers",
         }
     }
 }
@@ -112,7 +115,7 @@ mod tests {
             (again.quick, again.rounds, again.parts, again.output),
             (true, 3, vec![Part::Page], options.output)
         );
-        assert_eq!(Options::parse(&[]).unwrap().parts.len(), 3);
+        assert_eq!(Options::parse(&[]).unwrap().parts, Part::ALL);
         assert!(Options::parse(&["--only", "nothing"]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! For each aim that was missed: where the time of Pageport's processes goes, by `perf`, and the three largest costs.
+//! Where the time of Pageport's processes goes, by `perf`, and the three largest costs: for each aim that was missed.
 
 use super::contestant::{LOAD_CORE, pinned};
 use super::field::Field;
@@ -7,6 +7,7 @@ use super::results::{Results, aims};
 use crate::child;
 use crate::failure::Outcome;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 const COSTS: usize = 3;
 
@@ -15,7 +16,7 @@ pub(super) fn of_missed(field: &Field, results: &Results) -> Outcome<Value> {
     for aim in aims::all(results).into_iter().filter(|aim| !aim.met()) {
         if let Some(load) = aim.load {
             println!("bench: {} was missed: profile", aim.name);
-            profiles.insert(aim.name.to_owned(), profile(field, load)?);
+            profiles.insert(aim.name.clone(), profile(field, load)?);
         }
     }
     Ok(Value::Object(profiles))
@@ -32,14 +33,20 @@ fn profile(field: &Field, load: &[&str]) -> Outcome<Value> {
     let loaded = pinned(LOAD_CORE, program, &["load"]);
     perf.arg(loaded.get_program()).args(loaded.get_args()).args(load).arg(&pageport.target);
     child::capture(&mut perf)?;
+    let mut profile = of_recorded(&file)?;
+    profile["load"] = load.join(" ").into();
+    Ok(profile)
+}
+
+/// The largest costs in what `perf` has recorded, and the kernel's share of all.
+pub(super) fn of_recorded(file: &Path) -> Outcome<Value> {
     let mut report = child::command("perf");
-    report.args(["report", "--no-children", "--stdio", "-g", "none", "--sort", "symbol", "-i"]).arg(&file);
-    let text = child::capture(&mut report)?;
-    let costs = costs(&text);
+    report.args(["report", "--no-children", "--stdio", "-g", "none", "--sort", "symbol", "-i"]).arg(file);
+    let costs = costs(&child::capture(&mut report)?);
     let kernel: f64 =
         costs.iter().filter(|cost| is_kernel(cost)).filter_map(|cost| cost["percent"].as_f64()).sum();
     let largest: Vec<_> = costs.into_iter().take(COSTS).collect();
-    Ok(json!({ "load": load.join(" "), "costs": largest, "kernel_percent": kernel.round() }))
+    Ok(json!({ "costs": largest, "kernel_percent": kernel.round() }))
 }
 
 fn is_kernel(cost: &Value) -> bool {

@@ -2,11 +2,12 @@
 //! each with the machine's state of its own run.
 
 pub(super) mod aims;
+mod carriers;
 mod page;
 mod tables;
 
 use super::install;
-use super::options::Options;
+use super::options::{Options, Part};
 use crate::failure::{About, Outcome, failed};
 use crate::paths;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ impl Results {
     /// What was kept; nothing when everything is measured anew.
     pub(super) fn open(options: &Options) -> Outcome<Results> {
         let file = file(options);
-        let all = options.parts.len() == 3;
+        let all = options.parts.len() == Part::ALL.len();
         let values = match Results::kept(options) {
             Ok(Value::Object(values)) if !all => values,
             Err(error) if !all && file.exists() => return Err(error),
@@ -61,7 +62,7 @@ impl Results {
         fs::write(&self.file, json).about(paths::shown(&self.file))?;
         fs::write(&options.output, page::text(self)).about(paths::shown(&options.output))?;
         println!("bench: written to {}", paths::shown(&options.output));
-        for aim in aims::all(self) {
+        for aim in aims::all(self).into_iter().chain(carriers::aims(self)) {
             println!("bench: {}", aim.line());
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::Results;
 
 pub(crate) struct Aim {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     bound: Bound,
     unit: &'static str,
     pub(crate) seen: Option<f64>,
@@ -18,6 +18,14 @@ enum Bound {
 }
 
 impl Aim {
+    pub(super) fn at_least(name: String, bound: f64, seen: Option<f64>) -> Aim {
+        Aim { name, bound: Bound::AtLeast(bound), unit: "", seen, load: None }
+    }
+
+    pub(super) fn at_most(name: String, bound: f64, unit: &'static str, seen: Option<f64>) -> Aim {
+        Aim { name, bound: Bound::AtMost(bound), unit, seen, load: None }
+    }
+
     pub(crate) fn met(&self) -> bool {
         match (self.bound, self.seen) {
             (Bound::AtLeast(bound), Some(seen)) => seen >= bound,
@@ -38,25 +46,21 @@ impl Aim {
 }
 
 pub(crate) fn all(results: &Results) -> Vec<Aim> {
-    let ratio = |name, load, number, bound| Aim {
-        name,
-        bound: Bound::AtLeast(bound),
-        unit: "",
-        seen: ratio(results, number, "Pageport"),
-        load: Some(load),
+    let ratio = |name: &str, load: &'static [&'static str], number, bound| {
+        let seen = ratio(results, number, "Pageport");
+        Aim { load: Some(load), ..Aim::at_least(name.to_owned(), bound, seen) }
     };
     vec![
         ratio("bulk to the visitor", &["bulk", "down", "3221225472"], "down.mb_s", 0.6),
         ratio("bulk to the service", &["bulk", "up", "3221225472"], "up.mb_s", 0.6),
         ratio("round trips", &["trips", "64", "3"], "trips.per_s", 0.94),
         ratio("set-ups", &["setups", "16", "3"], "setups.per_s", 0.8),
-        Aim {
-            name: "gateway's memory for an idle connection",
-            bound: Bound::AtMost(8.0),
-            unit: " KiB",
-            seen: results.number("idle/Pageport/near_bytes").map(|bytes| bytes / 1024.0),
-            load: None,
-        },
+        Aim::at_most(
+            "gateway's memory for an idle connection".to_owned(),
+            8.0,
+            " KiB",
+            results.number("idle/Pageport/near_bytes").map(|bytes| bytes / 1024.0),
+        ),
     ]
 }
 

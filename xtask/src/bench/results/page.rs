@@ -1,8 +1,8 @@
 //! bench/RESULTS.md: written for people who want to know what was measured, how, and what it means.
 
 use super::Results;
-use super::aims;
 use super::tables::{compared, contestants, table};
+use super::{aims, carriers};
 use serde_json::Value;
 
 pub(super) fn text(results: &Results) -> String {
@@ -30,6 +30,7 @@ pub(super) fn text(results: &Results) -> String {
     text.push_str(&idle(results));
     text.push_str(&crowd(results));
     text.push_str(&page(results));
+    text.push_str(&carriers::text_of(results));
     text
 }
 
