@@ -10,7 +10,7 @@ use std::process::Stdio;
 const EAGER_BYTES: usize = 11_700;
 
 /// The same with the parts that are loaded when they are needed first.
-const MODULE_BYTES: usize = 25_500;
+const MODULE_BYTES: usize = 26_000;
 
 /// The session with all its carriers, and what chooses among them: what a page downloads that meets the worst network.
 const CARRIERS_BYTES: usize = 16_000;
@@ -60,7 +60,7 @@ pub(crate) fn sizes() -> Outcome<[Size; 3]> {
         let (minified, compressed) = bundle(entry, leave_out)?;
         Ok::<_, Failure>(Size { what, minified, compressed, most })
     };
-    // First, since it finds what is loaded when it is needed.
+    // First, since it finds what the last one leaves out.
     let whole = size("in all", "index.js", &[], MODULE_BYTES)?;
     let lazy = lazy_parts()?;
     let carriers = size("with all carriers", "session.js", &[], CARRIERS_BYTES)?;
@@ -75,7 +75,8 @@ fn bundle(entry: &str, leave_out: &[String]) -> Outcome<(u64, usize)> {
         child::command(paths::npm_bin("esbuild"))
             .arg(format!("js/pageport/{entry}"))
             .args(["--bundle", "--minify", "--format=esm", "--target=es2022"])
-            .args(["--log-level=warning", "--metafile=target/size/meta.json"])
+            .arg("--log-level=warning")
+            .arg(format!("--metafile=target/size/{entry}.{}.json", leave_out.len()))
             .args(leave_out.iter().map(|part| format!("--external:{part}")))
             .arg(format!("--outfile={}", bundle.display())),
     )?;
@@ -89,9 +90,9 @@ fn bundle(entry: &str, leave_out: &[String]) -> Outcome<(u64, usize)> {
     Ok((minified, output.stdout.len()))
 }
 
-/// What the module loads by `import()`, as the last bundle found it.
+/// What the module loads by `import()`, as the bundle of all of it found.
 fn lazy_parts() -> Outcome<Vec<String>> {
-    let path = paths::target().join("size/meta.json");
+    let path = paths::target().join("size/index.js.0.json");
     let text = std::fs::read_to_string(&path).about(paths::shown(&path))?;
     let meta: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| failed(format!("esbuild's metafile: {error}")))?;
