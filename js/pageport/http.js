@@ -89,6 +89,7 @@ export class HttpCarrier {
   close() {
     this.#isOpen = false;
     this.#down.abort();
+    this.#wake();
     this.#slot.release();
     setTimeout(() => this.#up.abort(), LINGER);
   }
@@ -108,7 +109,6 @@ export class HttpCarrier {
           clearTimeout(timer);
           resolve(0);
         };
-        signal.addEventListener("abort", this.#wake);
       });
     }
   }
@@ -169,11 +169,11 @@ export class HttpCarrier {
   /** Asks again for what failed, with the same numbers; a carrier that nothing is to be had from is lost. @param {AbortSignal} signal @param {() => Promise<unknown>} ask */
   async #retry(signal, ask) {
     for (const pause of [...(this.#isOpen ? REQUEST_RETRIES : []), NaN]) {
+      if (signal.aborted) return;
       try {
         await ask();
         return;
       } catch (error) {
-        if (signal.aborted) return;
         if (error instanceof Refused || !(pause >= 0)) return this.#lose();
       }
       if (pause) await new Promise((resolve) => setTimeout(resolve, pause));

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, afterEach, test } from "node:test";
 import { configure, session } from "../pageport/index.js";
+import { HttpCarrier } from "../pageport/http.js";
+import { Memory } from "../pageport/memory.js";
 import { HttpGateway } from "./http-gateway.js";
 import { Network, next, until } from "./session-network.js";
 import { ATTACHED } from "../pageport/wire.js";
@@ -143,4 +145,44 @@ test("nothing is in a URL, and no request needs to be asked for first", async (t
   const links = asked.mock.calls.map(({ arguments: [url, init] }) => [new URL(url), init]).filter(([url]) => url.pathname.startsWith("/link"));
   assert.deepEqual([...new Set(links.map(([url]) => url.pathname + url.search))].sort(), ["/link/down", "/link/up"]);
   for (const [, { method, headers }] of links) assert.deepEqual([method, headers], ["POST", undefined]);
+});
+
+/** Where tabs share what they leave hanging: locks that one gets when this says so. @param {import("node:test").TestContext} t @param {() => Promise<unknown>} given */
+function withLocks(t, given) {
+  const had = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  const locks = { request: async (/** @type {string} */ _name, /** @type {object} */ _options, /** @type {(lock: any) => unknown} */ got) => got(await given()) };
+  Object.defineProperty(globalThis, "navigator", { configurable: true, value: { locks } });
+  t.after(() => (had ? Object.defineProperty(globalThis, "navigator", had) : Reflect.deleteProperty(globalThis, "navigator")));
+}
+
+test("a tab that has to ask again and again keeps nothing of each time", async (t) => {
+  withLocks(t, async () => null);
+  /** @type {Map<EventTarget, number>} */
+  const kept = new Map();
+  for (const [method, change] of /** @type {const} */ ([["addEventListener", 1], ["removeEventListener", -1]])) {
+    const original = EventTarget.prototype[method];
+    t.mock.method(EventTarget.prototype, method, function (/** @type {any[]} */ ...args) {
+      // By whom, behind the mock: what fetch does is its own affair.
+      if (/pageport.http\.js/.test(`${new Error().stack?.split("\n")[3]}`)) kept.set(this, (kept.get(this) ?? 0) + change);
+      return original.apply(this, /** @type {any} */ (args));
+    });
+  }
+  const { gateway, one } = await begin();
+  await echo(one, 1_500_000);
+  assert.ok(gateway.asked.down[2] > 10, `${gateway.asked.down}`);
+  assert.ok(kept.size && Math.max(...kept.values()) < 5, `${[...kept.values()]}`);
+});
+
+test("a carrier that is closed while it waits for its turn to hang asks nothing", async (t) => {
+  let give = () => {};
+  const given = new Promise((resolve) => (give = () => resolve(null)));
+  withLocks(t, () => given);
+  const gateway = await HttpGateway.start(new Network());
+  begun.push(() => gateway.close());
+  const asked = t.mock.method(globalThis, "fetch");
+  const carrier = new HttpCarrier(gateway.url, new Memory(gateway.url), false, () => {}, () => {});
+  carrier.close();
+  give();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(asked.mock.calls.filter(({ arguments: [url] }) => url.startsWith(gateway.url)), []);
 });
