@@ -4,7 +4,7 @@
  * Must never hoard: what it cannot send soon stays with the session, which knows what is urgent.
  */
 
-import { QUEUE, QUEUE_TIME } from "./limits.js";
+import { MESSAGE, QUEUE, QUEUE_TIME } from "./limits.js";
 
 /**
  * What every carrier is to the session; it calls back with each message that has come, and when it has opened or is gone.
@@ -13,6 +13,7 @@ import { QUEUE, QUEUE_TIME } from "./limits.js";
  * @property {() => number} room how many bytes it takes now; NaN while it is not open, or when it says by itself that there is room
  * @property {(message: Uint8Array<ArrayBuffer>) => void} send
  * @property {() => void} close what was sent still leaves
+ * @property {Uint8Array<ArrayBuffer>} [memory] where a message may be put together, if the carrier is done with it when send() returns
  */
 /** @typedef {[onmessage: (message: Uint8Array) => void, onchange: (isGone: boolean) => void]} Callbacks */
 
@@ -20,6 +21,8 @@ export class WebSocketCarrier {
   /** @readonly */
   name = "websocket";
   #socket;
+  /** Where messages are put together: new memory for each would cost more than what is put there. @type {Uint8Array<ArrayBuffer> | undefined} */
+  memory;
   /** Bytes queued at the last look, and since. */
   #queued = 0;
   #at = 0;
@@ -35,6 +38,8 @@ export class WebSocketCarrier {
   constructor(gateway, WebSocket, onmessage, onchange) {
     const socket = (this.#socket = new WebSocket(gateway.replace("http", "ws") + "/link", "pageport.v1"));
     socket.binaryType = "arraybuffer";
+    // Platforms copy what is sent before send() returns. Node's package `ws`, which has on(), may not.
+    if (!("on" in socket)) this.memory = new Uint8Array(MESSAGE);
     // No text belongs here: it counts as an empty message, which is malformed as well.
     socket.onmessage = ({ data }) => onmessage(new Uint8Array(data.big ? 0 : data));
     socket.onopen = socket.onclose = socket.onerror = ({ type }) => onchange(type !== "open");

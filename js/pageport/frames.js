@@ -142,9 +142,10 @@ export const encodeJson = (value) => ENCODER.encode(JSON.stringify(value));
 /** @param {Part[]} parts */
 export const sizeOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
 
-/** @param {Part[]} parts */
-export function join(parts) {
-  const whole = new Uint8Array(sizeOf(parts));
+/** @param {Part[]} parts @param {Uint8Array<ArrayBuffer>} [memory] to use where it is large enough */
+export function join(parts, memory) {
+  const size = sizeOf(parts);
+  const whole = memory && size <= memory.length ? memory.subarray(0, size) : new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -16,7 +16,8 @@ import { ACK, BLOCKED, DATA, DATAGRAM, FIN, PONG } from "./wire.js";
 /** @typedef {import("./frames.js").Part} Part */
 
 /**
- * The next message for a carrier, if there is any: `max` bytes, and at most one frame more.
+ * The next message for a carrier, if there is any: `max` bytes, and at most one frame more. It lasts until the next one where the
+ * carrier has memory for it.
  * @param {Core} core
  * @param {number} now
  * @param {number} max
@@ -88,5 +89,5 @@ export function transmit(core, now, max, carrier = core.carrier) {
       }
     }
   }
-  if (parts.length) return join(parts);
+  if (parts.length) return join(parts, carrier.key?.memory);
 }
