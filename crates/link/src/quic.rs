@@ -28,8 +28,8 @@ mod client;
 
 /// A connection that says nothing at all is gone; a session's PING comes twice as often.
 const IDLE: u32 = 30_000;
-/// Bytes of all streams on their way before somebody is let in: HTTP/3's settings, a request, HELLO.
-const WINDOW_BEFORE: u32 = 64 * 1024;
+/// Bytes of all streams on their way before a connection carries a session: HTTP/3's settings, a request, HELLO, RESUME.
+pub(crate) const WINDOW_BEFORE: u32 = 64 * 1024;
 /// Unidirectional streams before that: HTTP/3 has three, some clients one more.
 const STREAMS_BEFORE: u32 = 8;
 /// Bidirectional streams, ever: the CONNECT request and the one that has the frames.

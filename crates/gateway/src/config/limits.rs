@@ -101,7 +101,8 @@ limits! {
     http_kept: Size = 256 * KIB, 16 * KIB..=16 * MIB,
         "Messages that are kept after they left until the page confirms them: what an answer that got lost may cost.";
     webtransport_connections: Count = 4_000, 1..=1_000_000,
-        "QUIC connections at once, which count among `connections` too: each may have some megabytes on its way.";
+        "QUIC connections at once, which count among `connections` too. Each may have 64 KiB on its way, and once it carries a \
+         session what that receives, what its page retains, and 1 MiB: 17 MiB by default.";
     webtransport_streams: Count = 256, 1..=4_096,
         "Native streams that a page may have at once on a WebTransport carrier; what finds none goes as frames.";
     sessions: Count = 10_000, 1..=1_000_000,

@@ -41,10 +41,7 @@ impl std::fmt::Debug for Carried {
 /// Drives a carrier that the session already knows by this number.
 pub(crate) fn drive(shared: Arc<Shared>, id: CarrierId, carrier: Carrier) -> Carried {
     let natives = match &carrier {
-        Carrier::WebTransport(carrier) => {
-            let window = carrier.begin(shared.native_window());
-            Some(Natives::new(Arc::clone(&shared), id, carrier.session().clone(), window))
-        }
+        Carrier::WebTransport(carrier) => Some(Natives::new(Arc::clone(&shared), id, carrier.grant())),
         Carrier::Http(carrier) => {
             carrier.meter().into_iter().for_each(|meter| shared.meter(id, meter.clone()));
             None

@@ -1,7 +1,7 @@
 //! Native streams and datagrams of a carrier that has them: each is a small task of its own, all of them driven by the carrier's task.
 //!
 //! A native stream begins with the id of the stream whose bytes follow, and their offset (§9 of the protocol). Must never hold more
-//! than one piece of what QUIC has, so that its windows bound what waits.
+//! than one piece of what QUIC has, so that its windows bound what waits; nor open these windows before the carrier carries its session.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,7 +18,9 @@ use pageport_proto::{Code, StreamId};
 use tokio::time::timeout;
 use web_transport_quinn::{RecvStream, SendStream, Session, SessionError};
 
+use super::webtransport::Grant;
 use crate::budget::Meter;
+use crate::quic::WINDOW_BEFORE;
 use crate::session::Shared;
 use crate::{Budget, Level};
 
@@ -39,13 +41,15 @@ const UNREAD: u64 = 4 << 20;
 pub(super) struct Natives {
     shared: Arc<Shared>,
     carrier: CarrierId,
-    session: Session,
+    grant: Grant,
     early: Early,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
 
 /// What one of the tasks has come to.
 enum Done {
+    /// The carrier carries its session.
+    Attached,
     /// The peer has opened a native stream.
     Accepted(RecvStream),
     /// One was opened for this stream.
@@ -57,23 +61,17 @@ enum Done {
 }
 
 impl Natives {
-    /// `window` is what the peer may have on its way altogether.
-    pub(super) fn new(shared: Arc<Shared>, carrier: CarrierId, session: Session, window: u64) -> Natives {
-        let early = Early::new(shared.budget().clone(), window);
+    pub(super) fn new(shared: Arc<Shared>, carrier: CarrierId, grant: Grant) -> Natives {
+        let early = Early::new(shared.budget().clone());
         shared.meter(carrier, early.meter.clone());
-        let natives = Natives { shared, carrier, session, early, running: FuturesUnordered::new() };
-        natives.running.push(Box::pin(accept(natives.session.clone())));
+        let session = grant.session.clone();
+        let natives =
+            Natives { shared: Arc::clone(&shared), carrier, grant, early, running: FuturesUnordered::new() };
+        natives.running.push(Box::pin(attached(Arc::clone(&shared), carrier)));
+        natives.running.push(Box::pin(accept(session.clone())));
         natives.running.push(Box::pin(natives.open()));
-        natives.running.push(Box::pin(receive_datagrams(
-            Arc::clone(&natives.shared),
-            carrier,
-            natives.session.clone(),
-        )));
-        natives.running.push(Box::pin(send_datagrams(
-            Arc::clone(&natives.shared),
-            carrier,
-            natives.session.clone(),
-        )));
+        natives.running.push(Box::pin(receive_datagrams(Arc::clone(&shared), carrier, session.clone())));
+        natives.running.push(Box::pin(send_datagrams(shared, carrier, session)));
         natives
     }
 
@@ -81,10 +79,12 @@ impl Natives {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         while let Poll::Ready(Some(done)) = self.running.poll_next_unpin(cx) {
             match done {
+                // Now both sides' limits are known, which say how much that is.
+                Done::Attached => self.early.may_hold(self.grant.all(self.shared.native_window())),
                 Done::Accepted(stream) => {
                     let (shared, early) = (Arc::clone(&self.shared), self.early.clone());
                     self.running.push(Box::pin(inbound(shared, self.carrier, early, stream)));
-                    self.running.push(Box::pin(accept(self.session.clone())));
+                    self.running.push(Box::pin(accept(self.grant.session.clone())));
                 }
                 Done::Opened(id, stream) => {
                     self.running.push(Box::pin(outbound(Arc::clone(&self.shared), self.carrier, id, stream)));
@@ -99,7 +99,8 @@ impl Natives {
 
     /// Opens a native stream once somebody wants one and the peer allows it.
     fn open(&self) -> impl Future<Output = Done> + Send + 'static {
-        let (shared, carrier, session) = (Arc::clone(&self.shared), self.carrier, self.session.clone());
+        let (shared, carrier) = (Arc::clone(&self.shared), self.carrier);
+        let session = self.grant.session.clone();
         async move {
             poll_fn(|cx| shared.poll_native_wanted(carrier, cx)).await;
             match session.open_uni().await {
@@ -108,6 +109,11 @@ impl Natives {
             }
         }
     }
+}
+
+async fn attached(shared: Arc<Shared>, carrier: CarrierId) -> Done {
+    poll_fn(|cx| shared.poll_native_attached(carrier, cx)).await;
+    Done::Attached
 }
 
 async fn accept(session: Session) -> Done {
@@ -166,9 +172,14 @@ async fn wanted(shared: &Shared, carrier: CarrierId, early: &Early, id: StreamId
 #[derive(Clone)]
 struct Early {
     meter: Meter,
+    held: Arc<Mutex<Held>>,
+}
+
+/// What they hold at most.
+struct Held {
     /// How many there are.
-    count: Arc<Mutex<u64>>,
-    /// What they hold at most altogether.
+    count: u64,
+    /// What the connection lets all of them have.
     window: u64,
 }
 
@@ -176,8 +187,13 @@ struct Early {
 struct Waits<'a>(&'a Early);
 
 impl Early {
-    fn new(budget: Budget, window: u64) -> Early {
-        Early { meter: Meter::new(budget), count: Arc::default(), window }
+    fn new(budget: Budget) -> Early {
+        let held = Held { count: 0, window: WINDOW_BEFORE.into() };
+        Early { meter: Meter::new(budget), held: Arc::new(Mutex::new(held)) }
+    }
+
+    fn may_hold(&self, window: u64) {
+        self.change(|held| held.window = window);
     }
 
     /// One more; `None` when memory is short.
@@ -185,20 +201,20 @@ impl Early {
         if self.meter.budget().level() >= Level::Tight {
             return None;
         }
-        self.change(|count| count + 1);
+        self.change(|held| held.count += 1);
         Some(Waits(self))
     }
 
-    fn change(&self, change: impl FnOnce(u64) -> u64) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        *count = change(*count);
-        self.meter.set(count.saturating_mul(UNREAD).min(self.window));
+    fn change(&self, change: impl FnOnce(&mut Held)) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut held);
+        self.meter.set(held.count.saturating_mul(UNREAD).min(held.window));
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.change(|count| count - 1);
+        self.0.change(|held| held.count -= 1);
     }
 }
 

@@ -62,16 +62,13 @@ impl WebTransportCarrier {
         &mut self.frames
     }
 
-    /// It carries a session, or is about to: now the peer may send what that pays for. How many bytes that are.
-    pub(super) fn begin(&self, window: u64) -> u64 {
-        let window = VarInt::from_u64(window + FIRST).unwrap_or(VarInt::MAX);
-        self.session.set_receive_window(window);
-        self.session.set_max_concurrent_uni_streams(self.streams.saturating_add(CONTROL).into());
-        window.into_inner()
-    }
-
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// What becomes the peer's once this carries a session.
+    pub(super) fn grant(&self) -> Grant {
+        Grant { session: self.session.clone(), streams: self.streams }
     }
 
     /// Lets the last frame arrive before it ends the session: closing would tear it.
@@ -80,6 +77,24 @@ impl WebTransportCarrier {
         std::mem::replace(&mut self.frames, nowhere).close().await;
         self.session.close(0, b"");
         self.session.closed().await;
+    }
+}
+
+/// What the peer of a carrier may have on its way, and in how many streams: little before it carries a session, whose budget pays for
+/// it then.
+#[derive(Clone)]
+pub(super) struct Grant {
+    pub(super) session: Session,
+    streams: u32,
+}
+
+impl Grant {
+    /// Grants so many bytes to native streams, and what the first stream needs. How many bytes that are together.
+    pub(super) fn all(&self, window: u64) -> u64 {
+        let window = VarInt::from_u64(window.saturating_add(FIRST)).unwrap_or(VarInt::MAX);
+        self.session.set_receive_window(window);
+        self.session.set_max_concurrent_uni_streams(self.streams.saturating_add(CONTROL).into());
+        window.into_inner()
     }
 }
 

@@ -14,6 +14,7 @@ use super::wakes::Wakes;
 /// Who waits, on one carrier.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
+    attached: Option<Waker>,
     opener: Option<Waker>,
     datagram: Option<Waker>,
     outbound: BTreeMap<StreamId, Waker>,
@@ -43,6 +44,20 @@ impl Shared {
                 }
                 Poll::Pending
             }
+        })
+    }
+
+    /// Ready when the carrier carries the session.
+    pub(crate) fn poll_native_attached(&self, carrier: CarrierId, cx: &Context<'_>) -> Poll<()> {
+        self.with(Some(carrier), |state, _| {
+            state.unchanged = true;
+            if state.proto.carries(carrier) {
+                return Poll::Ready(());
+            }
+            if let Some(waiting) = state.native(carrier) {
+                wait(&mut waiting.attached, cx.waker());
+            }
+            Poll::Pending
         })
     }
 
@@ -216,6 +231,7 @@ impl State {
     pub(super) fn native_attached(&mut self, carrier: CarrierId, wakes: &mut Wakes) {
         let Some(waiting) = self.native(carrier) else { return };
         let inbound = std::mem::take(&mut waiting.inbound);
+        wakes.add(waiting.attached.take());
         wakes.add(waiting.opener.take());
         wakes.add(waiting.datagram.take());
         inbound.into_values().flatten().for_each(|waker| wakes.add(Some(waker)));

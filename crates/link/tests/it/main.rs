@@ -17,6 +17,7 @@ mod memory;
 mod messages;
 mod moves;
 mod proxy;
+mod quic;
 mod simulation;
 mod streams;
 mod support;

@@ -3,6 +3,7 @@
 mod exchange;
 mod gateway;
 mod holding;
+mod quic;
 mod raw;
 mod requests;
 mod swallowing;
@@ -14,6 +15,7 @@ use pageport_link::CarrierKind;
 pub(crate) use exchange::{Exchange, Failure, Task, exchange};
 pub(crate) use gateway::{Door, Gateway};
 pub(crate) use holding::HoldingProxy;
+pub(crate) use quic::{QuicDoor, RawQuic};
 pub(crate) use raw::{RawPage, close_websocket};
 pub(crate) use swallowing::{SwallowingProxy, Swallows};
 

@@ -48,7 +48,13 @@ impl Session {
     /// Whether [`Session::take_native`] may find a stream.
     #[must_use]
     pub fn wants_native(&self, carrier: CarrierId) -> bool {
-        self.active == Some(carrier) && !self.native_wanted.is_empty() && self.is_attached(carrier)
+        !self.native_wanted.is_empty() && self.carries(carrier)
+    }
+
+    /// Whether it carries the session: both sides have resumed on it, and no other has taken over.
+    #[must_use]
+    pub fn carries(&self, carrier: CarrierId) -> bool {
+        self.active == Some(carrier) && self.is_attached(carrier)
     }
 
     /// How many bytes native streams may have to keep until those before them come: what this side grants, and what its peer retains.
@@ -60,7 +66,7 @@ impl Session {
     /// The next stream that wants a native one, now that the owner has opened one; it has it from now on. None before the peer's
     /// RESUME has ended: that may say that bytes need not be sent, and a native stream leaves none out.
     pub fn take_native(&mut self, carrier: CarrierId) -> Option<StreamId> {
-        if self.active != Some(carrier) || !self.is_attached(carrier) {
+        if !self.carries(carrier) {
             return None;
         }
         while let Some(id) = self.native_wanted.pop_front() {

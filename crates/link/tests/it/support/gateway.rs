@@ -14,6 +14,7 @@ use pageport_link::{
 };
 use pageport_proto::hello::{Nonce, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Role};
+use rustls::pki_types::CertificateDer;
 use sha2::Digest as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::exchange;
+use super::quic::QuicDoor;
 use super::requests::{self, Front, Lines};
 
 /// Listens on a free port until it is dropped.
@@ -28,6 +30,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     /// Of the certificate over UDP.
     pub(crate) hash: [u8; 32],
+    pub(crate) certificate: CertificateDer<'static>,
     shared: Arc<Shared>,
     accepting: [AbortHandle; 2],
 }
@@ -104,12 +107,13 @@ impl Gateway {
         change(&mut shared);
         let shared = Arc::new(shared);
         let address = listener.local_addr().unwrap();
-        let (endpoint, hash) = endpoint(address);
+        let QuicDoor { endpoint, certificate, .. } = QuicDoor::open(address);
+        let hash = sha2::Sha256::digest(&certificate).into();
         let accepting = [
             tokio::spawn(accept(Arc::clone(&shared), listener)).abort_handle(),
             tokio::spawn(accept_quic(Arc::clone(&shared), endpoint)).abort_handle(),
         ];
-        Gateway { address, hash, shared, accepting }
+        Gateway { address, hash, certificate, shared, accepting }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -210,21 +214,6 @@ async fn serve<I: Io>(shared: Arc<Shared>, mut stream: I, socket: impl Fn(I) -> 
         let (rest, write) = tokio::io::split(stream);
         requests::serve(tokio::io::join(Cursor::new(read).chain(rest), write), front).await;
     }
-}
-
-fn endpoint(address: SocketAddr) -> (WebTransportEndpoint, [u8; 32]) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let hash = sha2::Sha256::digest(made.cert.der()).into();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let socket = std::net::UdpSocket::bind(address).unwrap();
-    (WebTransportEndpoint::new(socket, &tls).unwrap(), hash)
 }
 
 async fn accept_quic(shared: Arc<Shared>, endpoint: WebTransportEndpoint) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use pageport_link::Io;
 use pageport_proto::frame::{self, Decoded, Frame, Resume};
 use pageport_proto::hello::{Hello, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Limits};
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 
 /// One carrier of such a page.
 pub(crate) struct RawPage {
-    stream: TcpStream,
+    stream: Box<dyn Io>,
     read: BytesMut,
 }
 
@@ -34,7 +35,12 @@ impl RawPage {
         };
         assert!(read.starts_with(b"HTTP/1.1 101 "), "{read:?}");
         read.advance(end);
-        RawPage { stream, read }
+        RawPage { stream: Box::new(stream), read }
+    }
+
+    /// Where frames are all there is.
+    pub(crate) fn over(stream: impl Io) -> RawPage {
+        RawPage { stream: Box::new(stream), read: BytesMut::new() }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
@@ -69,6 +75,11 @@ impl RawPage {
             Some(Frame::Welcome(payload)) => Welcome::parse(&payload).unwrap(),
             other => panic!("{other:?} in place of WELCOME"),
         }
+    }
+
+    /// Skips to the end of the gateway's RESUME.
+    pub(crate) async fn resumed(&mut self) {
+        while !matches!(self.receive().await.unwrap(), Frame::Resume(Resume { end: true, .. })) {}
     }
 
     /// The next frame; `None` at the end of the connection.
