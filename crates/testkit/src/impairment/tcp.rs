@@ -102,7 +102,8 @@ async fn enter(
         }
         let chunk = impairment.bytes_in(TURN).unwrap_or(CHUNK_MAX).clamp(CHUNK_MIN, CHUNK_MAX);
         let mut bytes = BytesMut::zeroed(chunk);
-        let Ok(len @ 1..) = from.read(&mut bytes).await else { return };
+        // The end travels as bytes do: as a chunk without any.
+        let len = from.read(&mut bytes).await.unwrap_or(0);
         bytes.truncate(len);
         let arrival = {
             let mut path = shared.path();
@@ -114,7 +115,7 @@ async fn enter(
         };
         // Bytes of a connection never overtake.
         last = last.max(arrival);
-        if travelling.send((last, bytes.freeze())).await.is_err() {
+        if travelling.send((last, bytes.freeze())).await.is_err() || len == 0 {
             return;
         }
     }
@@ -136,7 +137,7 @@ async fn leave(
             // For ever: whoever sends sees a full buffer, and no end.
             return std::future::pending().await;
         }
-        if to.write_all(&bytes).await.is_err() {
+        if bytes.is_empty() || to.write_all(&bytes).await.is_err() {
             break;
         }
         shared.path().tcp.passed(direction, bytes.len());

@@ -162,6 +162,36 @@ async fn a_nat_that_forgets_leaves_old_connections_without_a_word() {
     round_trip(&mut TcpStream::connect(relay.address()).await.unwrap()).await;
 }
 
+#[tokio::test]
+async fn the_end_of_a_connection_travels_as_its_bytes_do() {
+    let (listener, target) = listener().await;
+    let relay = ImpairmentRelay::to(target, delay(100), 1).await.unwrap();
+    let mut ends = Vec::new();
+    for _ in 0..3 {
+        let client = TcpStream::connect(relay.address()).await.unwrap();
+        ends.push((client, listener.accept().await.unwrap().0));
+    }
+    let [(late, hears_late), (held, hears_held), (forgotten, hears_nothing)] = &mut ends[..] else {
+        panic!()
+    };
+    let begun = Instant::now();
+    late.shutdown().await.unwrap();
+    assert_eq!(guard(hears_late.read(&mut [0])).await.unwrap(), 0);
+    assert!(begun.elapsed() >= Duration::from_millis(100), "{:?}", begun.elapsed());
+
+    relay.black_hole(Transport::Tcp, true);
+    held.shutdown().await.unwrap();
+    let heard = timeout(Duration::from_millis(400), hears_held.read(&mut [0])).await;
+    assert!(heard.is_err(), "an end came out of a black hole");
+    relay.black_hole(Transport::Tcp, false);
+    assert_eq!(guard(hears_held.read(&mut [0])).await.unwrap(), 0);
+
+    relay.rebind();
+    forgotten.shutdown().await.unwrap();
+    let heard = timeout(Duration::from_millis(400), hears_nothing.read(&mut [0])).await;
+    assert!(heard.is_err(), "an end came through a NAT that has forgotten");
+}
+
 async fn round_trips(stream: &mut TcpStream) -> Duration {
     let mut times = Vec::new();
     for _ in 0..9 {
