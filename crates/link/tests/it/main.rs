@@ -21,4 +21,5 @@ mod quic;
 mod simulation;
 mod streams;
 mod support;
+mod uploads;
 mod webtransport;
