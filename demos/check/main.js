@@ -13,12 +13,13 @@ const rows = new Map(CARRIERS.map((carrier) => [carrier, row(carrier)]));
 
 $("results").append(...[...rows.values()].map(({ element }) => element));
 $("line").textContent = `pageport check ${location.origin}`;
-$("run").addEventListener("click", run);
+// Not `disabled`, which would take the focus away from whoever has just pressed it.
+$("run").addEventListener("click", () => $("run").getAttribute("aria-disabled") !== "true" && run());
 copyButtons(document, announce);
 showSource($("source"), announce);
 
 async function run() {
-  $("run").disabled = true;
+  $("run").setAttribute("aria-disabled", "true");
   show("waiting", "Trying plain requests");
   for (const { set } of rows.values()) set({ state: "waits" });
   const found = { gateway: location.origin, requests: undefined, carriers: [], best: null };
@@ -39,7 +40,7 @@ async function run() {
   }
   $("json").textContent = JSON.stringify(found, (_, value) => (typeof value === "number" ? Number(digits(value)) : value), 2);
   $("report").hidden = false;
-  $("run").disabled = false;
+  $("run").removeAttribute("aria-disabled");
   $("run").textContent = "Check again";
 }
 

@@ -7,8 +7,10 @@ import { configure, session } from "/pageport.js";
 export const CARRIERS = ["webtransport", "websocket", "http", "http-poll"];
 
 const OPENING_MS = 12_000;
-const LOOK_MS = 100;
+const LOOK_MS = 20;
 const MOVE_MS = 1_000;
+/** On a very bad path a measurement is slow; one that takes longer than this stands still. */
+const MEASURE_MS = 15_000;
 const BYTES = 16 << 20;
 const CLOSING_MS = 3_000;
 const PIECE = 65_536;
@@ -49,9 +51,9 @@ export async function attempt(carrier, usual) {
     const why = await attached(own, carrier);
     if (why) return { carrier, works: false, why };
     const open = performance.now() - begin;
-    const round = await rounds(own);
+    const round = await within(rounds(own));
     const added = Math.max(0, round - usual);
-    return { carrier, works: true, open, round, added, down: await down(own), up: await up(own) };
+    return { carrier, works: true, open, round, added, down: await within(down(own)), up: await within(up(own)) };
   } catch (error) {
     return { carrier, works: false, why: error.code ?? error.message };
   } finally {
@@ -64,13 +66,17 @@ export async function attempt(carrier, usual) {
 
 /** Resolves with why not, or with nothing. @param {import("/pageport.js").Session} own @param {string} carrier */
 async function attached(own, carrier) {
+  let first;
+  let state;
   for (const end = performance.now() + OPENING_MS; performance.now() < end; await pause(LOOK_MS)) {
     if (own.carrier) return undefined;
-    const { state } = own.carriers.find((known) => carrier.startsWith(known.carrier)) ?? {};
+    ({ state } = own.carriers.find((known) => carrier.startsWith(known.carrier)) ?? {});
+    first ??= state;
     if (WHY_NOT[state]) return WHY_NOT[state];
-    if (state === "failed") return "does not get through";
+    // What has failed from the beginning is what this browser remembers, perhaps of another network.
+    if (state === "failed" && first !== state) break;
   }
-  return "no answer";
+  return state === "failed" ? "does not get through" : "no answer";
 }
 
 /** @param {import("/pageport.js").Session} own @param {object} head */
@@ -86,7 +92,8 @@ async function rounds(own) {
   for (let round = 0; round <= ROUNDS; round++) {
     const begin = performance.now();
     const sent = new TextEncoder().encode("there and back");
-    writer.write(sent);
+    // What goes wrong with it goes wrong with reading.
+    writer.write(sent).catch(() => {});
     for (let left = sent.length; left > 0; ) {
       const { value, done } = await reader.read();
       if (done) throw new Error("the echo has ended");
@@ -100,7 +107,7 @@ async function rounds(own) {
 
 async function down(own) {
   const { reader, writer } = await ask(own, { measure: "source", bytes: BYTES });
-  writer.close();
+  writer.close().catch(() => {});
   const begin = performance.now();
   let bytes = 0;
   while (performance.now() - begin < MOVE_MS) {
@@ -153,6 +160,15 @@ async function isStreamed() {
     stop.abort();
   }
 }
+
+/** @template T @param {Promise<T>} measurement @returns {Promise<T>} */
+const within = (measurement) =>
+  Promise.race([
+    measurement,
+    pause(MEASURE_MS).then(() => {
+      throw new Error("stands still");
+    }),
+  ]);
 
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

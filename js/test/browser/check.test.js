@@ -57,11 +57,44 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       assert.deepEqual(leaving(requests, gateway), []);
     });
 
+    test("what this browser remembers to have failed is tried all the same", async () => {
+      const { page } = await open(browser, `${gateway.url}/check/`);
+      await page.evaluate(async () => {
+        localStorage[`pageport carriers ${location.origin}`] = JSON.stringify({ best: "http", failed: { websocket: Date.now() } });
+        const { configure } = await import(/** @type {any} */ ("/pageport.js"));
+        // One that takes its time to open.
+        configure({
+          WebSocket: class extends WebSocket {
+            set onopen(/** @type {any} */ opened) {
+              super.onopen = (/** @type {any} */ event) => setTimeout(() => opened(event), 500);
+            }
+          },
+        });
+      });
+      await check(page);
+      assert.equal((await table(page)).websocket[0], "works");
+    });
+
+    test("a measurement that stands still is given up, and said", async () => {
+      const { page } = await open(browser, `${gateway.url}/check/`);
+      await page.evaluate(async () => {
+        const { session } = await import(/** @type {any} */ ("/pageport.js"));
+        Object.getPrototypeOf(session()).createBidirectionalStream = async () => ({ reply: Promise.resolve(), readable: new ReadableStream(), writable: new WritableStream() });
+        // Its patience is long.
+        const { setTimeout } = globalThis;
+        Object.assign(globalThis, { setTimeout: (/** @type {() => void} */ then, ms = 0) => setTimeout(then, ms === 15_000 ? 500 : ms) });
+      });
+      await check(page);
+      assert.equal((await table(page)).websocket[0], "stands still");
+    });
+
     test("it is begun by keyboard, and everything else is reached by it", async () => {
       const { page } = await open(browser, `${gateway.url}/check/`);
       assert.deepEqual(await tabTo(page, "#run"), []);
       await page.raw.keyboard.press("Enter");
       await until(page, "#state", /^Trying /);
+      // Whoever has begun it is still there, and cannot begin it twice.
+      assert.equal(await page.evaluate(() => `${document.activeElement?.id} ${document.activeElement?.getAttribute("aria-disabled")}`), "run true");
       assert.deepEqual([...(await tabTo(page, "[data-copy=line]")), ...(await tabTo(page, "summary"))], []);
     });
   });
