@@ -34,7 +34,7 @@ export class ConnectPage {
       this.#say();
     });
     // A link from another tab brings its address along, behind the number sign: nobody but this page sees it.
-    const target = decodeURIComponent(location.hash.slice(1));
+    const target = location.hash.slice(1);
     if (/^page:[a-z0-9-]+$/.test(target)) $("target").value = target;
     copyButtons(document, this.#announce);
     for (const details of document.querySelectorAll("details.source")) showSource(details, this.#announce);

@@ -17,6 +17,8 @@ export async function openConnect(browser, gateway, hash = "") {
 export async function driveConnect(browser, gateway) {
   const first = await openConnect(browser, gateway);
   const second = await openConnect(browser, gateway, `#${first.url}`);
+  // Whatever else a link brings along is no address, and does no harm.
+  const other = await openConnect(browser, gateway, "#%");
   assert.equal(await second.page.evaluate(() => /** @type {HTMLInputElement} */ (document.querySelector("#target")).value), first.url);
   await click(second.page, "#reach button");
   await until(second.page, "#reach-state", /^Connected to page:/);
@@ -44,7 +46,7 @@ export async function driveConnect(browser, gateway) {
   await fill(second.page, "#target", "ws://127.0.0.1:9/");
   await click(second.page, "#reach button");
   await until(second.page, "#no-connection", /a WebSocket does not say why/);
-  for (const { page, errors } of [first, second, echo]) {
+  for (const { page, errors } of [first, second, other, echo]) {
     assert.deepEqual(errors, []);
     await page.close();
   }
