@@ -102,5 +102,5 @@ export class ByteStream {
 
 /** @param {number} n */
 function check(n) {
-  if (!(n >= 1) && n !== 0) throw new RangeError("how many bytes?");
+  if (!(n >= 0) || n % 1) throw new RangeError("how many bytes?");
 }

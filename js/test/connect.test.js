@@ -133,7 +133,8 @@ test("byteStream(): read(n), readExactly(n) and write(), in the order of the cal
   assert.deepEqual((await Promise.all(pieces)).map((piece) => Buffer.from(piece).toString()), ["abc", "de", "f", "ghijk", "", "lm"]);
   assert.equal((await io.read(1)).length, 0);
   await assert.rejects(io.readExactly(1), { code: "ERR_STREAM_ENDED" });
-  await assert.rejects(io.read(-1), RangeError);
+  for (const n of [-1, 0.5, 1.5, NaN]) await assert.rejects(io.readExactly(n), RangeError, `${n}`);
+  await assert.rejects(io.read(1.5), RangeError);
   await Promise.all([io.write("grün"), io.write(Uint8Array.of(33))]);
   assert.deepEqual(written, ["grün", "!"]);
 });
