@@ -119,7 +119,8 @@ function messageEnd(bytes) {
   if (bytes.length <= MESSAGE) return bytes.length;
   let at = 0;
   for (let end; (end = frameEnd(bytes, at)) <= MESSAGE; ) at = end;
-  return at;
+  // One that is too long is judged by its head, however much of it has come.
+  return at || bytes.length;
 }
 
 /** Where the frame ends that begins here; NaN when that is not known yet. @param {Uint8Array} bytes @param {number} at */

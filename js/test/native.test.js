@@ -6,7 +6,8 @@ import { after, afterEach, test } from "node:test";
 import { reply } from "../pageport/core.js";
 import { configure, session } from "../pageport/index.js";
 import { progress } from "../pageport/receive.js";
-import { ATTACHED } from "../pageport/wire.js";
+import { ints } from "../pageport/varint.js";
+import * as wire from "../pageport/wire.js";
 import { NativeNetwork } from "./native-network.js";
 import { until } from "./session-network.js";
 
@@ -16,7 +17,7 @@ const begun = [];
 afterEach(() => begun.splice(0).forEach((end) => end()));
 after(() => configure({ carriers: undefined }));
 
-const attached = (/** @type {import("../pageport/session.js").Session} */ one) => until(() => one.core.carrier?.phase === ATTACHED);
+const attached = (/** @type {import("../pageport/session.js").Session} */ one) => until(() => one.core.carrier?.phase === wire.ATTACHED);
 
 /** How much of its only stream has left on this carrier. @param {import("../pageport/session.js").Session} one */
 const sent = (one) => [...one.core.streams.values()][0]?.sent;
@@ -118,4 +119,10 @@ test("datagrams that the browser does not take wait where the oldest makes room:
   const came = network.datagrams.map(([, flow]) => flow);
   // One was with the browser already, and the newest made room for itself.
   assert.deepEqual(came, [0, ...Array.from({ length: 64 }, (_, at) => at + 37)]);
+});
+
+test("a frame that is too long ends the session, however much of it comes at once", async () => {
+  const { network, one } = await begin();
+  network.connections[0].arrive(Uint8Array.from([wire.DATA, ...ints(300_000), ...new Uint8Array(300_000)]));
+  await assert.rejects(one.closed, { code: "ERR_FRAME_TOO_LARGE" });
 });
