@@ -5,10 +5,10 @@
  */
 
 import { end } from "./attach.js";
-import { FRAME_MALFORMED, STREAM_ID } from "./codes.js";
+import { FRAME_MALFORMED, GAP, STREAM_ID } from "./codes.js";
 import { enqueue } from "./core.js";
 import { codeOf, fail, PageportError } from "./errors.js";
-import { DATA, DATAGRAM } from "./limits.js";
+import { DATA, PROBE } from "./limits.js";
 import { hasEnded, onData } from "./receive.js";
 import { arm, isDone, sendable } from "./send.js";
 import { ints, MAX, peekInt } from "./varint.js";
@@ -19,6 +19,8 @@ import { ATTACHED } from "./wire.js";
 
 /** More bytes than this that wait to leave are worth a stream of their own. */
 const WORTH = 16_384;
+/** How long bytes wait for those before them: far longer than the slowest path needs to repeat what was lost. */
+const PATIENCE = 30_000;
 
 export class Native {
   #transport;
@@ -212,6 +214,7 @@ export class Native {
 
   /** Waits until these bytes may come; false when nobody wants them. @param {number} id @param {number} offset */
   async #wants(id, offset) {
+    let [left, last] = [PATIENCE, NaN];
     for (;;) {
       const { core } = this.#session;
       const { streams, side, next, highest } = core;
@@ -225,6 +228,10 @@ export class Native {
         const isToCome = id % 2 !== side && id > highest;
         if (!isToCome && (!stream || stream.failed >= 0 || hasEnded(stream))) return false;
         if (stream && offset <= stream.in.end) return true;
+        // Only while other things come: a path that is down repeats nothing.
+        left -= Math.min(core.now - last || 0, PROBE);
+        last = core.now;
+        if (left < 0) return this.#fault(GAP);
       }
       await new Promise((resolve) => this.#waiting.push(/** @type {() => void} */ (resolve)));
     }

@@ -54,6 +54,7 @@ class Connection {
   /** All of both sides. @type {Lane[]} */
   #all = [];
   #down;
+  #transport;
   /** @type {(why: unknown) => void} */
   #close = () => {};
 
@@ -87,7 +88,7 @@ class Connection {
       datagrams,
       close: () => this.break(),
     };
-    const transport = {
+    this.#transport = {
       createUnidirectionalStream: async () => {
         const lane = this.#lane();
         toPage.put(lane.pipe.readable);
@@ -102,7 +103,7 @@ class Connection {
       },
       poke: () => queueMicrotask(() => network.flush()),
     };
-    this.native = new Native(/** @type {any} */ (transport), /** @type {any} */ (session), this);
+    this.native = new Native(/** @type {any} */ (this.#transport), /** @type {any} */ (session), this);
     this.#listen(up.pipe.readable.getReader()).catch(() => {});
   }
 
@@ -112,6 +113,11 @@ class Connection {
       if (this.readyState === 1) this.network.take(/** @type {any} */ (this), read.value);
       this.native.moved();
     }
+  }
+
+  /** A native stream of the gateway's that says what it likes. */
+  async open() {
+    return (await this.#transport.createUnidirectionalStream()).getWriter();
   }
 
   /** @param {() => boolean} [isHeld] */

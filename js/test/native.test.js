@@ -121,6 +121,27 @@ test("datagrams that the browser does not take wait where the oldest makes room:
   assert.deepEqual(came, [0, ...Array.from({ length: 64 }, (_, at) => at + 37)]);
 });
 
+test("bytes behind a gap that nobody fills end the session after 30 s in which other things come, and not after a silence", async (t) => {
+  const { network, one } = await begin();
+  const now = performance.now.bind(performance);
+  let later = 0;
+  t.mock.method(performance, "now", () => now() + later);
+  const { readable } = await one.createBidirectionalStream({ connect: "echo" });
+  readable.getReader();
+  const behind = await network.connections[0].open();
+  await behind.write(Uint8Array.from([...ints(one.core.next - 2, 5000), 1, 2, 3]));
+  await network.roundTrip();
+  const steps = async (/** @type {number} */ count, /** @type {number} */ ms) => {
+    for (; count--; await network.roundTrip()) later += ms;
+  };
+  // Each of these silences counts as five seconds.
+  await steps(4, 39_000);
+  assert.equal(one.core.ended, -1);
+  await steps(1, 4_900);
+  assert.equal(one.core.ended, -1);
+  await Promise.all([assert.rejects(one.closed, { code: "ERR_GAP" }), steps(2, 4_900).catch(() => {})]);
+});
+
 test("a frame that is too long ends the session, however much of it comes at once", async () => {
   const { network, one } = await begin();
   network.connections[0].arrive(Uint8Array.from([wire.DATA, ...ints(300_000), ...new Uint8Array(300_000)]));
