@@ -129,7 +129,8 @@ export class Choice {
 
   /** The session is done with a carrier. @param {Transport} carrier */
   left(carrier) {
-    if (!this.#proven.has(carrier)) {
+    // One that a page let go of has not failed.
+    if (!this.#proven.has(carrier) && !this.#session.isAsleep) {
       this.#failed.add(this.#kindOf(carrier));
       this.#plan();
     }

@@ -22,7 +22,11 @@ export function follow(session, signal) {
       const body = JSON.stringify({ session: core.session, secret });
       if (core.session && ended < 0) fetch(gateway + "/link/close", { method: "POST", mode: "no-cors", keepalive: true, body }).catch(() => {});
       session.close();
-    } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) lose(core);
+    } else if (isAsleep || (carrier && !carrier.phase && carrier.heard < now - SETTLED)) {
+      // Nothing takes its place.
+      core.candidate = undefined;
+      lose(core);
+    }
     session.retryAt = 0;
     probe(core, now);
     session.run();

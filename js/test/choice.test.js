@@ -263,6 +263,23 @@ test("whatever else is stored in its place is no memory", async () => {
   }
 });
 
+test("a page that falls asleep while a better carrier is tried lets go of both, and blames none", async () => {
+  const { one, network } = await begin((network) => (network.isUp = false));
+  await attached(one);
+  network.isUp = true;
+  const { take } = network;
+  network.take = (socket, bytes) => (socket.url ? undefined : take.call(network, socket, bytes));
+  page.dispatchEvent(new Event("online"));
+  await until(() => one.core.candidate?.opened);
+  page.dispatchEvent(new Event("freeze"));
+  assert.deepEqual([one.core.carrier, one.core.candidate, one.readyState], [undefined, undefined, "suspended"]);
+  assert.equal(one.carriers[1].state, "ready");
+  await until(() => network.last.readyState === 3);
+  network.take = take;
+  page.dispatchEvent(new Event("resume"));
+  await attached(one);
+});
+
 test("a sleeping page opens nothing, and a page that wakes begins anew", async () => {
   const { one, network } = await begin((network) => (network.isHole = true));
   await until(() => one.choice);
