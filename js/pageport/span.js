@@ -7,6 +7,8 @@
 /** From here on a piece is kept as it is instead of being copied into a block. */
 const LARGE = 16_384;
 const BLOCK = 65_536;
+/** Blocks that are kept to be filled again: writing to fresh memory costs more than copying. As many as one ACK frees. */
+const SPARE = 16;
 
 /** From one offset of the stream to another. @typedef {{ bytes: Uint8Array, base: number, end: number }} Block */
 
@@ -16,17 +18,26 @@ export class Span {
   end = 0;
   /** @type {Block[]} */
   #blocks = [];
+  /** @type {Uint8Array[]} */
+  #spare = [];
+  #keeps;
 
-  /** Appends bytes that nobody may change any more. @param {Uint8Array} bytes */
+  /** @param {boolean} [keeps] whether pieces are its own from then on: large ones are kept as they are; otherwise all are copied */
+  constructor(keeps) {
+    this.#keeps = keeps;
+  }
+
+  /** Appends bytes. @param {Uint8Array} bytes */
   push(bytes) {
     const { length } = bytes;
     const base = this.end;
     let tail = this.#blocks.at(-1);
     this.end += length;
     // A small piece of a large buffer would keep all of it.
-    const isKept = length >= LARGE && length * 4 >= bytes.buffer.byteLength;
+    const isKept = this.#keeps && length >= LARGE && length * 4 >= bytes.buffer.byteLength;
     if (isKept || !tail || this.end - tail.base > tail.bytes.length) {
-      tail = { bytes: isKept ? bytes : new Uint8Array(Math.max(length, Math.min(4 * (base - this.start), BLOCK))), base, end: base };
+      const size = Math.max(length, Math.min(4 * (base - this.start), BLOCK));
+      tail = { bytes: isKept ? bytes : ((size === BLOCK && this.#spare.pop()) || new Uint8Array(size)), base, end: base };
       this.#blocks.push(tail);
     }
     if (!isKept) tail.bytes.set(bytes, base - tail.base);
@@ -42,12 +53,17 @@ export class Span {
   /** Lets go of everything below `start`. @param {number} start */
   drop(start) {
     this.start = start;
-    while (this.#blocks[0]?.end <= start) this.#blocks.shift();
+    while (this.#blocks[0]?.end <= start) {
+      const { bytes } = /** @type {Block} */ (this.#blocks.shift());
+      if (!this.#keeps && bytes.length === BLOCK && this.#spare.length < SPARE) this.#spare.push(bytes);
+    }
+    if (!this.#blocks.length) this.#spare = [];
   }
 
   /** Lets go of everything, up to an end that may be new. */
   skip(end = this.end) {
     this.start = this.end = end;
     this.#blocks = [];
+    this.#spare = [];
   }
 }

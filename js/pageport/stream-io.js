@@ -41,7 +41,7 @@ export function read(core, stream, max, now) {
 }
 
 /**
- * Takes as many of `bytes` as the peer's limit and S allow; nobody may change them any more. The stream is touched when more
+ * Takes as many of `bytes` as the peer's limit and S allow. The stream is touched when more
  * may be written.
  * @param {Core} core
  * @param {Stream} stream

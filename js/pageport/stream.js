@@ -21,7 +21,7 @@ export class Stream {
   said = -1;
 
   /** Receiving: from what was consumed to what was received. It has ended once `start` is `final`. */
-  in = new Span();
+  in = new Span(true);
   /** What FIN or RESET said. */
   final = Infinity;
   /** Why the peer's direction ended early; -1: it did not. */

@@ -79,11 +79,15 @@ export function publish(session, stream, onchange) {
     },
     async write(chunk) {
       const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(chunk) ? chunk : new DataView(chunk);
-      // A copy: the session keeps it for as long as the peer may need it again.
-      let bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
-      while (stream.reset < 0 && (bytes = bytes.subarray(write(core, stream, bytes))).length) {
-        session.poke();
-        await changed();
+      let bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      const isLeft = () => stream.reset < 0 && (bytes = bytes.subarray(write(core, stream, bytes))).length;
+      if (isLeft()) {
+        // A copy: what is not accepted yet is still the application's to change.
+        bytes = bytes.slice();
+        do {
+          session.poke();
+          await changed();
+        } while (isLeft());
       }
       session.poke();
       if (stream.reset >= 0) throw new PageportError(stream.reset);

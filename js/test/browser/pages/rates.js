@@ -27,8 +27,8 @@ function request(mode, bytes) {
 /** @type {Record<string, (where: any) => Promise<Way>>} */
 const WAYS = {
   /** A stream of the module's session, to the gateway's own measurements. @param {{ gateway: string, carriers: string[] }} where */
-  async module({ gateway, carriers }) {
-    const pageport = await import(`${gateway}/pageport.js`);
+  async module({ gateway, carriers, module = gateway }) {
+    const pageport = await import(`${module}/pageport.js`);
     pageport.configure({ carriers });
     const session = pageport.session({ gateway });
     const open = (/** @type {object} */ head) => session.createBidirectionalStream(head);
