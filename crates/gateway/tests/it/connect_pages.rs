@@ -256,7 +256,7 @@ async fn what_a_page_says_to_a_handshake_is_what_its_caller_gets() {
     assert_eq!(told, ("ERR_REJECTED", Some(418), "short and stout"));
 
     let mut caller = socket();
-    page.admit(Some("never-offered")).await;
+    let _held = page.admit(Some("never-offered")).await;
     assert_eq!(refused(&mut caller).await.error, "ERR_BAD_REPLY");
 
     let mut caller = socket();
