@@ -72,14 +72,16 @@ export const REQUESTS = [
     expected: ["two wait", "409 ERR_CARRIER_SEQUENCE"],
     async run(rig) {
       const one = await welcomed(rig);
-      const first = await unfinished(rig, one, 1);
-      await unfinished(rig, one, 1);
+      // Attached, so that nothing else of it has to come soon.
+      await one.up(1, resume());
+      const first = await unfinished(rig, one, 2);
+      await unfinished(rig, one, 2);
       await wait(200);
       const at = first.received.length ? "answered" : "two wait";
-      await unfinished(rig, one, 1);
+      await unfinished(rig, one, 2);
       const beyond = await first.answer();
       // It has cost nothing but that request.
-      const after = words(await one.up(1, resume()));
+      const after = words(await one.up(2, ping));
       return [at, after === "204" ? beyond : `${beyond}, and then ${after}`];
     },
   },
