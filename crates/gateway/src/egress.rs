@@ -1,6 +1,12 @@
 //! Where callers may be connected to through this gateway: exact targets, each with its reasons to be there. Nothing else exists, and what is
 //! allowed is decided before any name is looked up.
+//!
+//! | module | what |
+//! |---|---|
+//! | `resolve` | from a target to addresses that may be connected to |
+//! | `race` | from these to a connection |
 
+mod race;
 mod resolve;
 
 use std::collections::HashSet;
@@ -15,6 +21,7 @@ use rustls::ClientConfig;
 use crate::front::admission::Caller;
 use crate::front::origin::Origin;
 
+pub(crate) use race::connect;
 pub(crate) use resolve::{Own, addresses};
 
 /// All targets that may be connected to.

@@ -148,6 +148,8 @@ limits! {
         "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
     connect_timeout: Time = 10_000, 100..=120_000,
         "For a server to be found, reached and shaken hands with: a few lost packets, not a dead machine.";
+    connect_addresses: Count = 8, 1..=64,
+        "Addresses of one target that are tried: whoever owns its name says how many there are, and each is a socket.";
     measures_per_session: Count = 2, 1..=64,
         "Measurements of one session at once: one for each direction.";
     measure_bytes: Size = 64 * MIB, KIB..=4_096 * MIB,

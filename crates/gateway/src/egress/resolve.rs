@@ -25,11 +25,11 @@ impl Own {
     }
 }
 
-/// The addresses of a target, in the resolver's order, without those that must not be connected to.
+/// The addresses of a target in the order in which to try them, `most` of them, without those that must not be connected to.
 ///
 /// # Errors
 /// [`Code::ERR_TARGET_UNRESOLVED`], or [`Code::ERR_TARGET_FORBIDDEN`] when none may be connected to.
-pub(crate) async fn addresses(to: &Endpoint, own: &Own) -> Result<Vec<SocketAddr>, Code> {
+pub(crate) async fn addresses(to: &Endpoint, own: &Own, most: u64) -> Result<Vec<SocketAddr>, Code> {
     let (found, named) = match &to.host {
         Host::Ip(ip) => (vec![SocketAddr::from((*ip, to.port))], false),
         host if host.is_localhost() => {
@@ -49,8 +49,24 @@ pub(crate) async fn addresses(to: &Endpoint, own: &Own) -> Result<Vec<SocketAddr
         let meant = !named || !is_nearby(ip);
         meant && !ip.is_unspecified() && !ip.is_multicast() && !own.has(*address)
     };
-    let left: Vec<_> = found.into_iter().filter(may).collect();
+    let mut left = by_turns(found.into_iter().filter(may));
+    left.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     if left.is_empty() { Err(Code::ERR_TARGET_FORBIDDEN) } else { Ok(left) }
+}
+
+/// The two families by turns, the first one's first (RFC 8305 §4): all of one family may be out of reach at once.
+fn by_turns(list: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut list = list.peekable();
+    let first = list.peek().is_some_and(SocketAddr::is_ipv4);
+    let (one, other): (Vec<_>, Vec<_>) = list.partition(|address| address.is_ipv4() == first);
+    let mut other = other.into_iter();
+    let mut turns = Vec::with_capacity(one.len() + other.len());
+    for address in one {
+        turns.push(address);
+        turns.extend(other.next());
+    }
+    turns.extend(other);
+    turns
 }
 
 /// What a name of somebody else's never means in good faith: this machine, or the link it is on. Clouds keep their secrets at such
@@ -77,7 +93,7 @@ mod tests {
 
     async fn left(to: &str, own: &[&str]) -> Result<usize, Code> {
         let own = Own::new(own.iter().map(|text| text.parse().expect("an address")));
-        addresses(&Endpoint::parse(to).expect(to), &own).await.map(|left| left.len())
+        addresses(&Endpoint::parse(to).expect(to), &own, 8).await.map(|left| left.len())
     }
 
     #[tokio::test]
@@ -111,5 +127,16 @@ mod tests {
         for far in ["192.0.2.1", "10.0.0.1", "100.64.0.1", "2001:db8::1", "fd00::1"] {
             assert!(!is_nearby(far.parse().expect("an address")), "{far}");
         }
+    }
+    #[test]
+    fn families_take_turns() {
+        let turns = |list: &str| {
+            let list = list.split(' ').map(|ip| SocketAddr::new(ip.parse().expect("an address"), 1));
+            by_turns(list).iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(turns("::a ::b ::c 192.0.2.1"), "::a 192.0.2.1 ::b ::c");
+        assert_eq!(turns("192.0.2.1 ::a ::b ::c"), "192.0.2.1 ::a ::b ::c");
+        assert_eq!(turns("192.0.2.1 192.0.2.2 ::a"), "192.0.2.1 ::a 192.0.2.2");
+        assert_eq!(turns("192.0.2.1 192.0.2.2"), "192.0.2.1 192.0.2.2");
     }
 }

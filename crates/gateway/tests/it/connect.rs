@@ -14,13 +14,13 @@ use crate::door::{self, Door, token_section};
 use crate::page::{RawCarrier, attach, attach_with, hello};
 use crate::secure::Authority;
 
-const CALLER: &str = "a-token-that-may-connect";
+pub(crate) const CALLER: &str = "a-token-that-may-connect";
 /// `ACCEPT` stands for the right value.
-const GOOD: &str =
+pub(crate) const GOOD: &str =
     "HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ACCEPT\r\n";
 
 /// A gateway with these rules and limits, and a token that may connect.
-fn open(rules: &str) -> Door {
+pub(crate) fn open(rules: &str) -> Door {
     door::open(&format!("{rules}\n{}", token_section("caller", CALLER, "[\"connect\"]")))
 }
 
@@ -29,13 +29,13 @@ fn allow(address: SocketAddr) -> String {
 }
 
 /// Asks to be connected, and says what the gateway answers.
-async fn ask(session: &Session, head: serde_json::Value) -> (Stream, Reply<Accepted>) {
+pub(crate) async fn ask(session: &Session, head: serde_json::Value) -> (Stream, Reply<Accepted>) {
     let mut stream = session.open(&head).expect("opens");
     let reply = soon(stream.reply()).await.expect("a reply");
     (stream, Reply::parse(&reply).expect("a good reply"))
 }
 
-async fn refusal(session: &Session, url: &str) -> Refusal {
+pub(crate) async fn refusal(session: &Session, url: &str) -> Refusal {
     match ask(session, serde_json::json!({ "connect": url })).await.1 {
         Reply::Refused(refusal) => refusal,
         Reply::Ok(accepted) => panic!("{url}: {accepted:?}"),
@@ -45,16 +45,20 @@ async fn refusal(session: &Session, url: &str) -> Refusal {
 /// A server that answers one handshake, and hands over the connection and what it was asked.
 async fn server(answer: &str) -> (SocketAddr, JoinHandle<(TcpStream, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let (address, answer) = (listener.local_addr().expect("an address"), answer.to_owned());
-    let task = tokio::spawn(async move {
+    (listener.local_addr().expect("an address"), serve(listener, answer))
+}
+
+/// The same at a given place.
+pub(crate) fn serve(listener: TcpListener, answer: &str) -> JoinHandle<(TcpStream, String)> {
+    let answer = answer.to_owned();
+    tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.expect("a client");
         let request = head(&mut socket).await;
         let key = request.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).expect("a key");
         let answer = answer.replace("ACCEPT", &websocket_accept(key));
         socket.write_all(answer.as_bytes()).await.expect("is sent");
         (socket, request)
-    });
-    (address, task)
+    })
 }
 
 async fn head(socket: &mut TcpStream) -> String {

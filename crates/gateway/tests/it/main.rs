@@ -5,6 +5,7 @@ mod claimant;
 mod client;
 mod config;
 mod connect;
+mod connect_addresses;
 mod connect_pages;
 mod credential;
 mod door;

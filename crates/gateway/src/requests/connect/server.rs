@@ -1,7 +1,6 @@
 //! To a WebSocket server: a rule, an address, a connection, a handshake; then bytes.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::egress::{Authority, addresses};
+use crate::egress::{self, Authority, addresses};
 use crate::front::accept::KEEPALIVE;
 use crate::relay::Open;
 use crate::requests::asked::Asked;
@@ -83,8 +82,13 @@ async fn reach(
         return Err(Refusal::new(Code::ERR_TARGET_FORBIDDEN, "No rule of this gateway allows this target."));
     };
     let reaching = async {
-        let list = addresses(&url.endpoint, &shared.own).await.map_err(|code| Refusal::new(code, ""))?;
-        let tcp = dial(&list).await?;
+        let list = addresses(&url.endpoint, &shared.own, policy.limits.connect_addresses);
+        let list = list.await.map_err(|code| Refusal::new(code, ""))?;
+        // No name any more: what is connected to is what was checked.
+        let tcp = egress::connect(&list).await.map_err(|error| unreachable(&error))?;
+        // An option that cannot be set is no reason to do without the connection.
+        let _ = tcp.set_nodelay(true);
+        let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
         let fields = protocols.field();
         let handshake = Handshake {
             authority: &url.authority(),
@@ -97,23 +101,6 @@ async fn reach(
     };
     let limit = policy.limits.connect_timeout;
     timeout(limit, reaching).await.unwrap_or_else(|_| Err(Refusal::new(Code::ERR_TARGET_TIMEOUT, "")))
-}
-
-/// One address after the other, and no name: what is connected to is what was checked.
-async fn dial(list: &[SocketAddr]) -> Result<TcpStream, Refusal> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in list {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // An option that cannot be set is no reason to do without the connection.
-                let _ = stream.set_nodelay(true);
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE);
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(unreachable(&last))
 }
 
 async fn shake(
