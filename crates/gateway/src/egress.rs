@@ -4,8 +4,10 @@
 //! | module | what |
 //! |---|---|
 //! | `resolve` | from a target to addresses that may be connected to |
+//! | `nearby` | addresses that names never mean in good faith |
 //! | `race` | from these to a connection |
 
+mod nearby;
 mod race;
 mod resolve;
 

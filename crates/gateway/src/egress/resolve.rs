@@ -6,6 +6,8 @@ use pageport_proto::Code;
 use pageport_proto::target::{Endpoint, Host};
 use tokio::net::lookup_host;
 
+use super::nearby::{carried, is_nearby};
+
 /// Where the gateway itself listens, admin included.
 #[derive(Debug, Default)]
 pub(crate) struct Own(Vec<SocketAddr>);
@@ -47,7 +49,8 @@ pub(crate) async fn addresses(to: &Endpoint, own: &Own, most: u64) -> Result<Vec
     let may = |address: &SocketAddr| {
         let ip = address.ip().to_canonical();
         let meant = !named || !is_nearby(ip);
-        meant && !ip.is_unspecified() && !ip.is_multicast() && !own.has(*address)
+        let to_itself = own.has(*address) || own.has((carried(ip), address.port()).into());
+        meant && !ip.is_unspecified() && !ip.is_multicast() && !to_itself
     };
     let mut left = by_turns(found.into_iter().filter(may));
     left.truncate(usize::try_from(most).unwrap_or(usize::MAX));
@@ -67,15 +70,6 @@ fn by_turns(list: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
     turns.extend(other);
     turns
-}
-
-/// What a name of somebody else's never means in good faith: this machine, or the link it is on. Clouds keep their secrets at such
-/// addresses, and whoever owns a name may point it there.
-fn is_nearby(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.octets()[0] == 0 || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
-    }
 }
 
 /// Only an address of this machine can be bound to.
@@ -112,22 +106,17 @@ mod tests {
             "the other family is not the gateway's"
         );
         assert_eq!(left("192.0.2.1:70", &["0.0.0.0:70"]).await, Ok(1), "control: of another machine");
+        assert_eq!(
+            left("[64:ff9b::127.0.0.1]:70", &["127.0.0.1:70"]).await,
+            FORBIDDEN,
+            "translated on its way"
+        );
+        assert_eq!(left("[64:ff9b::127.0.0.1]:70", &[]).await, Ok(1), "an address that the operator wrote");
         for never in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1"] {
             assert_eq!(left(never, &[]).await, FORBIDDEN, "{never}");
         }
     }
 
-    #[test]
-    fn names_do_not_lead_to_this_machine_or_its_link() {
-        for nearby in
-            ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.1", "255.255.255.255", "::1", "fe80::1"]
-        {
-            assert!(is_nearby(nearby.parse().expect("an address")), "{nearby}");
-        }
-        for far in ["192.0.2.1", "10.0.0.1", "100.64.0.1", "2001:db8::1", "fd00::1"] {
-            assert!(!is_nearby(far.parse().expect("an address")), "{far}");
-        }
-    }
     #[test]
     fn families_take_turns() {
         let turns = |list: &str| {
