@@ -72,6 +72,8 @@ pub struct Policy {
     pub issuers: Issuers,
     /// Where callers may be connected to.
     pub egress: Egress,
+    /// The name servers that names of targets are looked up at; empty: the system's.
+    pub dns: Vec<SocketAddr>,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.

@@ -4,9 +4,11 @@
 //! | module | what |
 //! |---|---|
 //! | `resolve` | from a target to addresses that may be connected to |
+//! | `lookup` | from a name to its addresses |
 //! | `nearby` | addresses that names never mean in good faith |
 //! | `race` | from these to a connection |
 
+mod lookup;
 mod nearby;
 mod race;
 mod resolve;
@@ -24,7 +26,7 @@ use crate::front::admission::Caller;
 use crate::front::origin::Origin;
 
 pub(crate) use race::connect;
-pub(crate) use resolve::{Own, addresses};
+pub(crate) use resolve::{Finder, Own};
 
 /// All targets that may be connected to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

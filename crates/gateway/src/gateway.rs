@@ -15,7 +15,7 @@ use crate::admin::Admin;
 use crate::bind::{self, BindError, Doors};
 use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
-use crate::egress::Own;
+use crate::egress::{Finder, Own};
 use crate::front::webtransport::{self, DoorError, QuicDoor};
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
@@ -126,7 +126,9 @@ impl Gateway {
             names,
             usages: Usages::default(),
             peers,
-            own: Own::new(addresses.iter().copied().chain(lan_address).chain([admin_address])),
+            finder: Finder::new(Own::new(
+                addresses.iter().copied().chain(lan_address).chain([admin_address]),
+            )),
             metrics: Metrics::new(),
             certificate: MadeCertificate::default(),
             lan_certificate: MadeCertificate::default(),

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use crate::address::PublicAddress;
 use crate::carriers::HttpCarriers;
 use crate::config::Policy;
-use crate::egress::Own;
+use crate::egress::Finder;
 use crate::front::h2_windows::Windows;
 use crate::front::webtransport::QuicDoor;
 use crate::lan::{Door, Lan};
@@ -42,8 +42,7 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) usages: Usages,
     pub(crate) peers: Peers,
-    /// Where this gateway listens.
-    pub(crate) own: Own,
+    pub(crate) finder: Finder,
     pub(crate) metrics: Metrics,
     pub(crate) certificate: MadeCertificate,
     pub(crate) lan_certificate: MadeCertificate,

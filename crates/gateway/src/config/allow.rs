@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::net::{AddrParseError, IpAddr, SocketAddr};
 
 use pageport_proto::target::{Endpoint, SocketUrl};
 use serde::Deserialize;
@@ -11,6 +12,9 @@ use super::raw::{At, Located};
 use crate::egress::{Authority, Egress, Rule, Who};
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
+
+/// Where name servers listen (RFC 1035 §4.2).
+const DNS: u16 = 53;
 
 /// `[[allow]]`
 #[derive(Debug, Deserialize)]
@@ -90,6 +94,19 @@ fn authority(entry: &Located<String>, source: &Source) -> Result<Authority, Conf
     let pem =
         std::fs::read(&file).map_err(|error| wrong(format!("cannot read {}: {error}", file.display())))?;
     Authority::new(file, &pem).map_err(|error| wrong(error.to_string()))
+}
+
+/// Name servers, at port 53 unless another is named.
+pub(crate) fn dns(raw: Option<&[Located<String>]>, source: &Source) -> Result<Vec<SocketAddr>, ConfigError> {
+    let server = |entry: &Located<String>| {
+        let address = entry.value.parse().or_else(|_| Ok((entry.value.parse::<IpAddr>()?, DNS).into()));
+        address.map_err(|_: AddrParseError| {
+            let hint =
+                "addresses, such as \"10.0.0.53\" or \"[::1]:5353\"; leave the key out for the system's";
+            source.error(&entry.at, format!("not a name server: {:?}", entry.value), Some(hint.to_owned()))
+        })
+    };
+    raw.unwrap_or_default().iter().map(server).collect()
 }
 
 /// The rule of a flag: a URL without a path, for every caller.

@@ -32,6 +32,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
             egress: allow::egress(&raw.allow, (&tokens, &issuers), &base, source)?,
+            dns: allow::dns(raw.dns.as_deref(), source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,

@@ -23,6 +23,7 @@ pub(crate) fn overlay(
             "ADMIN" => raw.admin = Some(located(value)),
             "BASE" => raw.base = Some(located(value)),
             "DATA" => raw.data = Some(located(value)),
+            "DNS" => raw.dns = Some(list(&value).map(located).collect()),
             "URL" => raw.url = Some(located(value)),
             "TLS__CERT" => raw.tls.get_or_insert_default().cert = Some(located(value)),
             "TLS__KEY" => raw.tls.get_or_insert_default().key = Some(located(value)),

@@ -148,6 +148,8 @@ limits! {
         "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
     connect_timeout: Time = 10_000, 100..=120_000,
         "For a server to be found, reached and shaken hands with: a few lost packets, not a dead machine.";
+    lookups: Count = 512, 1..=65_536,
+        "Names of targets that are looked up at once: each costs two sockets and some kilobytes while a name server is slow.";
     connect_addresses: Count = 8, 1..=64,
         "Addresses of one target that are tried: whoever owns its name says how many there are, and each is a socket.";
     measures_per_session: Count = 2, 1..=64,

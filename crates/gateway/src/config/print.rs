@@ -41,6 +41,9 @@ pub(crate) fn print(config: &Config) -> String {
         Some(data) => line(text, &format!("data = {}", toml::Value::from(data.display().to_string()))),
         None => line(text, "# data = \"/var/lib/pageport\""),
     }
+    line(text, "# Where the names of targets (`[[allow]]`) are looked up. Empty: where the system does.");
+    let dns: Vec<_> = config.policy.dns.iter().map(|server| format!("\"{server}\"")).collect();
+    line(text, &format!("dns = [{}]", dns.join(", ")));
     line(
         text,
         "\n# Without a certificate the front door speaks plain HTTP: for loopback, or behind something that ends TLS.",

@@ -37,6 +37,7 @@ pub(crate) struct Raw {
     pub(crate) base: Option<Located<String>>,
     pub(crate) url: Option<Located<String>>,
     pub(crate) data: Option<Located<String>>,
+    pub(crate) dns: Option<Vec<Located<String>>>,
     pub(crate) tls: Option<RawTls>,
     #[serde(default)]
     pub(crate) link: RawLink,

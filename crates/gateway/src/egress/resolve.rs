@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use pageport_proto::Code;
 use pageport_proto::target::{Endpoint, Host};
-use tokio::net::lookup_host;
 
+use super::lookup::Resolver;
 use super::nearby::{carried, is_nearby};
+use crate::config::Limits;
 
 /// Where the gateway itself listens, admin included.
 #[derive(Debug, Default)]
@@ -27,34 +28,47 @@ impl Own {
     }
 }
 
-/// The addresses of a target in the order in which to try them, `most` of them, without those that must not be connected to.
-///
-/// # Errors
-/// [`Code::ERR_TARGET_UNRESOLVED`], or [`Code::ERR_TARGET_FORBIDDEN`] when none may be connected to.
-pub(crate) async fn addresses(to: &Endpoint, own: &Own, most: u64) -> Result<Vec<SocketAddr>, Code> {
-    let (found, named) = match &to.host {
-        Host::Ip(ip) => (vec![SocketAddr::from((*ip, to.port))], false),
-        host if host.is_localhost() => {
-            let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            (both.map(|ip| SocketAddr::from((ip, to.port))).to_vec(), false)
-        }
-        Host::Name(name) => {
-            let found = lookup_host((&**name, to.port)).await.map_err(|_| Code::ERR_TARGET_UNRESOLVED)?;
-            (found.collect(), true)
-        }
-    };
-    if found.is_empty() {
-        return Err(Code::ERR_TARGET_UNRESOLVED);
+/// Finds where targets are.
+pub(crate) struct Finder {
+    own: Own,
+    resolver: Resolver,
+}
+
+impl Finder {
+    /// For a gateway that listens there.
+    pub(crate) fn new(own: Own) -> Finder {
+        Finder { own, resolver: Resolver::default() }
     }
-    let may = |address: &SocketAddr| {
-        let ip = address.ip().to_canonical();
-        let meant = !named || !is_nearby(ip);
-        let to_itself = own.has(*address) || own.has((carried(ip), address.port()).into());
-        meant && !ip.is_unspecified() && !ip.is_multicast() && !to_itself
-    };
-    let mut left = by_turns(found.into_iter().filter(may));
-    left.truncate(usize::try_from(most).unwrap_or(usize::MAX));
-    if left.is_empty() { Err(Code::ERR_TARGET_FORBIDDEN) } else { Ok(left) }
+
+    /// The addresses of a target in the order in which to try them, without those that must not be connected to; `dns` are the servers to ask,
+    /// or none for the system's.
+    ///
+    /// # Errors
+    /// [`Code::ERR_TARGET_UNRESOLVED`], [`Code::ERR_OVERLOADED`], or [`Code::ERR_TARGET_FORBIDDEN`] when none may be connected to.
+    pub(crate) async fn addresses(
+        &self,
+        to: &Endpoint,
+        dns: &[SocketAddr],
+        limits: &Limits,
+    ) -> Result<Vec<SocketAddr>, Code> {
+        let (found, named) = match &to.host {
+            Host::Ip(ip) => (vec![*ip], false),
+            host if host.is_localhost() => {
+                (vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], false)
+            }
+            Host::Name(name) => (self.resolver.lookup(name, dns, limits.lookups).await?, true),
+        };
+        let may = |address: &SocketAddr| {
+            let ip = address.ip().to_canonical();
+            let meant = !named || !is_nearby(ip);
+            let to_itself = self.own.has(*address) || self.own.has((carried(ip), address.port()).into());
+            meant && !ip.is_unspecified() && !ip.is_multicast() && !to_itself
+        };
+        let found = found.into_iter().map(|ip| SocketAddr::from((ip, to.port)));
+        let mut left = by_turns(found.filter(may));
+        left.truncate(usize::try_from(limits.connect_addresses).unwrap_or(usize::MAX));
+        if left.is_empty() { Err(Code::ERR_TARGET_FORBIDDEN) } else { Ok(left) }
+    }
 }
 
 /// The two families by turns, the first one's first (RFC 8305 §4): all of one family may be out of reach at once.
@@ -87,7 +101,8 @@ mod tests {
 
     async fn left(to: &str, own: &[&str]) -> Result<usize, Code> {
         let own = Own::new(own.iter().map(|text| text.parse().expect("an address")));
-        addresses(&Endpoint::parse(to).expect(to), &own, 8).await.map(|left| left.len())
+        let to = Endpoint::parse(to).expect(to);
+        Finder::new(own).addresses(&to, &[], &Limits::default()).await.map(|left| left.len())
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ const TABLE: &[Advice] = &[
     row(
         Code::ERR_OVERLOADED,
         StatusCode::SERVICE_UNAVAILABLE,
-        "The gateway's memory budget is used up.",
+        "The gateway's memory budget is used up, or it looks up as many names as it may.",
         "Wait, then try again.",
     ),
     row(

@@ -12,16 +12,20 @@ use pageport_proto::Code;
 use pageport_proto::head::{Connect, Refusal};
 
 use super::asked::Asked;
+use crate::presence::will_pass;
 use crate::sessions::Entry;
 use crate::shared::Shared;
 use page::Wish;
+
+/// When to come again, in seconds, where that may help.
+const RETRY_AFTER: u64 = 1;
 
 /// Serves such a request to its end.
 pub(super) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Connect, asked: Asked) {
     let kind = kind(&wish);
     let refuse = |asked: Asked, code| {
         shared.metrics.connected(kind, Some(code));
-        asked.refuse(shared, Refusal::new(code, ""));
+        asked.refuse(shared, refusal(code));
     };
     if !entry.caller.may_connect() {
         return refuse(asked, Code::ERR_TARGET_FORBIDDEN);
@@ -51,4 +55,8 @@ fn kind(wish: &Connect) -> &'static str {
         Connect::Page { handshake: None, .. } => "page",
         Connect::Page { handshake: Some(_), .. } => "websocket",
     }
+}
+
+fn refusal(code: Code) -> Refusal {
+    Refusal { retry_after: will_pass(code).then_some(RETRY_AFTER), ..Refusal::new(code, "") }
 }

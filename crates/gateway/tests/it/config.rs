@@ -70,6 +70,7 @@ fn every_mistake_is_named_with_line_and_column() {
             12,
             "belongs to a listener",
         ),
+        ("dns = [\"10.0.0.53\", \"dns.example\"]", 1, 21, "not a name server"),
         ("[[allow]]\nto = \"a.example:443\"", 1, 1, "missing key `protocol`"),
         ("[[allow]]\nto = \"a.example\"\nprotocol = \"ws\"", 2, 6, "not a target"),
         ("[[allow]]\nto = \"*.example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
@@ -166,7 +167,7 @@ fn what_is_printed_reads_back_the_same() {
         .collect();
     let full = format!(
         "listen = [\"0.0.0.0:1\", \"[::]:2\"]\nadmin = \"10.0.0.1:3\"\nbase = \"gw.example\"\nurl = \"https://gw.example\"\n\
-         [link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n\
+         dns = [\"10.0.0.53\", \"[2001:db8::53]:5353\"]\n[link]\norigins = [\"https://a.example\", \"http://b.example:8080\"]\n\
          [tcp]\nbind = \"::\"\nports = \"20000-20999\"\nhost = \"192.0.2.1\"\n[limits]\n{changed}\
          [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n\
          [[allow]]\nto = \"A.example:443\"\nprotocol = \"wss\"\n\
@@ -216,6 +217,7 @@ fn the_environment_overrides_the_file() {
     let variables = [
         ("PAGEPORT_LISTEN", "127.0.0.1:1, [::1]:2"),
         ("PAGEPORT_BASE", "gw.example"),
+        ("PAGEPORT_DNS", "10.0.0.53, [::1]:5353"),
         ("PAGEPORT_LINK__ORIGINS", "https://a.example,https://b.example"),
         ("PAGEPORT_LIMITS__LEASE", "60s"),
         ("PAGEPORT_TCP__PORTS", "9000-9009"),
@@ -228,7 +230,7 @@ fn the_environment_overrides_the_file() {
     let from_environment =
         Config::parse("pageport.toml", text, variables.into_iter()).expect("good variables");
     let same = "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\nbase = \"gw.example\"\n\
-                [link]\norigins = [\"https://a.example\", \"https://b.example\"]\n\
+                dns = [\"10.0.0.53:53\", \"[::1]:5353\"]\n[link]\norigins = [\"https://a.example\", \"https://b.example\"]\n\
                 [tcp]\nports = \"9000-9009\"\n[limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
     assert_eq!(from_environment, parse(same).expect("good file"));
 }

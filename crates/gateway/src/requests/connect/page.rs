@@ -12,16 +12,14 @@ use pageport_proto::name::Name;
 use pageport_proto::target::Path;
 use tokio::time::timeout;
 
+use super::refusal;
 use crate::held::{Held, no_reply};
 use crate::listeners::Found;
-use crate::presence::{open_code, present, will_pass};
+use crate::presence::{open_code, present};
 use crate::relay::Open;
 use crate::requests::asked::Asked;
 use crate::sessions::Entry;
 use crate::shared::Shared;
-
-/// When to come again, in seconds, where that may help.
-const RETRY_AFTER: u64 = 1;
 
 /// What a caller wants of another page.
 pub(super) struct Wish {
@@ -159,8 +157,4 @@ fn passed_on(refused: Refusal) -> Refusal {
         _ => Code::ERR_REJECTED,
     };
     Refusal { error: code.to_string(), ..refused }
-}
-
-fn refusal(code: Code) -> Refusal {
-    Refusal { retry_after: will_pass(code).then_some(RETRY_AFTER), ..Refusal::new(code, "") }
 }

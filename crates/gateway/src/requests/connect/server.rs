@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::egress::{self, Authority, addresses};
+use super::refusal;
+use crate::egress::{self, Authority};
 use crate::front::accept::KEEPALIVE;
 use crate::relay::Open;
 use crate::requests::asked::Asked;
@@ -82,8 +83,8 @@ async fn reach(
         return Err(Refusal::new(Code::ERR_TARGET_FORBIDDEN, "No rule of this gateway allows this target."));
     };
     let reaching = async {
-        let list = addresses(&url.endpoint, &shared.own, policy.limits.connect_addresses);
-        let list = list.await.map_err(|code| Refusal::new(code, ""))?;
+        let list = shared.finder.addresses(&url.endpoint, &policy.dns, &policy.limits);
+        let list = list.await.map_err(refusal)?;
         // No name any more: what is connected to is what was checked.
         let tcp = egress::connect(&list).await.map_err(|error| unreachable(&error))?;
         // An option that cannot be set is no reason to do without the connection.
