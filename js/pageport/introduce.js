@@ -37,7 +37,8 @@ export function introduce(listener, stream, request, welcome) {
   };
   const reject = (status = 403, reason = "") => {
     if (!(status >= 400 && status < 600)) fail(INVALID_ARGUMENT);
-    if (mayAnswer()) session.refuse(stream, "ERR_REJECTED", { status: status | 0, message: [...`${reason}`].slice(0, 512).join("") });
+    const message = [...`${reason}`.replace(/\p{Cc}/gu, " ")].slice(0, 512).join("");
+    if (mayAnswer()) session.refuse(stream, "ERR_REJECTED", { status: status | 0, message });
   };
   if ((listener.queue?.length ?? 0) >= ITERATOR_QUEUE) reject(503);
   else if (listener.emit("connecting", { request, accept, reject }) && !isAnswered) accept();

@@ -21,7 +21,7 @@ export function parseReply(reply) {
     : check({ message: "", ...reply }, HEAD_INVALID, {
         ok: (ok) => ok === undefined,
         error: /^ERR_[A-Z0-9_]{0,60}$/,
-        message: /^[^]{0,512}$/u,
+        message: /^\P{Cc}{0,512}$/u,
         status: maybe([400, 599]),
         retry_after: maybe([0]),
       });

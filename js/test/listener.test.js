@@ -120,6 +120,7 @@ test("a visitor is refused with a status and a reason", async () => {
     assert.throws(() => reject(399), { code: "ERR_INVALID_ARGUMENT" });
     assert.throws(() => reject(600), { code: "ERR_INVALID_ARGUMENT" });
     if (request.url.endsWith("plain")) reject();
+    else if (request.url.endsWith("steers")) reject(403, "\u001b[2Jgone\u0085\n");
     else reject(429, "😀".repeat(600));
   };
   const visitor = network.visit();
@@ -127,6 +128,7 @@ test("a visitor is refused with a status and a reason", async () => {
   assert.equal(await visitor.read(), undefined);
   await until(() => visitor.stream.reset === 69);
   assert.deepEqual(await network.visit({ url: "ws://a/plain" }).reply(), { error: "ERR_REJECTED", status: 403, message: "" });
+  assert.equal((await network.visit({ url: "ws://a/steers" }).reply()).message, " [2Jgone  ", "no control characters leave");
 });
 
 test("preventDefault leaves the answer for later", async () => {

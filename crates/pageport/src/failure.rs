@@ -135,6 +135,20 @@ pub(crate) fn render(diagnostic: &dyn Diagnostic) -> String {
     if let Some(hint) = diagnostic.help() {
         let _ = writeln!(out, "hint: {hint}");
     }
+    harmless(&out)
+}
+
+/// What others have said, and what files are called, must not steer the terminal: control characters other than line ends and tabs are
+/// written as escapes.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() && !matches!(char, '\n' | '\t') {
+            out.extend(char.escape_unicode());
+        } else {
+            out.push(char);
+        }
+    }
     out
 }
 

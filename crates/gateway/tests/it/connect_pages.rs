@@ -274,6 +274,13 @@ async fn what_a_page_says_to_a_handshake_is_what_its_caller_gets() {
 
     let mut caller = socket();
     let (mut stream, _) = page.visitor().await;
+    let steering = Refusal { message: "\u{1b}[2J".to_owned(), ..Refusal::new(Code::ERR_REJECTED, "") };
+    stream.respond(&Reply::<Ready>::Refused(steering)).expect("is sent");
+    let refusal = refused(&mut caller).await;
+    assert_eq!((refusal.error.as_str(), refusal.message.as_str()), ("ERR_BAD_REPLY", ""));
+
+    let mut caller = socket();
+    let (mut stream, _) = page.visitor().await;
     let headers = Headers::default();
     stream.respond(&Reply::Ok(Accepted { status: 101, headers })).expect("is sent");
     assert!(soon(caller.reply()).await.is_ok(), "control");

@@ -22,6 +22,14 @@ fn check_says_where_a_file_is_wrong() {
 }
 
 #[test]
+fn nothing_that_is_said_steers_the_terminal() {
+    let run = Place::new().run(&["config", "check", "--config", "\u{1b}[2J\u{9b}.toml"]);
+    assert_eq!(run.code, Some(78));
+    assert!(run.stderr.contains("cannot read \\u{1b}[2J\\u{9b}.toml"), "{:?}", run.stderr);
+    assert!(!run.stderr.contains(|char: char| char.is_control() && char != '\n'), "{:?}", run.stderr);
+}
+
+#[test]
 fn what_print_prints_is_the_effective_configuration_and_passes_check() {
     let place = Place::new();
     place.write("a.toml", "[limits]\nlease = \"60s\"\n");

@@ -61,7 +61,7 @@ pub struct Refusal {
     /// The HTTP status that the page chose for its visitor, 400 to 599.
     #[serde(default, deserialize_with = "json::present", skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// For people.
+    /// For people, at a terminal for one: without control characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// When to come again, in seconds.
@@ -70,10 +70,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with a code of the list; the message is cut to its limit.
+    /// A refusal with a code of the list; the message is cut to its limit, with spaces for control characters.
     #[must_use]
     pub fn new(code: Code, message: &str) -> Refusal {
-        let message = message.chars().take(MESSAGE).collect();
+        let shown = |char: char| if char.is_control() { ' ' } else { char };
+        let message = message.chars().take(MESSAGE).map(shown).collect();
         Refusal { error: code.to_string(), status: None, message, retry_after: None }
     }
 
@@ -87,6 +88,7 @@ impl Refusal {
         is_name
             && self.status.is_none_or(|status| (400..=599).contains(&status))
             && self.message.chars().count() <= MESSAGE
+            && !self.message.chars().any(char::is_control)
             && self.retry_after.is_none_or(|seconds| seconds <= varint::MAX)
     }
 }
