@@ -6,10 +6,12 @@
 //! | `resolve` | from a target to addresses that may be connected to |
 //! | `lookup` | from a name to its addresses |
 //! | `nearby` | addresses that names never mean in good faith |
+//! | `own` | where the gateway itself is |
 //! | `race` | from these to a connection |
 
 mod lookup;
 mod nearby;
+mod own;
 mod race;
 mod resolve;
 
@@ -25,8 +27,9 @@ use rustls::ClientConfig;
 use crate::front::admission::Caller;
 use crate::front::origin::Origin;
 
+pub(crate) use own::Own;
 pub(crate) use race::connect;
-pub(crate) use resolve::{Finder, Own};
+pub(crate) use resolve::Finder;
 
 /// All targets that may be connected to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -111,6 +111,8 @@ impl Gateway {
         let webtransport =
             config.webtransport.then(|| QuicDoor::open(udp, &config.policy, &config.base)).transpose()?;
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
+        let listening = addresses.iter().copied().chain(lan_address).chain([admin_address]);
+        let own = Own::new(listening, config.tcp.clone());
         let shared = Arc::new(Shared {
             address,
             lan: lan_address.map(Lan::new).transpose()?,
@@ -126,9 +128,7 @@ impl Gateway {
             names,
             usages: Usages::default(),
             peers,
-            finder: Finder::new(Own::new(
-                addresses.iter().copied().chain(lan_address).chain([admin_address]),
-            )),
+            finder: Finder::new(own),
             metrics: Metrics::new(),
             certificate: MadeCertificate::default(),
             lan_certificate: MadeCertificate::default(),

@@ -1,32 +1,14 @@
 //! From a target to addresses that may be connected to. What is checked here is what is connected to: nobody looks the name up again.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pageport_proto::Code;
 use pageport_proto::target::{Endpoint, Host};
 
 use super::lookup::Resolver;
 use super::nearby::{carried, is_nearby};
+use super::own::Own;
 use crate::config::Limits;
-
-/// Where the gateway itself listens, admin included.
-#[derive(Debug, Default)]
-pub(crate) struct Own(Vec<SocketAddr>);
-
-impl Own {
-    pub(crate) fn new(list: impl IntoIterator<Item = SocketAddr>) -> Own {
-        Own(list.into_iter().map(canonical).collect())
-    }
-
-    fn has(&self, address: SocketAddr) -> bool {
-        let address = canonical(address);
-        self.0.iter().any(|own| {
-            own.port() == address.port()
-                && (own.ip() == address.ip()
-                    || (own.ip().is_unspecified() && is_of_this_machine(address.ip())))
-        })
-    }
-}
 
 /// Finds where targets are.
 pub(crate) struct Finder {
@@ -86,21 +68,12 @@ fn by_turns(list: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     turns
 }
 
-/// Only an address of this machine can be bound to.
-fn is_of_this_machine(ip: IpAddr) -> bool {
-    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    (address.ip().to_canonical(), address.port()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     async fn left(to: &str, own: &[&str]) -> Result<usize, Code> {
-        let own = Own::new(own.iter().map(|text| text.parse().expect("an address")));
+        let own = Own::new(own.iter().map(|text| text.parse().expect("an address")), None);
         let to = Endpoint::parse(to).expect(to);
         Finder::new(own).addresses(&to, &[], &Limits::default()).await.map(|left| left.len())
     }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::client::soon;
 use crate::door::{self, Door, token_section};
 use crate::page::{RawCarrier, attach, attach_with, hello};
+use crate::ports::free_ports;
 use crate::secure::Authority;
 
 pub(crate) const CALLER: &str = "a-token-that-may-connect";
@@ -176,9 +177,16 @@ async fn futures_ready<T>(what: impl Future<Output = T>) -> Option<T> {
 async fn the_gateway_never_connects_to_itself() {
     let rules = "[[allow]]\nto = \"localhost:PORT\"\nprotocol = \"ws\"\n[[allow]]\nto = \"127.0.0.1:PORT\"\nprotocol = \"ws\"\n";
     // The ports are known only once it runs.
-    let door = open("");
+    let (public, range) = free_ports(2);
+    let door = open(&format!("[tcp]\nports = \"{range}\"\n"));
     let (front, admin) = (door.address.port(), door.admin.port());
-    for (host, port) in [("localhost", front), ("127.0.0.1", front), ("127.0.0.1", admin)] {
+    for (host, port) in [
+        ("localhost", front),
+        ("127.0.0.1", front),
+        ("127.0.0.1", admin),
+        ("localhost", public),
+        ("127.0.0.1", public + 1),
+    ] {
         let rules = rules.replace("PORT", &port.to_string());
         let config = door::config(&format!("{rules}{}", token_section("caller", CALLER, "[\"connect\"]")));
         door.handle.reload(config.policy);

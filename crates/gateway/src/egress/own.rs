@@ -1,0 +1,43 @@
+//! Where the gateway itself can be reached: never a target, whatever name or form of address leads there.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use crate::config::Tcp;
+
+/// Where the gateway listens, admin included, and the ports that its listeners may have.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    listening: Vec<SocketAddr>,
+    ports: Option<Tcp>,
+}
+
+impl Own {
+    pub(crate) fn new(listening: impl IntoIterator<Item = SocketAddr>, ports: Option<Tcp>) -> Own {
+        Own { listening: listening.into_iter().collect(), ports }
+    }
+
+    pub(super) fn has(&self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let mut listening = self.listening.iter().filter(|own| own.port() == port);
+        // Of public ports the whole range: who listens where may be different a moment later.
+        let ports = self.ports.as_ref().filter(|tcp| tcp.ports.contains(&port));
+        listening.any(|own| is_at(own.ip(), ip)) || ports.is_some_and(|tcp| is_bound(tcp.bind, ip))
+    }
+}
+
+/// Whether what listens at `own` is reached at `ip`.
+fn is_at(own: IpAddr, ip: IpAddr) -> bool {
+    let own = own.to_canonical();
+    own == ip || (own.is_unspecified() && is_of_this_machine(ip))
+}
+
+/// The same for public ports, where one loopback address stands for both.
+fn is_bound(bind: IpAddr, ip: IpAddr) -> bool {
+    let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    is_at(bind, ip) || (bind.is_loopback() && both.contains(&ip))
+}
+
+/// Only an address of this machine can be bound to.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || UdpSocket::bind((ip, 0)).is_ok()
+}
