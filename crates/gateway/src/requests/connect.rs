@@ -5,6 +5,7 @@
 mod page;
 mod server;
 mod short_way;
+mod tls;
 
 use std::sync::Arc;
 

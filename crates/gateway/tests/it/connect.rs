@@ -256,10 +256,26 @@ async fn tls_is_for_whoever_the_rule_or_the_system_trusts() {
     let refused =
         refusal(&attach_with(&strict, CALLER).await, &format!("wss://localhost:{port}/@nobody/")).await;
     assert_eq!(refused.error, "ERR_TARGET_TLS", "{}", refused.message);
-    let other_name =
-        open(&format!("[[allow]]\nto = \"127.0.0.1:{port}\"\nprotocol = \"wss\"\nca = {ca:?}\n"));
-    let refused = refusal(&attach_with(&other_name, CALLER).await, &format!("wss://127.0.0.1:{port}/")).await;
-    assert_eq!(refused.error, "ERR_TARGET_TLS", "the certificate is for another name: {}", refused.message);
+}
+
+#[tokio::test]
+async fn of_what_is_wrong_with_tls_its_class_is_told_and_nothing_of_the_certificate() {
+    let authority = Authority::new();
+    let good = door::open(&authority.sign("good", &["localhost", "secret.internal.example"]));
+    let late = door::open(&authority.sign_expired("late", &["localhost", "secret.internal.example"]));
+    let plain = door::open("");
+    let ca = format!("ca = {:?}\n", authority.file("ca.pem", &authority.certificate()));
+    for (host, target, ca, message) in [
+        ("localhost", &late, ca.as_str(), "The target's certificate has expired."),
+        ("localhost", &good, "", "Nobody who is trusted vouches for the target's certificate."),
+        ("127.0.0.1", &good, ca.as_str(), "The target's certificate is for another name."),
+        ("localhost", &plain, ca.as_str(), "There is no TLS connection with the target."),
+    ] {
+        let to = format!("{host}:{}", target.address.port());
+        let door = open(&format!("[[allow]]\nto = \"{to}\"\nprotocol = \"wss\"\n{ca}"));
+        let refused = refusal(&attach_with(&door, CALLER).await, &format!("wss://{to}/")).await;
+        assert_eq!((refused.error.as_str(), refused.message.as_str()), ("ERR_TARGET_TLS", message), "{to}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
@@ -38,9 +38,19 @@ impl Authority {
 
     /// Writes a certificate and its key for these names, and says where: `[tls]` of a configuration.
     pub(crate) fn sign(&self, file: &str, names: &[&str]) -> String {
+        self.sign_as(file, names, |_| {})
+    }
+
+    /// The same for a certificate that has expired.
+    pub(crate) fn sign_expired(&self, file: &str, names: &[&str]) -> String {
+        self.sign_as(file, names, |params| params.not_after = date_time_ymd(2001, 1, 1))
+    }
+
+    fn sign_as(&self, file: &str, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> String {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(names).expect("names");
+        let mut params = CertificateParams::new(names).expect("names");
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         self.write(&format!("{file}.pem"), &pem("CERTIFICATE", certificate.der()));
         self.write(&format!("{file}.key"), &pem("PRIVATE KEY", &key.serialize_der()));

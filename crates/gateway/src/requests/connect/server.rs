@@ -9,14 +9,12 @@ use pageport_link::relay::{self, Moved};
 use pageport_link::{LinkError, SharedTcp, Socket};
 use pageport_proto::Code;
 use pageport_proto::head::{Accepted, Headers, Protocols, Refusal, Reply};
-use pageport_proto::target::{Endpoint, Host, SocketUrl};
-use rustls::pki_types::ServerName;
+use pageport_proto::target::SocketUrl;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use super::refusal;
+use super::{refusal, tls};
 use crate::egress::{self, Authority};
 use crate::front::accept::KEEPALIVE;
 use crate::relay::Open;
@@ -114,21 +112,10 @@ async fn shake(
         let opened = handshake.run(&mut tcp).await.map_err(answered)?;
         return Ok(Reached { socket: tcp.into(), opened });
     }
-    let no_tls = |error: &dyn std::fmt::Display| Refusal::new(Code::ERR_TARGET_TLS, &error.to_string());
-    let name = server_name(&url.endpoint).ok_or_else(|| no_tls(&"this name cannot have a certificate"))?;
-    let config = authority.config().map_err(|error| no_tls(&error))?;
     let tcp = SharedTcp::from(tcp);
-    let mut tls =
-        TlsConnector::from(config).connect(name, tcp.clone()).await.map_err(|error| no_tls(&error))?;
+    let mut tls = tls::connect(&tcp, &url.endpoint, authority).await?;
     let opened = handshake.run(&mut tls).await.map_err(answered)?;
     Ok(Reached { socket: Socket::over(tls, tcp), opened })
-}
-
-fn server_name(to: &Endpoint) -> Option<ServerName<'static>> {
-    match &to.host {
-        Host::Ip(ip) => Some(ServerName::from(*ip)),
-        Host::Name(name) => ServerName::try_from(name.to_string()).ok(),
-    }
 }
 
 /// What a server's answer, or the lack of one, means to the caller.
