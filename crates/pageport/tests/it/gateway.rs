@@ -90,9 +90,7 @@ fn certificate(place: &Place, name: &str) {
 #[test]
 fn the_first_signal_lets_streams_finish_and_the_second_does_not_wait() {
     let place = Place::new();
-    let token = "[[token]]\nname = \"t\"\nmay = [\"listen\"]\n\
-                 sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-    place.write("p.toml", &format!("{FILE}{token}[limits]\ndrain = \"1h\"\n"));
+    place.write("p.toml", &format!("{FILE}{}[limits]\ndrain = \"1h\"\n", token("listen")));
     let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
     let ready = gateway.ready();
     let (url, admin) = (ready["url"].as_str().unwrap(), ready["admin"].as_str().unwrap());
@@ -109,7 +107,13 @@ fn the_first_signal_lets_streams_finish_and_the_second_does_not_wait() {
     drop(visitor);
 }
 
-/// A page that listens and lets one visitor in; what keeps both there. The token is `test`.
+/// A credential: the token is `test`.
+fn token(may: &str) -> String {
+    let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    format!("[[token]]\nname = \"t\"\nmay = [\"{may}\"]\nsha256 = \"{sha256}\"\n")
+}
+
+/// A page that listens and lets one visitor in; what keeps both there.
 async fn visit(url: &str) -> (Session, Vec<Stream>, TcpStream) {
     let session = Connector::new(url).unwrap().credential("test".to_owned()).connect().await.unwrap();
     let mut listener = session.open(&Request::from(Kind::WebSocket)).unwrap();
@@ -129,6 +133,29 @@ async fn visit(url: &str) -> (Session, Vec<Stream>, TcpStream) {
     stream.respond(&Reply::Ok(Accepted { status: 101, headers: Headers::default() })).unwrap();
     visitor.read_exact(&mut [0; 12]).unwrap();
     (session, vec![listener, stream], visitor)
+}
+
+#[test]
+fn what_is_refused_is_nothing_for_the_log_and_what_fails_is() {
+    let place = Place::new();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rule = format!("[[allow]]\nto = \"{dead}\"\nprotocol = \"ws\"\n");
+    place.write("p.toml", &format!("{FILE}{}{rule}", token("connect")));
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    let url = gateway.ready()["url"].as_str().unwrap().to_owned();
+    let asking = async {
+        let connector = Connector::new(&url).unwrap().credential("test".to_owned());
+        let session = connector.connect().await.unwrap();
+        for target in ["ws://192.0.2.1/".to_owned(), format!("ws://{dead}/")] {
+            let mut stream = session.open(&serde_json::json!({ "connect": target })).unwrap();
+            stream.reply().await.unwrap();
+        }
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(asking);
+    let first = gateway.logged("not connected");
+    assert!(first.contains("ERR_TARGET_UNREACHABLE"), "{first}");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
 }
 
 #[test]

@@ -47,7 +47,11 @@ pub(super) async fn connect(
         Err(refusal) => {
             let code = Code::from_name(&refusal.error).unwrap_or(Code::ERR_INTERNAL);
             shared.metrics.connected(kind, Some(code));
-            tracing::info!(session = %entry.id, to = %url.endpoint, kind, %code, "not connected");
+            if costs_nothing(code) {
+                tracing::debug!(session = %entry.id, to = %url.endpoint, kind, %code, "not connected");
+            } else {
+                tracing::info!(session = %entry.id, to = %url.endpoint, kind, %code, "not connected");
+            }
             return asked.refuse(shared, refusal);
         }
     };
@@ -67,6 +71,11 @@ pub(super) async fn connect(
     let read_ahead: Bytes = opened.read_ahead;
     let ended = relay::run_split(socket, read_ahead, stream, Code::ERR_TARGET_UNREACHABLE, count).await;
     tracing::info!(session = %entry.id, to = %url.endpoint, kind, in_order = ended.is_ok(), "disconnected");
+}
+
+/// Whether an application can have this as often as it likes, and so would fill the log.
+fn costs_nothing(code: Code) -> bool {
+    matches!(code, Code::ERR_TARGET_FORBIDDEN | Code::ERR_OVERLOADED | Code::ERR_ABORTED)
 }
 
 /// All of it within one limit of time.
