@@ -214,9 +214,16 @@ impl Handle {
             tracing::warn!("limits.memory changes with the next start only");
         }
         if policy.tls.is_some() != self.shared.policy.load().tls.is_some() {
-            tracing::warn!("the gateway's own URLs change between http and https with the next start only");
+            tracing::warn!(
+                "the gateway's own URLs change between http and https with the next start only, and until then QUIC keeps its certificate"
+            );
         }
         self.shared.policy.store(Arc::new(policy));
+        if let Some(Err(error)) =
+            self.shared.webtransport.as_ref().map(|door| door.refresh(&self.shared.policy.load()))
+        {
+            tracing::error!(%error, "certificate for QUIC");
+        }
     }
 }
 

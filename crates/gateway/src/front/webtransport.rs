@@ -92,10 +92,14 @@ impl QuicDoor {
         }
     }
 
-    /// Shows another certificate when the files have changed, or the own one is too old.
-    fn refresh(&self, policy: &Policy) -> Result<(), DoorError> {
-        let next = certificate(&self.made, policy, &self.base)?;
+    /// Shows another certificate when the files have changed, or the own one is too old. Where `[tls]` has been taken away the old one
+    /// stays: QUIC has no form without, and whoever believes it would believe no other.
+    pub(crate) fn refresh(&self, policy: &Policy) -> Result<(), DoorError> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if policy.tls.is_none() && shown.hash.is_none() {
+            return Ok(());
+        }
+        let next = certificate(&self.made, policy, &self.base)?;
         if !Arc::ptr_eq(&shown.config, &next.config) {
             for endpoint in &self.endpoints {
                 endpoint.set_tls(&next.config)?;

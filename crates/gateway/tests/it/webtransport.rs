@@ -9,7 +9,7 @@ use pageport_proto::{StreamId, varint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::{Client, soon};
-use crate::door::{TOKEN, config, open, open_dev};
+use crate::door::{Door, TOKEN, config, open, open_dev};
 use crate::quic::{QuicPage, ask, hash, offer};
 use crate::secure::Authority;
 
@@ -42,6 +42,24 @@ async fn a_certificate_that_others_believe_is_shown_without_a_hash() {
     let mut answer = String::new();
     soon(client.read_to_string(&mut answer)).await.expect("an answer");
     assert!(answer.contains("\"webtransport\"") && !answer.contains("hashes"), "{answer}");
+    attaches(&door, &authority).await;
+}
+
+#[tokio::test]
+async fn a_reload_shows_its_certificate_at_once_and_without_one_the_old_one_stays() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let door = open(&old.sign("cert", &["localhost"]));
+    attaches(&door, &old).await;
+    door.handle.reload(config(&new.sign("cert", &["localhost"])).policy);
+    attaches(&door, &new).await;
+    door.handle.reload(config("").policy);
+    attaches(&door, &new).await;
+    let offer = offer(&door).await;
+    assert!(offer["url"].is_string() && offer["hashes"].is_null(), "{offer}");
+}
+
+/// A program that trusts this authority attaches over WebTransport.
+async fn attaches(door: &Door, authority: &Authority) {
     let connector = Connector::new("https://localhost").expect("an address").dial(door.address);
     let connector = connector.trust(authority.certificate().as_bytes()).expect("a certificate");
     let connector = connector.credential(TOKEN.to_owned()).carriers(&[CarrierKind::WebTransport]);

@@ -44,7 +44,7 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     if drained { Ok(()) } else { Err(Failure::CutShort) }
 }
 
-/// Replaces what can be replaced at every SIGHUP, and whenever the configuration or its certificate change. What is wrong changes nothing.
+/// Replaces what can be replaced at every SIGHUP, and whenever the configuration, its certificate or an authority change. What is wrong changes nothing.
 fn reload(
     handle: Handle,
     file: Option<PathBuf>,
@@ -61,11 +61,9 @@ fn reload(
             watch.look();
             match Config::load(file.as_deref(), environment()) {
                 Ok(config) => {
-                    let fixed = Config { policy: running.policy.clone(), ..config.clone() };
-                    if fixed != running {
-                        tracing::warn!(
-                            "listen, admin, base, url, data and tcp change with the next start only"
-                        );
+                    let fixed = fixed(&config, &running);
+                    if !fixed.is_empty() {
+                        tracing::warn!("with the next start only: {}", fixed.join(", "));
                     }
                     watch.turn_to(files(file.as_deref(), &config));
                     handle.reload(config.policy);
@@ -79,8 +77,23 @@ fn reload(
     })
 }
 
-/// What a configuration consists of.
+/// What a reload cannot replace, and has changed.
+fn fixed(new: &Config, running: &Config) -> Vec<&'static str> {
+    let keys = [
+        ("listen", new.listen != running.listen),
+        ("admin", new.admin != running.admin),
+        ("base", new.base != running.base),
+        ("url", new.public != running.public),
+        ("data", new.data != running.data),
+        ("tcp", new.tcp != running.tcp),
+        ("webtransport", new.webtransport != running.webtransport),
+    ];
+    keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+}
+
+/// What a configuration consists of: the file, and all that it names and that is read with it.
 fn files(file: Option<&Path>, config: &Config) -> Vec<PathBuf> {
     let certificate = config.policy.tls.iter().flat_map(Tls::files);
-    file.map(Path::to_owned).into_iter().chain(certificate).collect()
+    let authorities = config.policy.egress.0.iter().filter_map(|rule| rule.authority.file.clone());
+    file.map(Path::to_owned).into_iter().chain(certificate).chain(authorities).collect()
 }

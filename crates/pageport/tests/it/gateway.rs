@@ -40,8 +40,10 @@ fn a_hangup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
 #[test]
 fn changed_files_are_read_again_without_being_asked() {
     let place = Place::new();
-    let secure = format!("{FILE}[tls]\ncert = \"c.pem\"\nkey = \"c.key\"\n");
+    let rule = "[[allow]]\nto = \"a.example:443\"\nprotocol = \"wss\"\nca = \"ca.pem\"\n";
+    let secure = format!("{FILE}[tls]\ncert = \"c.pem\"\nkey = \"c.key\"\n{rule}");
     certificate(&place, "c");
+    certificate(&place, "ca");
     place.write("p.toml", &secure);
     let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
     assert!(gateway.ready()["link"].as_str().unwrap().starts_with("wss://localhost:"));
@@ -54,8 +56,26 @@ fn changed_files_are_read_again_without_being_asked() {
     gateway.logged("--> p.toml:5:7");
     certificate(&place, "c");
     gateway.logged("configuration read again");
+    certificate(&place, "ca");
+    gateway.logged("configuration read again");
     place.write("p.toml", &format!("{secure}[limits]\nheaders = 20\n"));
     gateway.logged("configuration read again");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
+}
+
+#[test]
+fn a_reload_says_what_it_leaves_as_it_was() {
+    let place = Place::new();
+    certificate(&place, "c");
+    place.write("p.toml", &format!("{FILE}[tls]\ncert = \"c.pem\"\nkey = \"c.key\"\n"));
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    gateway.ready();
+    place.write("p.toml", &format!("{FILE}data = \"names\"\n"));
+    gateway.signal(Signal::HUP);
+    let line = gateway.logged("with the next start only");
+    assert!(line.contains("next start only: data, webtransport"), "{line}");
+    gateway.logged("QUIC keeps its certificate");
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.end().code, Some(0));
 }
