@@ -63,6 +63,18 @@ impl Applicant {
     /// # Errors
     /// [`Code::ERR_ORIGIN_FORBIDDEN`], [`Code::ERR_CREDENTIAL_INVALID`].
     pub(crate) fn of(headers: &HeaderMap, native: bool, connection: &Connection) -> Result<Applicant, Code> {
+        Applicant::of_origin(headers, native, connection)?.with_bearer(headers, &connection.shared)
+    }
+
+    /// The first half of it: whose page this is, who may read why it is refused.
+    ///
+    /// # Errors
+    /// [`Code::ERR_ORIGIN_FORBIDDEN`].
+    pub(crate) fn of_origin(
+        headers: &HeaderMap,
+        native: bool,
+        connection: &Connection,
+    ) -> Result<Applicant, Code> {
         let shared = &connection.shared;
         let policy = shared.policy.load();
         let origin = Origin::of(headers)?;
@@ -77,9 +89,17 @@ impl Applicant {
                 return Err(Code::ERR_ORIGIN_FORBIDDEN);
             }
         }
-        let credential = bearer(headers)?.map(|text| Credential::find(text, shared)).transpose()?;
         let local = shared.dev && connection.lan().is_none();
-        Ok(Applicant { origin, listed, local, credential })
+        Ok(Applicant { origin, listed, local, credential: None })
+    }
+
+    /// The second half: the credential that the request shows.
+    ///
+    /// # Errors
+    /// [`Code::ERR_CREDENTIAL_INVALID`].
+    pub(crate) fn with_bearer(self, headers: &HeaderMap, shared: &Shared) -> Result<Applicant, Code> {
+        let credential = bearer(headers)?.map(|text| Credential::find(text, shared)).transpose()?;
+        Ok(Applicant { credential, ..self })
     }
 
     /// The origin that the request named.

@@ -48,8 +48,29 @@ pub(crate) async fn serve(
     request: &Request<()>,
     body: &mut RequestBody,
 ) -> Result<Response<Body>, Refusal> {
-    let applicant = Applicant::of(request.headers(), false, connection)?;
-    let answered = match *request.method() {
+    let applicant = Applicant::of_origin(request.headers(), false, connection)?;
+    let shown = shown_to(&applicant)?;
+    match answer(connection, direction, request, applicant, body).await {
+        Ok(mut response) => {
+            response.headers_mut().extend(shown);
+            Ok(response)
+        }
+        Err(refusal) => Err(shown.into_iter().fold(refusal, |refusal, (name, value)| match name {
+            Some(name) => refusal.header(name, value),
+            None => refusal,
+        })),
+    }
+}
+
+async fn answer(
+    connection: &Arc<Connection>,
+    direction: Direction,
+    request: &Request<()>,
+    applicant: Applicant,
+    body: &mut RequestBody,
+) -> Result<Response<Body>, Refusal> {
+    let applicant = applicant.with_bearer(request.headers(), &connection.shared)?;
+    match *request.method() {
         Method::OPTIONS => Ok(preflight()),
         Method::POST => match direction {
             Direction::Up => up(connection, request, &applicant, body).await,
@@ -59,17 +80,6 @@ pub(crate) async fn serve(
             let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
             Err(refusal.header(ALLOW, HeaderValue::from_static("POST, OPTIONS")))
         }
-    };
-    let shown = shown_to(&applicant)?;
-    match answered {
-        Ok(mut response) => {
-            response.headers_mut().extend(shown);
-            Ok(response)
-        }
-        Err(refusal) => Err(shown.into_iter().fold(refusal, |refusal, (name, value)| match name {
-            Some(name) => refusal.header(name, value),
-            None => refusal,
-        })),
     }
 }
 

@@ -231,6 +231,12 @@ async fn only_the_origin_that_began_a_carrier_may_go_on_and_only_it_may_read() {
         ("Origin: https://c.example\r\n", 403, "ERR_ORIGIN_FORBIDDEN", None),
         ("Origin: null\r\n", 403, "ERR_ORIGIN_FORBIDDEN", None),
         ("Authorization: Bearer wrong\r\n", 401, "ERR_CREDENTIAL_INVALID", None),
+        (
+            "Origin: https://a.example\r\nAuthorization: Bearer wrong\r\n",
+            401,
+            "ERR_CREDENTIAL_INVALID",
+            Some("https://a.example"),
+        ),
     ] {
         let other =
             HttpPage { fields: fields.to_owned(), id: page.id, address: door.address, seq: 2, ack: 1 };
