@@ -18,7 +18,7 @@ const BY_HAND: Duration = Duration::from_secs(300);
 pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, ConfigError> {
     let base = base(raw, source)?;
     let tokens = credentials::tokens(&raw.token, &base, source)?;
-    let issuers = credentials::issuers(&raw.issuer, &base, source)?;
+    let issuers = credentials::issuers(&raw.issuer, &tokens, &base, source)?;
     let tls = secure::tls(raw, source)?;
     Ok(Config {
         listen: listen(raw, source)?,

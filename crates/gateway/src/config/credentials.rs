@@ -96,12 +96,23 @@ pub(crate) fn tokens(raw: &[RawToken], base: &str, source: &Source) -> Result<To
     Ok(Tokens(tokens))
 }
 
-pub(crate) fn issuers(raw: &[RawIssuer], base: &str, source: &Source) -> Result<Issuers, ConfigError> {
+/// `tokens` have names of their own: a rule that names one must not mean two.
+pub(crate) fn issuers(
+    raw: &[RawIssuer],
+    tokens: &Tokens,
+    base: &str,
+    source: &Source,
+) -> Result<Issuers, ConfigError> {
     let mut issuers: Vec<Issuer> = Vec::with_capacity(raw.len());
     for entry in raw {
         let name = name(&entry.name, source)?;
         if issuers.iter().any(|other| other.name == name) {
             return Err(source.error(&entry.name.at, format!("a second issuer {name:?}"), None));
+        }
+        if tokens.0.iter().any(|token| token.name == name) {
+            let hint = "`tokens` of an `[[allow]]` would mean both: give one of them another name".to_owned();
+            let message = format!("a token and an issuer are both called {name:?}");
+            return Err(source.error(&entry.name.at, message, Some(hint)));
         }
         let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
             entry.key.value.as_str().into_deserializer();

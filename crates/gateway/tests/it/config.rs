@@ -121,6 +121,7 @@ fn the_example_can_be_used_once_its_secrets_are_filled_in() {
 #[test]
 fn credentials_are_checked_whole() {
     let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let hash = "0123456789abcdef".repeat(4);
     let issuer =
         |rest: &str| format!("[[issuer]]\nname = \"a\"\nkey = \"{key}\"\nmay = [\"listen\"]\n{rest}\n");
     assert!(parse(&issuer("lifetime = \"24h\"\nrate = 1\nlisteners = 0\nnames = []")).is_ok());
@@ -134,6 +135,11 @@ fn credentials_are_checked_whole() {
         (issuer("expiry = 2030-01-01"), 5, "unknown key `expiry`"),
         (issuer("").replace(key, "AAAA"), 3, "not a public key"),
         (issuer("") + &issuer(""), 7, "a second issuer"),
+        (
+            format!("[[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = []\n{}", issuer("")),
+            6,
+            "both called \"a\"",
+        ),
         ("data = \"\"".to_owned(), 1, "`data` is empty"),
     ] {
         let (found, at, _, _) = wrong(&text);
