@@ -314,6 +314,23 @@ async fn who_is_not_there_is_told_apart() {
     assert_eq!((refusal.error.as_str(), refusal.retry_after), ("ERR_LISTENER_AWAY", Some(1)));
 }
 
+#[tokio::test]
+async fn a_call_that_cannot_be_told_or_is_broken_off_says_so() {
+    let door = open("");
+    let page = listen_for(&door, Kind::Page).await;
+    let session = attach_with(&door, CALLER).await;
+    let wish = |length| serde_json::json!({ "connect": format!("page:{}", page.listening.name), "url": format!("/{}", "a".repeat(length)) });
+    let empty = serde_json::to_vec(&wish(0)).expect("JSON").len();
+    let mut caller =
+        session.open(&wish(pageport_proto::limits::HEAD - empty)).expect("as long as a head may be");
+    assert_eq!(refused(&mut caller).await.error, "ERR_HEADERS_TOO_LARGE");
+
+    let mut caller = session.open(&wish(0)).expect("opens");
+    let (mut listener, _) = visit(&page).await;
+    listener.reset(Code::ERR_ABORTED);
+    assert_eq!(refused(&mut caller).await.error, "ERR_PAGE_ABORTED");
+}
+
 /// The name that a page made by hand gets for listening to other pages.
 async fn listen_by_hand(carrier: &mut RawCarrier) -> String {
     let reply = carrier.request("{\"listen\":\"page\"}").await;
