@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { createHash } from "node:crypto";
+import dgram from "node:dgram";
 import net from "node:net";
 import { afterTime, wait } from "./rig.js";
 
@@ -11,11 +12,35 @@ import { afterTime, wait } from "./rig.js";
 const RULE = `[[allow]]\nto = "127.0.0.1:PORT"\nprotocol = "ws"\n`;
 
 /** A server at the port of the rule, which does with every connection what it is told to. @param {Rig} rig @param {(socket: net.Socket) => void} serve */
-async function target(rig, serve) {
+async function target(rig, serve, host = "127.0.0.1") {
   const server = net.createServer((socket) => (socket.on("error", () => {}), serve(socket)));
-  await once(server.listen(rig.ports, "127.0.0.1"), "listening");
+  await once(server.listen(rig.ports, host), "listening");
   rig.ending(() => server.close());
   return `ws://127.0.0.1:${rig.ports}/`;
+}
+
+/** Three targets with names, and a name server at the same port. */
+const NAMES = ["one", "two", "three"];
+const NAMED = `dns = ["127.0.0.1:PORT"]\n${NAMES.map((name) => `[[allow]]\nto = "${name}.test:80"\nprotocol = "ws"\n`).join("")}`;
+
+/**
+ * A name server that knows no name, and is silent about one of them; it tells of each question.
+ *
+ * @param {Rig} rig
+ * @param {string} silent
+ */
+async function nameServer(rig, silent) {
+  const socket = dgram.createSocket("udp4");
+  socket.on("message", (query, { port, address }) => {
+    if (query.includes(silent)) return void socket.emit("silent");
+    // The same with the bit of an answer, and NXDOMAIN (RFC 1035 §4.1.1).
+    const reply = Buffer.from(query);
+    reply.writeUInt16BE((reply.readUInt16BE(2) & 0x7900) | 0x8183, 2);
+    socket.send(reply, port, address);
+  });
+  await once(socket.bind(rig.ports, "127.0.0.1"), "listening");
+  rig.ending(() => socket.close());
+  return socket;
 }
 
 /** The answer that completes a handshake. @param {Buffer} request */
@@ -38,6 +63,36 @@ export const CONNECTING = [
       const replies = [];
       for (const stream of [1, 3, 5]) replies.push(await page.ask(stream, { connect }));
       return [`${replies[0].ok} ${replies[1].ok}`, replies[2].error];
+    },
+  },
+  {
+    limit: "lookups",
+    n: 1,
+    config: NAMED,
+    expected: ["ERR_TARGET_UNRESOLVED", "ERR_OVERLOADED"],
+    async run(rig) {
+      const server = await nameServer(rig, "two");
+      const page = await rig.page();
+      const [one, two, three] = NAMES.map((name) => ({ connect: `ws://${name}.test/` }));
+      const { error } = await page.ask(1, one);
+      const asked = once(server, "silent");
+      void page.ask(3, two).catch(() => {});
+      await asked;
+      return [error, (await page.ask(5, three)).error];
+    },
+  },
+  {
+    limit: "connect_addresses",
+    n: 1,
+    config: `[[allow]]\nto = "localhost:PORT"\nprotocol = "ws"\n`,
+    expected: ["true", "ERR_TARGET_UNREACHABLE"],
+    async run(rig) {
+      const serve = (/** @type {net.Socket} */ socket) => void socket.once("data", (request) => socket.write(answer(request)));
+      const connect = (await target(rig, serve, "::1")).replace("127.0.0.1", "localhost");
+      const page = await rig.page();
+      const { error } = await page.ask(1, { connect });
+      await target(rig, serve);
+      return [`${(await page.ask(3, { connect })).ok}`, error];
     },
   },
   {
