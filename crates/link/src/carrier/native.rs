@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -31,8 +31,10 @@ const PACKETS: usize = 32;
 /// The longest head of a native stream: two integers.
 const HEAD: usize = 16;
 /// How long bytes may wait for those before them, which came earlier on another stream of the same connection: far longer than the slowest
-/// path needs to repeat what was lost.
-const GAP: Duration = Duration::from_secs(30);
+/// path needs to repeat what was lost. Counted in turns, of which those do not count in which nothing came at all: a path that is down
+/// repeats nothing.
+const TURN: Duration = Duration::from_secs(5);
+const TURNS: u32 = 6;
 
 /// What one native stream may hold that nobody reads: its window in QUIC, which does not say how much of it is used.
 const UNREAD: u64 = 4 << 20;
@@ -160,11 +162,35 @@ async fn wanted(shared: &Shared, carrier: CarrierId, early: &Early, id: StreamId
         return wanted;
     }
     let Some(_waits) = early.wait() else { return false };
+    let mut patience = Patience::new(shared.heard(carrier));
     loop {
-        match timeout(GAP, poll_fn(|cx| shared.poll_native_in(carrier, id, offset, cx))).await {
+        match timeout(TURN, poll_fn(|cx| shared.poll_native_in(carrier, id, offset, cx))).await {
             Ok(wanted) => return wanted,
+            Err(_) if !patience.is_over(shared.heard(carrier)) => {}
             Err(_) => shared.native_invalid(carrier, Code::ERR_GAP),
         }
+    }
+}
+
+/// How long it is worth waiting for bytes before others.
+struct Patience {
+    heard: Option<Instant>,
+    turns: u32,
+}
+
+impl Patience {
+    /// `heard` is when the last byte came, of whatever.
+    fn new(heard: Option<Instant>) -> Patience {
+        Patience { heard, turns: TURNS }
+    }
+
+    /// Another turn has passed. Whether it was the last.
+    fn is_over(&mut self, heard: Option<Instant>) -> bool {
+        if heard > self.heard {
+            self.turns = self.turns.saturating_sub(1);
+        }
+        self.heard = heard;
+        self.turns == 0
     }
 }
 
@@ -301,4 +327,20 @@ async fn send_datagrams(shared: Arc<Shared>, carrier: CarrierId, session: Sessio
 /// How many bytes a datagram may have beside its flow.
 pub(super) fn datagram_size(session: &Session) -> usize {
     session.max_datagram_size().saturating_sub(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_in_which_nothing_came_do_not_count() {
+        let begun = Instant::now();
+        let at = |seconds| Some(begun + Duration::from_secs(seconds));
+        let mut patience = Patience::new(at(0));
+        assert!(!(1..u64::from(TURNS)).any(|turn| patience.is_over(at(turn))));
+        // A blackout of any length.
+        assert!(!(0..100).any(|_| patience.is_over(at(5))));
+        assert!(patience.is_over(at(600)));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
 use pageport_proto::session::{CarrierId, Message, NativeIn, NativeOut};
@@ -80,6 +81,11 @@ impl Shared {
 
     pub(crate) fn native_invalid(&self, carrier: CarrierId, code: Code) {
         self.with(None, |state, _| state.proto.native_invalid(carrier, code));
+    }
+
+    /// When the last byte came on a carrier.
+    pub(crate) fn heard(&self, carrier: CarrierId) -> Option<Instant> {
+        self.look(|state| state.proto.heard(carrier))
     }
 
     pub(crate) fn native_lost(&self, carrier: CarrierId, id: StreamId) {

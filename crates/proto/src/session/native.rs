@@ -187,6 +187,12 @@ impl Session {
         }
     }
 
+    /// When the last byte came on a carrier.
+    #[must_use]
+    pub fn heard(&self, carrier: CarrierId) -> Option<Instant> {
+        self.carriers.get(&carrier).map(|state| state.heard)
+    }
+
     /// The next datagram for a carrier that takes them natively: flow and bytes.
     pub fn native_datagram(&mut self, carrier: CarrierId) -> Option<(u64, Bytes)> {
         if self.active != Some(carrier) {
