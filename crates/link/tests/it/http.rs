@@ -116,6 +116,24 @@ async fn answers_end_when_they_are_long_or_old_and_the_next_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn answers_that_end_at_once_are_not_asked_for_in_a_storm() {
+    let limits = HttpLimits { answer_time: Duration::from_millis(5), ..HttpLimits::default() };
+    let gateway = Gateway::with_http(limits).await;
+    let relay = CutRelay::to(gateway.address).await.unwrap();
+    let connector = gateway.connector(CarrierKind::Http).dial(relay.address());
+    let page = guard(connector.connect()).await.unwrap();
+    check(&page, Exchange { seed: 8, up: 1, down: 1 }).await;
+    let before = relay.counts().up;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let asked = relay.counts().up - before;
+    println!("{asked} bytes of requests in 2 s");
+    // A request has about 170 bytes; without pauses there would be hundreds.
+    assert!(asked < 4_000, "{asked} bytes of requests in 2 s");
+    check(&page, Exchange { seed: 9, up: 1_000, down: 1_000 }).await;
+    assert_eq!(page.stats().attaches, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stops_holds_what_is_kept_and_nothing_else() {
     let budget = Budget::new(1 << 30);

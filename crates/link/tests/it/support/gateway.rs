@@ -192,6 +192,7 @@ impl Shared {
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
         tokio::spawn(serve(Arc::clone(&shared), stream, Socket::from));
     }
 }

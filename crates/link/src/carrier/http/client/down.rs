@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pageport_proto::numbered::{self, Answer, Mode};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Event, Line, RETRIES, is_passing, refused};
 use crate::LinkError;
+use crate::connector::backoff::Backoff;
 use crate::connector::http1::Exchange;
 
 /// When the preamble has not come by then, something on the way holds answers back.
 const PREAMBLE: Duration = Duration::from_millis(1_500);
 /// An answer ends, or brings something, within 25 s. One that does neither is dead.
 const SILENCE: Duration = Duration::from_secs(35);
+
+/// The longest pause behind an answer that brought nothing and ended at once: what the gateway has to say waits for it.
+const EMPTY: Duration = Duration::from_secs(1);
 
 /// The requests for messages of one carrier.
 pub(super) struct Down {
@@ -34,11 +38,21 @@ impl Down {
     /// Runs until the carrier is lost.
     pub(super) async fn run(mut self) {
         let mut pauses = RETRIES.into_iter();
+        let mut empty = Backoff::default();
         loop {
             let mode = if self.line.polling.is_on() { Mode::Poll } else { Mode::Stream };
-            let before = self.ack;
+            let (before, begun) = (self.ack, Instant::now());
             match self.once(mode).await {
-                Ok(()) => pauses = RETRIES.into_iter(),
+                Ok(()) => {
+                    pauses = RETRIES.into_iter();
+                    if self.ack > before {
+                        empty.reset();
+                    } else {
+                        // Something ends answers as soon as they begin: what is asked for without a pause would be a storm.
+                        empty.after(begun.elapsed());
+                        sleep(empty.next().min(EMPTY)).await;
+                    }
+                }
                 Err(error) => {
                     tracing::debug!(%error, ack = self.ack, "messages down");
                     if self.ack > before {
