@@ -1,11 +1,15 @@
 //! The carrier `http` on networks that break it, and where it is slow: it goes on by asking again, or is lost as a whole.
 
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pageport_link::{Budget, CarrierKind, HttpLimits, HttpMode, Session};
+use pageport_link::{Budget, CarrierKind, HttpLimits, HttpMode, Io, Session};
 use pageport_proto::Code;
 use pageport_testkit::{Cut, CutRelay, Direction, Pattern, Random};
 use serde_json::json;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::support::{Exchange, Gateway, HoldingProxy, exchange, guard};
@@ -191,6 +195,42 @@ async fn a_page_that_vanishes_is_noticed_and_one_that_comes_back_resumes() {
     assert_eq!(guard(echo.read_chunk()).await.unwrap().unwrap(), "still here");
     page.close(Code::NO_ERROR, "");
     assert_eq!(guard(at_gateway.closed()).await, Code::NO_ERROR);
+}
+
+#[tokio::test]
+async fn a_page_that_closes_leaves_no_request_behind() {
+    let gateway = Gateway::start().await;
+    let relay = CutRelay::to(gateway.address).await.unwrap();
+    let (open, address) = (Arc::new(()), relay.address());
+    let connections = Arc::clone(&open);
+    let dial = move || connection(address, Arc::clone(&connections));
+    let page = guard(gateway.connector(CarrierKind::Http).dial_by(dial.clone()).connect()).await.unwrap();
+    relay.stall();
+    page.close(Code::NO_ERROR, "");
+    guard(page.finished()).await;
+    drop((page, dial));
+    let gone = async {
+        while Arc::strong_count(&open) > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Far less than an upload may take.
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("a request is still open");
+}
+
+/// One that holds `open` for as long as whoever has dialled holds it.
+async fn connection(address: SocketAddr, open: Arc<()>) -> io::Result<Box<dyn Io>> {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let (mut up, mut to_page) = tokio::io::split(far);
+    let (mut down, mut to_gateway) = TcpStream::connect(address).await?.into_split();
+    tokio::spawn(async move {
+        let _open = open;
+        tokio::select! {
+            _ = tokio::io::copy(&mut up, &mut to_gateway) => {}
+            _ = tokio::io::copy(&mut down, &mut to_page) => {}
+        }
+    });
+    Ok(Box::new(near))
 }
 
 async fn check(page: &Session, what: Exchange) {

@@ -139,9 +139,10 @@ impl Client {
     pub(super) async fn close(&mut self) {
         if std::future::poll_fn(|cx| self.poll_flush(cx)).await.is_ok() {
             self.outgoing.close();
-            if let Some(up) = self.up.take() {
-                // How it ends matters to nobody any more.
+            if let Some(up) = &mut self.up {
+                // How it ends matters to nobody any more. Until then it stays here, where it ends with this.
                 let _ = up.await;
+                self.up = None;
             }
         }
     }
