@@ -7,9 +7,11 @@
 //! | `upgrade`, `http1` | requests on them |
 //! | `passage` | what the way to the gateway does to plain requests, for who wants to know |
 //! | `gateway` | the address |
+//! | `credential` | the token |
 //! | `backoff` | when to try again |
 
 pub(crate) mod backoff;
+mod credential;
 mod dialer;
 mod gateway;
 pub(crate) mod http1;
@@ -32,6 +34,7 @@ use crate::carrier::{Carrier, CarrierKind, HttpMode, Io};
 use crate::session::Shared;
 use crate::{LinkError, Session};
 use backoff::Backoff;
+use credential::Credential;
 use dialer::{Dial, Dialer};
 use gateway::Gateway;
 use proxy::Proxy;
@@ -77,7 +80,7 @@ impl Connector {
     /// A token, which travels as `Authorization: Bearer` on each request.
     #[must_use]
     pub fn credential(mut self, token: String) -> Connector {
-        self.runners.credential = Some(token);
+        self.runners.credential = Some(Credential::new(token));
         self
     }
 

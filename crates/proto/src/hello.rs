@@ -21,7 +21,7 @@ pub type Nonce = Opaque<16, Public>;
 pub type Secret = Opaque<32, Hidden>;
 
 /// The first frame of a carrier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hello {
     /// The session to attach to; `None` asks for a new one.
     pub session: Option<(SessionId, Secret)>,
@@ -158,6 +158,19 @@ impl<const N: usize, K> Opaque<N, K> {
 impl<const N: usize> fmt::Display for Opaque<N, Public> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.encode())
+    }
+}
+
+impl fmt::Debug for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Hello { session, n, limits, features, credential } = self;
+        f.debug_struct("Hello")
+            .field("session", session)
+            .field("n", n)
+            .field("limits", limits)
+            .field("features", features)
+            .field("credential", &credential.as_ref().map(|_| "[hidden]"))
+            .finish()
     }
 }
 

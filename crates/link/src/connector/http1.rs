@@ -2,7 +2,7 @@
 //!
 //! Reads heads of at most 16 KiB and never more of a body than it is asked for.
 
-use std::io;
+use std::{fmt, io};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use pageport_proto::Code;
@@ -17,11 +17,17 @@ use crate::carrier::Wire;
 const READ: usize = 16 * 1024;
 
 /// How requests to a gateway look.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Requests {
     dialer: Dialer,
-    /// Fields of each request.
+    /// Fields of each request, the credential's among them.
     fields: String,
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").field("dialer", &self.dialer).finish_non_exhaustive()
+    }
 }
 
 /// A connection on which one request follows the other.

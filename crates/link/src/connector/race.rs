@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::credential::Credential;
 use super::dialer::Dialer;
 use super::http1::Requests;
 use super::is_final;
@@ -25,7 +26,7 @@ const HEAD_START: Duration = Duration::from_secs(1);
 pub(super) struct Runners {
     /// What worked last comes first.
     pub(super) kinds: Vec<CarrierKind>,
-    pub(super) credential: Option<String>,
+    pub(super) credential: Option<Credential>,
     /// Answers are polled, because that was asked for, or because something on the way holds them back.
     polling: Arc<Polling>,
 }

@@ -49,8 +49,10 @@ pub(crate) async fn connect(
     let url = Url::parse(url).map_err(|_| LinkError::Address(url.to_owned()))?;
     let mut headers = HeaderMap::new();
     if let Some(token) = credential {
-        let value = HeaderValue::from_str(&format!("Bearer {token}"))
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| LinkError::Code(pageport_proto::Code::ERR_CREDENTIAL_INVALID))?;
+        // It is not printed, and does not enter QPACK's table.
+        value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
     let request = ConnectRequest::new(url).with_headers(headers);

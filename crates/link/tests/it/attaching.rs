@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pageport_link::{CarrierKind, Connector, LinkError, SessionState, Settings, StreamError};
 use pageport_proto::frame::{Data, Frame, Mark};
-use pageport_proto::hello::Secret;
-use pageport_proto::{Code, Role, StreamId};
+use pageport_proto::hello::{Hello, Secret};
+use pageport_proto::{Code, Limits, Role, StreamId};
 use pageport_testkit::{Cut, CutRelay};
 use serde_json::json;
 
@@ -73,6 +73,23 @@ async fn a_credential_travels_on_the_upgrade_and_a_wrong_one_is_told() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_credential_is_never_printed() {
+    let connector = Connector::new("http://127.0.0.1:1").unwrap();
+    let connector = connector.credential("swordfish".to_owned());
+    let connector = connector.proxy("http://me:swordfish@127.0.0.1:2").unwrap();
+    let hello = Hello {
+        session: None,
+        n: 1,
+        limits: Limits::default(),
+        features: Vec::new(),
+        credential: Some("swordfish".to_owned()),
+    };
+    let printed = format!("{connector:?} {hello:?}");
+    assert!(!printed.contains("swordfish"), "{printed}");
+    assert!(!printed.contains("bWU6c3dvcmRmaXNo"), "{printed}");
 }
 
 #[tokio::test]
