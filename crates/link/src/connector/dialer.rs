@@ -5,9 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rustls::ClientConfig;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::sleep;
 
 use super::gateway::Gateway;
 use super::proxy::Proxy;
@@ -15,6 +18,9 @@ use super::tls::Trust;
 use crate::LinkError;
 use crate::carrier::{Carrier, Io, SharedTcp, Socket};
 use crate::quic::{self, Pinned};
+
+/// How long an address is alone before the next one is tried too (RFC 8305 §5): over UDP nothing says that nobody is there.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
 /// Makes connections to one gateway.
 #[derive(Debug, Clone)]
@@ -80,19 +86,19 @@ impl Dialer {
             return Err(LinkError::WebTransport("no proxy passes it on".to_owned()));
         }
         let Gateway { host, port, authority, path, .. } = &self.gateway;
-        let address = match self.address {
-            Some(address) => address,
-            None => {
-                let mut found = lookup_host((host.as_str(), *port)).await?;
-                found.next().ok_or_else(|| LinkError::Address(authority.clone()))?
-            }
+        let addresses: Vec<SocketAddr> = match self.address {
+            Some(address) => vec![address],
+            None => lookup_host((host.as_str(), *port)).await?.collect(),
         };
         let tls = if self.pinned.is_empty() {
             ClientConfig::clone(&*self.trust.config()?)
         } else {
             Pinned::config(&self.pinned).map_err(LinkError::broken)?
         };
-        quic::connect(address, host, &format!("https://{authority}{path}"), credential, tls).await
+        let url = format!("https://{authority}{path}");
+        let first =
+            first_of(addresses, |address| quic::connect(address, host, &url, credential, tls.clone()));
+        first.await.unwrap_or_else(|| Err(LinkError::Address(authority.clone())))
     }
 
     async fn reach(&self) -> Result<TcpStream, LinkError> {
@@ -112,5 +118,46 @@ impl Dialer {
         let tcp = SharedTcp::from(stream);
         let tls = self.trust.connect(&self.gateway.host, tcp.clone()).await?;
         Ok(Socket::over(tls, tcp))
+    }
+}
+
+/// The first attempt that succeeds, or the failure that came last; `None` without an address.
+async fn first_of<T, E, A: Future<Output = Result<T, E>>>(
+    addresses: Vec<SocketAddr>,
+    attempt: impl Fn(SocketAddr) -> A,
+) -> Option<Result<T, E>> {
+    let attempt = &attempt;
+    let mut running: FuturesUnordered<_> = (0..)
+        .zip(addresses)
+        .map(|(nth, address)| async move {
+            sleep(NEXT_ADDRESS * nth).await;
+            attempt(address).await
+        })
+        .collect();
+    let mut last = None;
+    while let Some(result) = running.next().await {
+        if result.is_ok() {
+            return Some(result);
+        }
+        last = Some(result);
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_where_nobody_answers_keeps_nobody_from_the_next() {
+        let addresses: Vec<SocketAddr> = (1..=3).map(|port| ([127, 0, 0, 1], port).into()).collect();
+        let attempt = async |address: SocketAddr| match address.port() {
+            1 => std::future::pending().await,
+            2 => Err("refused"),
+            port => Ok(port),
+        };
+        assert_eq!(first_of(addresses.clone(), attempt).await, Some(Ok(3)));
+        assert_eq!(first_of(addresses[1..2].to_vec(), attempt).await, Some(Err("refused")));
+        assert_eq!(first_of(Vec::new(), attempt).await, None);
     }
 }

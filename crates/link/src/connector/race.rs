@@ -79,20 +79,24 @@ impl Runners {
         dialer.trust.prepare(dialer.gateway.secure)?;
         let mut waiting = kinds.iter();
         let mut running = JoinSet::new();
+        // Kinds over UDP that have not failed yet: where TCP leads nowhere that may get through.
+        let mut over_udp = kinds.iter().filter(|kind| is_over_udp(**kind)).count();
         let mut start = Instant::now();
         let mut last = LinkError::Answer("no kind of carrier to try");
         loop {
             if (running.is_empty() || Instant::now() >= start)
                 && let Some(kind) = waiting.next()
             {
-                running.spawn(open(self.clone(), dialer.clone(), *kind));
+                let (kind, opening) = (*kind, open(self.clone(), dialer.clone(), *kind));
+                running.spawn(async move { (kind, opening.await) });
                 start = Instant::now() + HEAD_START;
             }
             tokio::select! {
                 result = running.join_next() => match result {
-                    Some(Ok(Ok(carrier))) => return Ok(carrier),
-                    Some(Ok(Err(Failure { error, reached }))) => {
-                        if is_final(&error) || !reached {
+                    Some(Ok((_, Ok(carrier)))) => return Ok(carrier),
+                    Some(Ok((kind, Err(Failure { error, reached })))) => {
+                        over_udp -= usize::from(is_over_udp(kind));
+                        if is_final(&error) || (!reached && over_udp == 0) {
                             return Err(error);
                         }
                         last = error;
@@ -105,6 +109,10 @@ impl Runners {
             }
         }
     }
+}
+
+fn is_over_udp(kind: CarrierKind) -> bool {
+    kind == CarrierKind::WebTransport
 }
 
 async fn open(runners: Runners, dialer: Dialer, kind: CarrierKind) -> Result<Carrier, Failure> {

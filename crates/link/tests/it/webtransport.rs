@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pageport_link::{CarrierKind, Session};
-use pageport_testkit::{Pattern, Random};
+use pageport_testkit::{Impairment, ImpairmentRelay, Pattern, Random};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -122,6 +122,23 @@ async fn where_udp_leads_nowhere_the_next_carrier_is_tried() {
     assert_eq!(page.stats().carrier, Some(CarrierKind::WebSocket));
     let wrong = gateway.connector(kinds[0]).certificate_hashes(&[[0; 32]]).connect().await;
     assert!(wrong.is_err(), "a certificate with another hash");
+}
+
+#[tokio::test]
+async fn where_tcp_is_refused_udp_is_still_tried() {
+    let gateway = Gateway::start().await;
+    // A handshake that is slower than the head start which other kinds give.
+    let slow = Impairment { delay: Duration::from_millis(350), ..Impairment::default() };
+    let slow = ImpairmentRelay::to(gateway.address, slow, 1).await.unwrap();
+    for (kinds, address) in [
+        ([CarrierKind::Bytes, CarrierKind::WebTransport], gateway.address),
+        ([CarrierKind::WebTransport, CarrierKind::Bytes], slow.address()),
+    ] {
+        let refused = || async { Err(std::io::ErrorKind::ConnectionRefused.into()) };
+        let connector = gateway.connector(kinds[0]).carriers(&kinds).dial(address).dial_by(refused);
+        let page = guard(connector.connect()).await.unwrap();
+        assert_eq!(page.stats().carrier, Some(CarrierKind::WebTransport), "{kinds:?}");
+    }
 }
 
 #[tokio::test]
