@@ -9,7 +9,11 @@ import { progress } from "../pageport/receive.js";
 import { ints } from "../pageport/varint.js";
 import * as wire from "../pageport/wire.js";
 import { NativeNetwork } from "./native-network.js";
+import { Random } from "./random.js";
 import { until } from "./session-network.js";
+
+/** PAGEPORT_SEEDS=200 looks further. */
+const SEEDS = Number(process.env.PAGEPORT_SEEDS ?? 10);
 
 let gateways = 0;
 /** @type {(() => void)[]} */
@@ -146,4 +150,43 @@ test("a frame that is too long ends the session, however much of it comes at onc
   const { network, one } = await begin();
   network.connections[0].arrive(Uint8Array.from([wire.DATA, ...ints(300_000), ...new Uint8Array(300_000)]));
   await assert.rejects(one.closed, { code: "ERR_FRAME_TOO_LARGE" });
+});
+
+test("uploads, downloads, cuts and refusals in any order, from one carrier to the next: every byte arrives once", async (t) => {
+  // Nobody waits before the next attempt.
+  t.mock.method(Math, "random", () => 0);
+  let [cuts, stops] = [0, 0];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const random = new Random(seed);
+    const { network, one } = await begin();
+    const bodies = Array.from({ length: 4 }, () => randomBytes(300_000 + random.below(900_000)));
+    let left = bodies.length;
+    const echoes = bodies.map(async (body) => {
+      const { readable, writable } = await one.createBidirectionalStream({ connect: "echo" });
+      const writer = writable.getWriter();
+      writer.write(body).then(() => writer.close()).catch(() => {});
+      const back = Buffer.from(await new Response(readable).arrayBuffer());
+      left--;
+      return back.equals(body);
+    });
+    const meddle = async () => {
+      for (let most = 20; left && most--; ) {
+        for (let turns = random.below(12); turns--; ) await new Promise((resolve) => setImmediate(resolve));
+        const lanes = network.connections.flatMap(({ lanes }) => lanes);
+        if (random.onceIn(2) && lanes.length) {
+          stops++;
+          random.pick(lanes).stop();
+        } else {
+          cuts++;
+          one.abortCarrier();
+          await attached(one);
+        }
+      }
+    };
+    const came = await Promise.all([Promise.all(echoes), meddle()]);
+    assert.deepEqual(came[0], bodies.map(() => true), `PAGEPORT_SEEDS=${seed}`);
+    one.close();
+  }
+  console.log(`${SEEDS} seeds, ${cuts} cuts, ${stops} native streams stopped`);
+  assert.ok(cuts > SEEDS && stops > SEEDS, "the network was too good");
 });

@@ -156,7 +156,7 @@ export class Network {
           rest = read(core, stream, 65_536, performance.now())?.slice() ?? rest;
           if (!rest.length) break;
         }
-        if (stream.in.start === stream.final && stream.failed < 0) finish(core, stream);
+        if (stream.in.start === stream.final && stream.failed < 0 && !stream.fin) finish(core, stream);
       };
       stream.notify();
     } else {
