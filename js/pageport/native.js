@@ -95,7 +95,8 @@ export class Native {
   sweep() {
     for (const [stream, lane] of this.#lanes) {
       if (stream.reset >= 0) this.#end(stream, lane.abort());
-      else if (isDone(stream) || (stream.fin && stream.sent >= stream.out.end)) this.#end(stream, lane.close());
+      // Not before everything has arrived: until then it may be refused.
+      else if (stream.fin && stream.out.start >= stream.out.end) this.#end(stream, lane.close());
     }
   }
 

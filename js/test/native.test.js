@@ -110,6 +110,20 @@ for (const rest of [0, 100_000]) {
   });
 }
 
+test("a native stream that is refused when everything was written, the end too: what did not arrive goes as frames", async () => {
+  const { network, one } = await begin();
+  network.accepts = false;
+  const { writer, arrived } = await upload(network, one);
+  const body = randomBytes(600_000);
+  await writer.write(body);
+  await writer.close();
+  const { lanes } = network.connections[0];
+  // FIN has left, as a frame.
+  await until(() => sent(one) > 600_000 && lanes[0]?.passed > 100_000 && lanes[0].passed === lanes[0].written);
+  lanes[0].refuse();
+  assert.ok((await arrived).equals(body));
+});
+
 test("datagrams that the browser does not take wait where the oldest makes room: 64 of them, and no more", async () => {
   const { network, one } = await begin();
   let go = () => {};
