@@ -53,6 +53,27 @@ export async function dial({ host, port }) {
   return socket;
 }
 
+/**
+ * Says something, and tells how the connection ended: FIN, or the code of an error. It reads one byte at a time: a read that does not fill its buffer,
+ * and a hang-up beside it, are an end to libuv, also where a reset lies behind the bytes.
+ * @param {Place} place
+ * @param {number} stall how long nothing here runs, in milliseconds, so that all comes at once
+ * @returns {Promise<{ heard: number, end: string }>}
+ */
+export function endOf({ host, port }, stall) {
+  return new Promise((resolve) => {
+    let heard = 0;
+    const onread = { buffer: Buffer.alloc(1), callback: (/** @type {number} */ bytes) => ((heard += bytes), true) };
+    const socket = connect({ host, port, onread });
+    const ended = (/** @type {string} */ end) => (resolve({ heard, end }), socket.destroy());
+    socket.on("end", () => ended("FIN")).on("error", ({ code }) => ended(code));
+    socket.on("connect", () => {
+      socket.write("anything");
+      setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stall), 1);
+    });
+  });
+}
+
 /** Sends all, ends, and hears all; or why not. @param {Place} place @param {string | Uint8Array} data */
 export async function talk(place, data) {
   const socket = await dial(place);
