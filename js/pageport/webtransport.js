@@ -46,7 +46,7 @@ export class WebTransportCarrier {
       onchange(true);
     };
     transport.closed.then(gone, gone);
-    this.#open(onmessage, onchange).catch(() => transport.close());
+    this.#open(onmessage, onchange).catch(() => this.#end());
   }
 
   /** How many bytes it takes now; NaN while it is not open, and when it is full, since it says when it is not any more. */
@@ -70,10 +70,13 @@ export class WebTransportCarrier {
 
   /** What was sent still leaves. */
   close() {
-    const close = () => this.#transport.close();
-    if (!this.#writer) return close();
     // A close at once would throw away what was sent. The gateway ends its side when it has that.
-    setTimeout(close, LINGER);
+    this.#end(this.#writer ? LINGER : 0);
+  }
+
+  /** @param {number} [wait] never in the same task as the abort of a native stream: Chromium would crash when that comes about */
+  #end(wait) {
+    setTimeout(() => this.#transport.close(), wait);
   }
 
   /** @param {(message: Uint8Array) => void} onmessage @param {(isGone: boolean) => void} onchange */
@@ -100,7 +103,7 @@ export class WebTransportCarrier {
       }
       this.native.moved();
     }
-    transport.close();
+    this.#end();
   }
 }
 

@@ -187,7 +187,7 @@ impl Carrier {
             Carrier::WebSocket(carrier) => carrier.poll_receive(cx, deliver),
             Carrier::Bytes(carrier) => carrier.poll_receive(cx, deliver),
             Carrier::Http(carrier) => carrier.poll_receive(cx, deliver),
-            Carrier::WebTransport(carrier) => carrier.frames_mut().poll_receive(cx, deliver),
+            Carrier::WebTransport(carrier) => carrier.poll_receive(cx, deliver),
         }
     }
 

@@ -39,13 +39,14 @@ export async function launchThrottledChromium(grace) {
  * @param {any} browser puppeteer's
  * @param {{ local: string }} site
  * @param {string} gateway the URL that the page uses, perhaps a relay's
+ * @param {string} [carrier] the only kind that it may use
  */
-export async function openSteady(browser, site, gateway) {
+export async function openSteady(browser, site, gateway, carrier) {
   const page = await browser.newPage();
   await page.goto(`${site.local}/steady`);
   const addresses = await page.evaluate(
-    async (gateway) => (await import(/** @type {any} */ ("/pages/steady.js"))).listen(gateway),
-    gateway,
+    async (where) => (await import(/** @type {any} */ ("/pages/steady.js"))).listen(where),
+    [gateway, carrier],
   );
   return {
     page,

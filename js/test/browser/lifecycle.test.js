@@ -80,6 +80,14 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
       assert.ok(await visitor.until(() => visitor.closed, TOLD_MS[name]), "the visitor was left hanging");
     });
 
+    for (const carrier of ["websocket", "webtransport", "http"]) {
+      test(`that is carried by ${carrier} ends with its visitors when it is closed`, async (t) => {
+        const { steady, visitor } = await visited(t, browser, gateway.url, carrier);
+        await steady.page.close();
+        assert.ok(await visitor.until(() => visitor.closed, TOLD_MS[name]), "the visitor was left hanging");
+      });
+    }
+
     test("that begins to listen while its gateway is down listens once that is back", async (t) => {
       let own = await startGateway();
       t.after(() => own.stop());
@@ -130,9 +138,10 @@ for (const [name, launch] of Object.entries(LAUNCH)) {
  * @param {import("node:test").TestContext} t
  * @param {any} browser
  * @param {string} url
+ * @param {string} [carrier] the only kind that it may use
  */
-async function visited(t, browser, url) {
-  const steady = await openSteady(browser, site, url);
+async function visited(t, browser, url, carrier) {
+  const steady = await openSteady(browser, site, url, carrier);
   const visitor = await SteadyVisitor.come(steady.pathUrl, 50);
   t.after(() => visitor.leave());
   assert.ok(await visitor.until(() => visitor.echoed > 3, 10_000));

@@ -2,13 +2,15 @@
 //! `native`). One session for each QUIC connection.
 
 use std::fmt;
+use std::io;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use web_transport_quinn::Session;
 use web_transport_quinn::quinn::{Connection, VarInt};
 
 use super::bytes::BytesCarrier;
-use super::{Socket, Wire};
+use super::{Input, Received, Socket, Wire};
 use crate::LinkError;
 
 /// Frames leave before bytes of streams: they are few, and say how the streams go on.
@@ -54,6 +56,19 @@ impl WebTransportCarrier {
         WebTransportCarrier { session, frames: BytesCarrier::new(wire), streams }
     }
 
+    /// As [`BytesCarrier::poll_receive`]. A page says DETACH or CLOSE before it ends the first stream; an end behind neither is its browser's word that
+    /// the page goes.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        deliver: impl FnMut(Received<'_>),
+    ) -> Poll<io::Result<Input>> {
+        self.frames.poll_receive(cx, deliver).map_ok(|input| match input {
+            Input::End | Input::Left => Input::Left,
+            Input::Some => Input::Some,
+        })
+    }
+
     pub(super) fn frames(&self) -> &BytesCarrier {
         &self.frames
     }
@@ -71,12 +86,13 @@ impl WebTransportCarrier {
         Grant { session: self.session.clone(), streams: self.streams }
     }
 
-    /// Lets the last frame arrive before it ends the session: closing would tear it.
+    /// Lets the last frame arrive before it ends the connection: closing would tear it.
+    ///
+    /// The connection, not the session: when the session of a page ends first, by its capsule or by the end of its request, streams that have
+    /// not ended fail one by one, and Chromium 156 crashes over the first of them.
     pub(super) async fn close(mut self) {
         let nowhere = BytesCarrier::new(Wire::nowhere());
         std::mem::replace(&mut self.frames, nowhere).close().await;
-        self.session.close(0, b"");
-        self.session.closed().await;
     }
 }
 

@@ -9,7 +9,9 @@ use pageport_proto::{Code, Limits, Role, StreamId};
 use pageport_testkit::{Cut, CutRelay};
 use serde_json::json;
 
-use crate::support::{Gateway, KINDS, RawPage, SwallowingProxy, Swallows, TCP_KINDS, close_websocket, guard};
+use crate::support::{
+    Gateway, KINDS, RawPage, RawQuicPage, SwallowingProxy, Swallows, TCP_KINDS, close_websocket, guard,
+};
 
 #[tokio::test]
 async fn a_connector_falls_back_to_websocket_where_bytes_do_not_pass() {
@@ -148,6 +150,19 @@ async fn a_page_that_is_left_keeps_its_session_for_a_moment_only() {
     let left = close_websocket(&gateway, 1001).await;
     assert_eq!(guard(left.closed()).await, Code::ERR_SESSION_LOST);
     assert!(matches!(aborted.state(), SessionState::Parked { .. }), "{:?}", aborted.state());
+}
+
+#[tokio::test]
+async fn a_page_whose_first_stream_just_ends_is_left() {
+    let mut settings = Settings::new(Role::Gateway);
+    settings.timings.leave = Duration::from_millis(100);
+    let gateway = Gateway::with_settings(settings).await;
+    let (aborted, parked) = RawQuicPage::attach(&gateway).await;
+    aborted.close(0);
+    let (mut closed, left) = RawQuicPage::attach(&gateway).await;
+    closed.finish();
+    assert_eq!(guard(left.closed()).await, Code::ERR_SESSION_LOST);
+    assert!(matches!(parked.state(), SessionState::Parked { .. }), "{:?}", parked.state());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod gateway;
 mod holding;
 mod quic;
 mod raw;
+mod raw_quic;
 mod requests;
 mod swallowing;
 
@@ -17,6 +18,7 @@ pub(crate) use gateway::{Door, Gateway};
 pub(crate) use holding::HoldingProxy;
 pub(crate) use quic::{QuicDoor, RawQuic};
 pub(crate) use raw::{RawPage, close_websocket};
+pub(crate) use raw_quic::RawQuicPage;
 pub(crate) use swallowing::{SwallowingProxy, Swallows};
 
 /// Every kind of carrier.

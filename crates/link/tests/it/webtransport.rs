@@ -7,8 +7,9 @@ use pageport_link::{CarrierKind, Session};
 use pageport_testkit::{Impairment, ImpairmentRelay, Pattern, Random};
 use serde_json::json;
 use tokio::task::JoinSet;
+use web_transport_quinn::SessionError;
 
-use crate::support::{Exchange, Gateway, exchange, guard};
+use crate::support::{Exchange, Gateway, RawQuicPage, exchange, guard};
 
 const STREAMS: u64 = 20;
 
@@ -150,4 +151,14 @@ async fn closing_tells_the_other_side() {
     page.close(pageport_proto::Code::NO_ERROR, "");
     assert_eq!(guard(at_gateway.closed()).await, pageport_proto::Code::NO_ERROR);
     guard(page.finished()).await;
+}
+
+/// Where the session of WebTransport ends first, streams that have not ended fail one by one, which kills pages in Chromium.
+#[tokio::test]
+async fn a_carrier_that_is_retired_ends_with_its_connection_and_not_before() {
+    let gateway = Gateway::start().await;
+    let (page, at_gateway) = RawQuicPage::attach(&gateway).await;
+    at_gateway.close(pageport_proto::Code::ERR_OVERLOADED, "");
+    let ended = guard(page.end()).await;
+    assert!(matches!(ended, SessionError::ConnectionError(_)), "{ended:?}");
 }

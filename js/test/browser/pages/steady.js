@@ -37,9 +37,10 @@ setInterval(() => {
   last = now;
 }, 100);
 
-/** @param {string} gateway its origin */
-export async function listen(gateway) {
+/** @param {[string, string?]} where the gateway's origin, and the only kind of carrier to be used; absent: what the module likes */
+export async function listen([gateway, carrier]) {
   module = await import(`${gateway}/pageport.js`);
+  if (carrier) module.configure({ carriers: [carrier] });
   const session = module.session();
   session.addEventListener("carrierchange", () => note(`session ${session.readyState}`));
   listener = new module.WebSocketListener();
