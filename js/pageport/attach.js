@@ -122,7 +122,7 @@ function apply(core, carrier, [type, a, b, c, d, e]) {
     case RESUME:
       return onResume(core, carrier, a, b, c);
     case PING:
-      carrier.pong = a;
+      carrier.pong = a.slice();
       return;
     case PONG:
       if (carrier.pinged >= 0) core.rtt = core.now - carrier.pinged;

@@ -8,6 +8,7 @@ import { FRAME_MALFORMED } from "./codes.js";
 import { fail } from "./errors.js";
 import { ENCODER, join } from "./frames.js";
 import { MESSAGE } from "./limits.js";
+import { LARGE } from "./span.js";
 import { peekInt } from "./varint.js";
 
 const PREAMBLE = ENCODER.encode("pageport down v1");
@@ -50,7 +51,8 @@ export class Parser {
       this.#onmessage(bytes.subarray(start, end));
       at = end;
     }
-    this.#chunks = [bytes.subarray(at)];
+    // Of little that is left there is a copy: the rest of the memory may be given away.
+    this.#chunks = [bytes.length - at < LARGE ? bytes.slice(at) : bytes.subarray(at)];
     this.#size = bytes.length - at;
   }
 

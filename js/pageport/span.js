@@ -4,8 +4,10 @@
  * Must never keep much more memory than it has bytes.
  */
 
-/** From here on a piece is kept as it is instead of being copied into a block. */
-const LARGE = 16_384;
+/** From here on a piece is kept as it is instead of being copied into a block. Whoever else keeps less of its memory copies that. */
+export const LARGE = 16_384;
+/** What may stand between the pieces of two frames: a header, and nothing that anybody keeps. */
+const HEADER = 32;
 const BLOCK = 65_536;
 /** Blocks that are kept to be filled again: writing to fresh memory costs more than copying. As many as one ACK frees. */
 const SPARE = 16;
@@ -35,7 +37,13 @@ export class Span {
     this.end += length;
     // A small piece of a large buffer would keep all of it.
     const isKept = this.#keeps && length >= LARGE && length * 4 >= bytes.buffer.byteLength;
-    if (isKept || !tail || this.end - tail.base > tail.bytes.length) {
+    const gap = isKept && tail?.bytes.buffer === bytes.buffer ? bytes.byteOffset - tail.bytes.byteOffset - tail.bytes.length : NaN;
+    if (tail && gap >= 0 && gap < HEADER) {
+      // The frame behind the last one: they become one piece, which can be handed on whole.
+      const before = tail.bytes.length;
+      const both = new Uint8Array(bytes.buffer, tail.bytes.byteOffset, before + gap + length);
+      tail.bytes = both.copyWithin(before, before + gap).subarray(0, before + length);
+    } else if (isKept || !tail || this.end - tail.base > tail.bytes.length) {
       const size = Math.max(length, Math.min(4 * (base - this.start), BLOCK));
       tail = { bytes: isKept ? bytes : ((size === BLOCK && this.#spare.pop()) || new Uint8Array(size)), base, end: base };
       this.#blocks.push(tail);

@@ -19,11 +19,12 @@ import { arm } from "./send.js";
  * @param {Stream} stream
  * @param {number} max
  * @param {number} now
+ * @returns {Uint8Array<ArrayBuffer> | undefined}
  */
 export function read(core, stream, max, now) {
   const span = stream.in;
   if (span.start === span.end) return;
-  const bytes = span.peek(span.start, max);
+  const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (span.peek(span.start, max));
   span.drop(span.start + bytes.length);
   if (span.start - stream.mark >= stream.window) {
     // Within two round trips: the window holds the sender back. Only a stream that goes on like this gets what is scarce.

@@ -6,10 +6,10 @@
 
 import { ABORTED, HEAD_INVALID } from "./codes.js";
 import { codeOf, fail, PageportError } from "./errors.js";
-import { WINDOW } from "./limits.js";
 import { giveUp, hasEnded, stop } from "./receive.js";
 import { answerOf } from "./replies.js";
 import { finish, isDone, reset } from "./send.js";
+import { LARGE } from "./span.js";
 import { read, write } from "./stream-io.js";
 
 /**
@@ -52,14 +52,15 @@ export function publish(session, stream, onchange) {
       for (;;) {
         const request = source.byobRequest;
         const view = request?.view;
-        const bytes = read(core, stream, view?.byteLength ?? WINDOW, performance.now());
+        const bytes = read(core, stream, view?.byteLength ?? Infinity, performance.now());
         session.poke();
         if (bytes) {
           if (view) {
             new Uint8Array(view.buffer, view.byteOffset).set(bytes);
             return request.respond(bytes.length);
           }
-          return source.enqueue(bytes.slice());
+          // Memory of which nobody else has a piece is given away, as it came.
+          return source.enqueue(bytes.length + LARGE > bytes.buffer.byteLength ? bytes : bytes.slice());
         }
         if (stream.failed >= 0 || stream.stopped >= 0) return;
         if (hasEnded(stream)) {

@@ -1,7 +1,7 @@
 // Where a page's script spends its time, of a profile as Chromium takes it.
 
 /** How many costs are told of. */
-const COSTS = Number(process.env.COSTS ?? 3);
+const COSTS = 3;
 
 /** The largest ones, in percent of the time that the page was not idle. @typedef {{ idle_percent: number, costs: { percent: number, symbol: string }[] }} Costs */
 
