@@ -56,8 +56,9 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   retryAt = 0;
   /** Nothing is tried. @internal */
   isAsleep = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** Runs at `#alarm`, or later. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #alarm = Infinity;
   #failures = 0;
   #attachedAt = 0;
   #isPoked = false;
@@ -179,7 +180,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     const now = performance.now();
     const { core } = this;
     this.#isPoked = false;
-    clearTimeout(this.#timer);
     tick(core, now);
     for (const stream of core.touched) {
       core.touched.delete(stream);
@@ -213,7 +213,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
         if (wait <= 0) this.#connect();
       }
     }
-    if (wait < Infinity && core.ended < 0) this.#timer = setTimeout(() => this.run(), wait);
+    this.#wakeIn(core.ended < 0 ? wait : Infinity, now);
     const { carrier, readyState } = this;
     const shown = carrier ? core.carrier?.key : readyState;
     if (this.#shown !== shown) {
@@ -225,6 +225,18 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       this.choice?.changed();
       this.dispatchEvent(Object.assign(new Event("carrierchange"), { carrier, previous, reason }));
     }
+  }
+
+  /** At the latest. A timer that is there already is left alone where it does no harm: a new one for every message costs more. @param {number} wait @param {number} now */
+  #wakeIn(wait, now) {
+    if (wait < Infinity && now + wait >= this.#alarm) return;
+    clearTimeout(this.#timer);
+    this.#alarm = now + wait;
+    if (wait < Infinity)
+      this.#timer = setTimeout(() => {
+        this.#alarm = Infinity;
+        this.run();
+      }, wait);
   }
 
   /** None comes of what was tried. @internal */

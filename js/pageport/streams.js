@@ -59,8 +59,8 @@ export function publish(session, stream, onchange) {
             new Uint8Array(view.buffer, view.byteOffset).set(bytes);
             return request.respond(bytes.length);
           }
-          // Memory of which nobody else has a piece is given away, as it came.
-          return source.enqueue(bytes.length + LARGE > bytes.buffer.byteLength ? bytes : bytes.slice());
+          // Much that has its memory for itself is given away as it came.
+          return source.enqueue(bytes.length >= LARGE && bytes.length + LARGE > bytes.buffer.byteLength ? bytes : bytes.slice());
         }
         if (stream.failed >= 0 || stream.stopped >= 0) return;
         if (hasEnded(stream)) {

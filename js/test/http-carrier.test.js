@@ -89,8 +89,9 @@ for (const [name, answer] of [["break", 0], ["are refused by a proxy", 502]]) {
     const { gateway, one } = await begin();
     let requests = 0;
     gateway.meddle = () => (++requests % 5 ? undefined : answer);
-    await echo(one, 600_000);
-    assert.ok(requests > 20);
+    // How many that takes depends on how much goes into each.
+    do await echo(one, 600_000);
+    while (requests <= 20);
     assert.equal(gateway.network.core.attaches, 1);
   });
 }

@@ -23,7 +23,7 @@ function take(span, max) {
   const bytes = span.peek(span.start, max);
   span.drop(span.start + bytes.length);
   const { buffer, byteOffset, length } = bytes;
-  if (max < Infinity || length + LARGE <= buffer.byteLength) return { bytes: bytes.slice(), isGiven: false };
+  if (max < Infinity || length < LARGE || length + LARGE <= buffer.byteLength) return { bytes: bytes.slice(), isGiven: false };
   return { bytes: new Uint8Array(structuredClone(buffer, { transfer: [buffer] }), byteOffset, length), isGiven: true };
 }
 
@@ -48,7 +48,7 @@ test("pieces of one message come apart again, whoever reads when", () => {
     while (span.start < span.end) read.push(take(span, Infinity).bytes);
     assert.ok(Buffer.concat(read).equals(Buffer.concat(sent)));
   }
-  assert.ok(given > 1_000, `${given} reads without a copy`);
+  assert.ok(given > 200, `${given} reads without a copy`);
 });
 
 test("what is written is copied, also into blocks that were used before", () => {
