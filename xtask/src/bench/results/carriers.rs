@@ -9,6 +9,9 @@ use serde_json::Value;
 const WAYS: [(&str, &str); 3] =
     [("up", "page to gateway"), ("down", "gateway to page"), ("echo", "echo of 64 bytes")];
 
+/// How the profile of a missed aim begins.
+const PROFILE: &str = "Where the time goes in *";
+
 pub(super) fn aims(results: &Results) -> Vec<Aim> {
     let mut aims = Vec::new();
     let bound = results.number("carriers/aim").unwrap_or(f64::NAN);
@@ -52,6 +55,13 @@ pub(super) fn text_of(results: &Results) -> String {
         page.push_str(&costs(browser));
         page.push_str(&first_bytes(browser));
         list(browser.get("profiles")).iter().for_each(|profile| page.push_str(&missed(profile)));
+    }
+    if page.contains(PROFILE) {
+        page.push_str(
+            "What a stream has over a raw connection: its bytes are copied once into what is kept for a resume, and once into frames; whoever reads \
+             acknowledges every quarter of a window, which is a message of its own to a script; and a message takes its way through the session's \
+             state machine and a WHATWG stream, with a task of the gateway's on the other side. `(program)` is what the browser does outside of any script.\n\n",
+        );
     }
     page
 }
@@ -135,7 +145,7 @@ fn missed(profile: &Value) -> String {
     };
     let gateway = &profile["gateway"];
     format!(
-        "Where the time goes in *{}, {what}*: {page}; in the gateway ({} % of it in the kernel) {}.\n\n",
+        "{PROFILE}{}, {what}*: {page}; in the gateway ({} % of it in the kernel) {}.\n\n",
         text(&profile["name"]),
         text(&gateway["kernel_percent"]),
         costs(gateway),
