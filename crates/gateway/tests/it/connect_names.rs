@@ -1,12 +1,14 @@
 //! Targets with names: where they are looked up, where they may lead, and when a lookup ends.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use pageport_link::Session;
 use pageport_proto::Code;
 use pageport_proto::head::Reply;
 use tokio::net::TcpListener;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::client::soon;
 use crate::connect::{CALLER, GOOD, ask, open, refusal, serve};
@@ -114,7 +116,8 @@ async fn a_lookup_ends_with_whoever_wanted_it_and_only_so_many_are_made_at_once(
             }
         }
     };
-    soon(closed).await;
+    // Of itself it would give up after five seconds.
+    timeout(Duration::from_secs(3), closed).await.expect("nobody asks any more");
     assert_eq!(refusal(&session, "ws://near.test/").await.error, "ERR_TARGET_FORBIDDEN", "the place is free");
 }
 
