@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio_websockets::{ClientBuilder, Message};
 use wtransport::tls::Sha256Digest;
 use wtransport::{ClientConfig, Endpoint};
