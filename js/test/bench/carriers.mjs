@@ -27,6 +27,7 @@ const ROUNDS = Number(values.rounds);
 const AIM = Number(values.aim);
 /** How long one transfer is to take about; its size follows from a first one. */
 const BULK_MS = values.quick ? 250 : 1_500;
+const PROFILE_MS = 3_000;
 const FIRST_BYTES = 8 << 20;
 const MOST_BYTES = 1 << 30;
 const TRIPS = values.quick ? 100 : 500;
@@ -149,7 +150,11 @@ async function profiles(browser, rows, all) {
       const way = ways.find((way) => way.name === name);
       const { page, bytes } = all.get(way);
       await page.front();
-      const load = () => (direction === "echo" ? ask(page, "trips", { count: 10 * TRIPS }) : ask(page, "bulk", { direction, bytes: 2 * bytes[direction] }));
+      // `perf` takes a moment until it looks.
+      const load = async () => {
+        for (const end = performance.now() + PROFILE_MS; performance.now() < end; )
+          await (direction === "echo" ? ask(page, "trips", { count: TRIPS }) : ask(page, "bulk", { direction, bytes: bytes[direction] }));
+      };
       const file = join(values.profiles, `${browser.name}-${name}-${direction}.perf`);
       const perfed = () => perf(way.server, file, load);
       const inPage = page.profile ? await page.profile(perfed) : await perfed();
