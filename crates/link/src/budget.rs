@@ -151,10 +151,6 @@ impl Meter {
         Meter(Arc::new(Metered { budget, bytes: AtomicU64::new(0) }))
     }
 
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.0.budget
-    }
-
     pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }

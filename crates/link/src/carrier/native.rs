@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use web_transport_quinn::{RecvStream, SendStream, Session, SessionError};
 
 use super::webtransport::Grant;
+use crate::Budget;
 use crate::budget::Meter;
 use crate::quic::WINDOW_BEFORE;
 use crate::session::Shared;
-use crate::{Budget, Level};
 
 /// How many bytes are handed to QUIC at a time, so that streams take turns.
 const PIECE: usize = 64 * 1024;
@@ -155,13 +155,13 @@ async fn inbound(shared: Arc<Shared>, carrier: CarrierId, early: Early, mut stre
     }
 }
 
-/// Waits until bytes from this offset on may come; false when nobody wants them, or when memory is too short to wait: the peer then
-/// sends them in frames.
+/// Waits until bytes from this offset on may come; false when nobody wants them. Others must not be refused, however short memory is: a peer
+/// that has ended its native stream would never send them again.
 async fn wanted(shared: &Shared, carrier: CarrierId, early: &Early, id: StreamId, offset: u64) -> bool {
     if let Some(wanted) = shared.native_in(carrier, id, offset) {
         return wanted;
     }
-    let Some(_waits) = early.wait() else { return false };
+    let _waits = early.wait();
     let mut patience = Patience::new(shared.heard(carrier));
     loop {
         match timeout(TURN, poll_fn(|cx| shared.poll_native_in(carrier, id, offset, cx))).await {
@@ -222,13 +222,10 @@ impl Early {
         self.change(|held| held.window = window);
     }
 
-    /// One more; `None` when memory is short.
-    fn wait(&self) -> Option<Waits<'_>> {
-        if self.meter.budget().level() >= Level::Tight {
-            return None;
-        }
+    /// One more.
+    fn wait(&self) -> Waits<'_> {
         self.change(|held| held.count += 1);
-        Some(Waits(self))
+        Waits(self)
     }
 
     fn change(&self, change: impl FnOnce(&mut Held)) {
