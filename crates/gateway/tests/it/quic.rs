@@ -10,6 +10,8 @@ use pageport_proto::hello::{Hello, Welcome};
 use pageport_proto::{Limits, StreamId, varint};
 use serde_json::Value;
 use wtransport::endpoint::ConnectOptions;
+use wtransport::error::StreamWriteError;
+
 use wtransport::tls::Sha256Digest;
 use wtransport::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 
@@ -97,8 +99,11 @@ impl QuicPage {
         varint::put(&mut all, id);
         varint::put(&mut all, offset);
         all.put_slice(bytes);
-        stream.write_all(&all).await.expect("is sent");
-        stream
+        // The gateway may have seen enough before the last byte.
+        match stream.write_all(&all).await {
+            Ok(()) | Err(StreamWriteError::Stopped(_)) => stream,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The next frame; PINGs are answered on the way.
