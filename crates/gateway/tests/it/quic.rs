@@ -11,7 +11,6 @@ use pageport_proto::{Limits, StreamId, varint};
 use serde_json::Value;
 use wtransport::endpoint::ConnectOptions;
 use wtransport::error::StreamWriteError;
-
 use wtransport::tls::Sha256Digest;
 use wtransport::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 
