@@ -19,14 +19,14 @@ import { ATTACHED } from "./wire.js";
 /** @typedef {{ kind: Kind, carrier?: Transport, isOpen?: boolean, timer?: ReturnType<typeof setTimeout> }} Attempt */
 /**
  * "active" (in use), "ready", "failed" (here, not long ago), "unsupported" (by this browser), "unoffered" (by the gateway), "excluded"
- * (not among those that `configure` names).
+ * (not among those that `configure` names, or that are used without it).
  * @typedef {{ carrier: Transport["name"], state: string }} Report
  */
 
 /** In order of worth. @type {Kind[]} */
 const KINDS = ["webtransport", "websocket", "http", "http-poll"];
-/** What is used unless `configure` says otherwise. */
-const EVERYDAY = KINDS.slice(0, 3);
+/** What is used unless `configure` says otherwise. Over UDP nobody says that a gateway was killed: pages that can do without would wait. */
+const EVERYDAY = KINDS.slice(1, 3);
 
 export class Choice {
   #session;
@@ -139,7 +139,7 @@ export class Choice {
   /** @returns {Report[]} */
   list() {
     const { carrier: active } = this.#session;
-    return /** @type {Transport["name"][]} */ (EVERYDAY).map((carrier) => ({
+    return /** @type {Transport["name"][]} */ (KINDS.slice(0, 3)).map((carrier) => ({
       carrier,
       state:
         carrier === active ? "active"

@@ -13,7 +13,7 @@ import { fail } from "./errors.js";
  * @property {typeof WebSocket} [WebSocket] where the runtime has none of its own (Node before 22: package `ws`)
  * @property {string} [credential] for gateways that ask for one
  * @property {("webtransport" | "websocket" | "http" | "http-poll")[]} [carriers] only these are used, the best first, from now on also
- *   by sessions that are there; `http-poll` is `http` without streaming. By default `webtransport`, `websocket` and `http`
+ *   by sessions that are there; `http-poll` is `http` without streaming. By default `websocket` and `http`
  */
 
 /** @type {Configuration} */
