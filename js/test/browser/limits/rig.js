@@ -57,6 +57,11 @@ may = ["listen", "connect"]
     this.#ends.push(end);
   }
 
+  /** What the gateway counts. */
+  async metrics() {
+    return (await fetch(`${this.gateway.admin}/metrics`)).text();
+  }
+
   /** A session of its own. */
   async page() {
     const page = await HandPage.attached(this.world, "bytes");

@@ -278,6 +278,6 @@ async function threeNames(rig, key, last) {
 
 /** @param {Rig} rig @param {string} name */
 async function metric(rig, name) {
-  const text = await (await fetch(`${rig.gateway.admin}/metrics`)).text();
+  const text = await rig.metrics();
   return Number(new RegExp(`^${name} (\\S+)`, "m").exec(text)?.[1] ?? NaN);
 }

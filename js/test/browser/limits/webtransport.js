@@ -82,9 +82,10 @@ export const WEBTRANSPORT = [
           await writer.write(Uint8Array.from(resume));
           let count = 0;
           const late = new Promise((resolve) => setTimeout(resolve, 3_000, "late"));
-          // Browsers wait for the gateway's leave, or say at once that they have none.
-          const open = () => session.createUnidirectionalStream().catch(() => "none");
-          while (typeof (await Promise.race([open(), late])) !== "string") count++;
+          // Browsers wait for the gateway's leave, which comes with the session, or say at once that they have none.
+          const none = () => new Promise((resolve) => setTimeout(resolve, 50, "none"));
+          const open = () => session.createUnidirectionalStream().catch(none);
+          for (let got; (got = await Promise.race([open(), late])) !== "late"; ) if (got !== "none") count++;
           return count;
         },
         { ...how, ...frames },
