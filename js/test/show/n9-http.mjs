@@ -14,7 +14,7 @@ import { fact, table } from "./facts.mjs";
 
 const runtime = mkdtempSync(join(tmpdir(), "pageport-show-"));
 const site = await startSite();
-const gateway = await startGateway({ env: { XDG_RUNTIME_DIR: runtime, PAGEPORT_LIMITS__DRAIN: "1s" } });
+const gateway = await startGateway({ env: { XDG_RUNTIME_DIR: runtime, PAGEPORT_LIMITS__DRAIN: "1s", PAGEPORT_LIMITS__ACCEPT_TIMEOUT: "30s" } });
 const browser = await launchChromium();
 let failures = 0;
 const fail = (/** @type {string} */ words) => (failures++, console.log(`FAILED ${words}`));
