@@ -17,7 +17,7 @@ use web_transport_quinn::proto::{ConnectRequest, ConnectResponse, Settings};
 use web_transport_quinn::quinn;
 use wtransport::endpoint::ConnectOptions;
 use wtransport::tls::Sha256Digest;
-use wtransport::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
+use wtransport::{ClientConfig, Connection, Endpoint, SendStream};
 
 use crate::facts::{Outcome, demand, fact};
 use crate::page::{Page, echo};
@@ -29,6 +29,7 @@ const WARM: usize = 100_000;
 const AT_ONCE: usize = 128;
 const DATAGRAMS: usize = 500_000;
 const CLOSE_MESSAGE: usize = 1 << 20;
+const LIFE: Duration = Duration::from_secs(3);
 /// Of the session: a capsule that ends it (draft-ietf-webtrans-http3 §6).
 const CLOSE_CAPSULE: u64 = 0x2843;
 
@@ -149,7 +150,8 @@ fn head(stream: u64, offset: u64) -> BytesMut {
 /// A session that keeps no rule.
 struct Bad {
     connection: Connection,
-    _frames: (SendStream, RecvStream),
+    /// Says now and then that it lives, so that it is not given up as silent.
+    _living: JoinSet<()>,
 }
 
 impl Bad {
@@ -177,7 +179,17 @@ impl Bad {
             }
         }
         send_frame(&mut send, &Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })).await?;
-        Ok(Bad { connection, _frames: (send, receive) })
+        let mut living = JoinSet::new();
+        living.spawn(async move {
+            while send_frame(&mut send, &Frame::Pong(*b"I'm here")).await.is_ok() {
+                tokio::time::sleep(LIFE).await;
+            }
+        });
+        living.spawn(async move {
+            let mut scratch = vec![0; 4_096];
+            while let Ok(Some(_)) = receive.read(&mut scratch).await {}
+        });
+        Ok(Bad { connection, _living: living })
     }
 }
 
