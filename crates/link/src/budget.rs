@@ -157,6 +157,10 @@ impl Meter {
 
     /// From now on it is so many bytes. Callers take turns.
     pub(crate) fn set(&self, bytes: u64) {
+        // Most calls change nothing, and all carriers share the budget.
+        if self.bytes() == bytes {
+            return;
+        }
         let before = self.0.bytes.swap(bytes, Ordering::Relaxed);
         self.0.budget.publish(before, bytes);
     }

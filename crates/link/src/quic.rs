@@ -35,7 +35,7 @@ const STREAMS_BEFORE: u32 = 8;
 /// Bidirectional streams, ever: the CONNECT request and the one that has the frames.
 const BIDIRECTIONAL: u32 = 2;
 /// Bytes of one stream on their way: no window of a session's stream is larger.
-const STREAM_WINDOW: u32 = 4 << 20;
+pub(crate) const STREAM_WINDOW: u32 = 4 << 20;
 /// What may leave at a time and be neither acknowledged nor lost: 1 Gbit/s over 32 ms.
 const SEND_WINDOW: u64 = 4 << 20;
 /// Datagrams that wait in QUIC, in bytes: as many as wait in a session.

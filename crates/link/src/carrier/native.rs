@@ -21,7 +21,7 @@ use web_transport_quinn::{RecvStream, SendStream, Session, SessionError};
 use super::webtransport::Grant;
 use crate::Budget;
 use crate::budget::Meter;
-use crate::quic::WINDOW_BEFORE;
+use crate::quic::{STREAM_WINDOW, WINDOW_BEFORE};
 use crate::session::Shared;
 
 /// How many bytes are handed to QUIC at a time, so that streams take turns.
@@ -35,9 +35,6 @@ const HEAD: usize = 16;
 /// repeats nothing.
 const TURN: Duration = Duration::from_secs(5);
 const TURNS: u32 = 6;
-
-/// What one native stream may hold that nobody reads: its window in QUIC, which does not say how much of it is used.
-const UNREAD: u64 = 4 << 20;
 
 /// What beside frames moves over one connection.
 pub(super) struct Natives {
@@ -231,7 +228,8 @@ impl Early {
     fn change(&self, change: impl FnOnce(&mut Held)) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut held);
-        self.meter.set(held.count.saturating_mul(UNREAD).min(held.window));
+        // QUIC does not say how much of a stream's window is used.
+        self.meter.set(held.count.saturating_mul(STREAM_WINDOW.into()).min(held.window));
     }
 }
 
