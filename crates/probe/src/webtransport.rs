@@ -69,9 +69,8 @@ pub(crate) async fn run(place: &Place) -> Outcome {
         orphans.push(stream);
     }
     fact(&[("orphan_streams", &orphans.len()), ("bytes_taken", &held), ("rss_kib", &place.rss()?)]);
-    demand((200..=1_024).contains(&orphans.len()), "as many native streams as are allowed, and no more")?;
-    // Some of it is still at the sender.
-    demand(held <= 20 << 20, "no more than a session's windows are taken")?;
+    demand((200..=300).contains(&orphans.len()), "as many native streams as are allowed, and no more")?;
+    demand(held <= 18 << 20, "no more than a session's windows are taken")?;
     demand(place.rss()? <= after + 32 * 1_024, "what waits is bounded by the windows")?;
     good(place, &page).await?;
     drop((orphans, bad));
