@@ -18,7 +18,8 @@ use crate::place::Place;
 use crate::site::Site;
 
 const ROUNDS: usize = 7;
-const REQUESTS: usize = 1_000;
+/// So many that each slow attacker has its turn meanwhile, more than once.
+const REQUESTS: usize = 5_000;
 /// How many slow connections, and how many that flood.
 const SLOW: usize = 2_000;
 const FLOODS: usize = 20;
@@ -81,9 +82,13 @@ pub(crate) async fn attackers(place: &Place) -> Outcome {
     let all = attacks(&victim);
     let attack = all.into_iter().find(|attack| attack.name == name).ok_or("no such attack")?;
     let mut attackers = JoinSet::new();
-    for _ in 0..attack.connections {
+    let count = u32::try_from(attack.connections)?;
+    for at in 0..count {
         let (address, first, then) = (place.address, attack.first.clone(), attack.then.clone());
+        // Other machines have no common clock: they do not all drip in the same millisecond.
+        let late = DRIP * at / count;
         attackers.spawn(async move {
+            sleep(late).await;
             loop {
                 // However it ends, the next one comes.
                 let _ = one(address, &first, &then).await;
