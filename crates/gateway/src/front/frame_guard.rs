@@ -1,5 +1,5 @@
 //! What hyper and h2 leave open about HTTP/2. A header block must end in time, and frames that carry nothing (PING, SETTINGS, RST_STREAM,
-//! CONTINUATION, empty DATA and their like) are counted: whoever sends many more of them than requests and bytes is sent away with
+//! CONTINUATION, empty DATA and their like) have a price: whoever sends many more of them than requests and bytes is sent away with
 //! `ENHANCE_YOUR_CALM`, before they cost more than their parsing.
 
 use std::io::{self, IoSlice};
@@ -14,11 +14,11 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::h2_frames::Frames;
 use super::transport::Transport;
 
-/// How many frames that carry nothing are let pass at once: a browser that closes a page with hundreds of requests is within it.
+/// What frames that carry nothing may cost at once: a browser that closes a page with hundreds of requests, at 1 each, is within it.
 const BURST: u64 = 1_000;
-/// How many more a second: a hundred times what clients need for their round-trip times.
+/// And in a second more: with a PING, at 2, many times what clients need for their round-trip times.
 const EACH_SECOND: u64 = 200;
-/// And one for so many bytes in either direction, since each may ask for a WINDOW_UPDATE or two.
+/// And 1 for so many bytes in either direction, since each may ask for a WINDOW_UPDATE or two.
 const BYTES: u64 = 1_024;
 
 /// GOAWAY on the highest stream with `ENHANCE_YOUR_CALM` (RFC 9113 §6.8, §7).
@@ -53,7 +53,7 @@ impl FrameGuard {
 
     fn seen(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<()> {
         let mut idle = 0;
-        self.from_client.pass(bytes, |frame| idle += u64::from(!frame.carries()));
+        self.from_client.pass(bytes, |frame| idle += frame.price());
         self.allowance.moved(bytes.len());
         if !self.allowance.spend(idle) {
             if self.to_client.at_border() {
@@ -92,7 +92,7 @@ impl FrameGuard {
     }
 }
 
-/// How many frames that carry nothing may still come.
+/// What frames that carry nothing may still cost.
 struct Allowance {
     left: u64,
     since: Instant,
@@ -106,14 +106,14 @@ impl Allowance {
         self.bytes %= BYTES;
     }
 
-    fn spend(&mut self, frames: u64) -> bool {
-        if frames > self.left {
+    fn spend(&mut self, price: u64) -> bool {
+        if price > self.left {
             let seconds = self.since.elapsed().as_secs();
             self.since += Duration::from_secs(seconds);
             self.left = (self.left + seconds * EACH_SECOND).min(BURST);
         }
-        let enough = frames <= self.left;
-        self.left = self.left.saturating_sub(frames);
+        let enough = price <= self.left;
+        self.left = self.left.saturating_sub(price);
         enough
     }
 }
