@@ -25,6 +25,8 @@ pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
 
+use pageport_proto::claim::Key;
+
 use crate::egress::Egress;
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
@@ -84,6 +86,12 @@ pub struct Policy {
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     Kind::Time.parse(text).ok().map(Duration::from_millis)
+}
+
+/// Reads a public key as `keys` of a rule has it: 32 bytes in base64url.
+#[must_use]
+pub fn parse_key(text: &str) -> Option<Key> {
+    allow::key(text)
 }
 
 impl Policy {
@@ -174,12 +182,12 @@ impl Config {
         check::check(&raw, true, &source)
     }
 
-    /// Lets every caller be connected to this target, `ws://host:port` or `wss://host:port`, as the flag `--allow` says.
+    /// Lets every caller be connected to exactly this target, `tcp://host:port` or another protocol's, as the flag `--allow` says.
     ///
     /// # Errors
     /// When it is no target.
     pub fn allow(&mut self, target: &str) -> Result<(), ConfigError> {
-        self.policy.egress.0.push(allow::flag(target)?);
+        self.policy.egress.allow.push(allow::flag(target)?);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::admin::Admin;
 use crate::bind::{self, BindError, Doors};
 use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
-use crate::egress::{Finder, Own};
+use crate::egress::{Finder, Flows, Own, Quotas};
 use crate::front::webtransport::{self, DoorError, QuicDoor};
 use crate::front::{accept, connection, h2_windows::Windows};
 use crate::lan::{Door, Lan};
@@ -112,7 +112,7 @@ impl Gateway {
             config.webtransport.then(|| QuicDoor::open(udp, &config.policy, &config.base)).transpose()?;
         let address = PublicAddress { secure: public.0, base: config.base, port: public.1 };
         let listening = addresses.iter().copied().chain(lan_address).chain([admin_address]);
-        let own = Own::new(listening, config.tcp.clone());
+        let own = Own::new(listening, config.tcp.clone()).called([address.clone()]);
         let shared = Arc::new(Shared {
             address,
             lan: lan_address.map(Lan::new).transpose()?,
@@ -129,6 +129,8 @@ impl Gateway {
             usages: Usages::default(),
             peers,
             finder: Finder::new(own),
+            flows: Flows::default(),
+            quotas: Quotas::default(),
             metrics: Metrics::new(),
             certificate: MadeCertificate::default(),
             lan_certificate: MadeCertificate::default(),
@@ -208,7 +210,8 @@ impl Bound {
 }
 
 impl Handle {
-    /// Replaces origins, tokens, limits and certificate at once. What is open stays open; new connections and sessions see the new ones.
+    /// Replaces origins, tokens, rules, limits and certificate at once. What is open stays open, but for connections of callers that no rule allows any
+    /// more; new connections and sessions see the new ones.
     pub fn reload(&self, policy: Policy) {
         if policy.limits.memory != self.shared.policy.load().limits.memory {
             tracing::warn!("limits.memory changes with the next start only");
@@ -219,6 +222,9 @@ impl Handle {
             );
         }
         self.shared.policy.store(Arc::new(policy));
+        let policy = self.shared.policy.load();
+        self.shared.flows.judge(&self.shared, &policy);
+        self.shared.quotas.keep(&policy.egress);
         if let Some(Err(error)) =
             self.shared.webtransport.as_ref().map(|door| door.refresh(&self.shared.policy.load()))
         {

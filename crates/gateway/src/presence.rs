@@ -48,5 +48,6 @@ pub(crate) fn will_pass(code: Code) -> bool {
             | Code::ERR_LISTENER_BUSY
             | Code::ERR_OVERLOADED
             | Code::ERR_RATE_LIMIT
+            | Code::ERR_TARGET_LIMIT
     )
 }

@@ -22,6 +22,8 @@ pub(crate) async fn serve(shared: Arc<Shared>, entry: Arc<Entry>, stream: Stream
     match Request::parse(stream.head()) {
         Ok(Request::Listen(wish)) => listen(&shared, &entry, wish, stream).await,
         Ok(Request::Connect(wish)) => connect::serve(&shared, &entry, wish, Asked::new(stream)).await,
+        // Nothing begins in the clear here yet.
+        Ok(Request::StartTls(_)) => refuse(&shared, stream, Code::ERR_UNSUPPORTED),
         Ok(Request::Measure(what)) => measure::serve(&shared, &entry, what, Asked::new(stream)).await,
         Err(code @ (Code::ERR_UNSUPPORTED | Code::ERR_NAME_INVALID)) => refuse(&shared, stream, code),
         Err(code) => end(stream, code),

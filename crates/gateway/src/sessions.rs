@@ -16,6 +16,7 @@ use pageport_proto::{Code, Limits, Role};
 use subtle::ConstantTimeEq;
 
 use crate::config;
+use crate::egress::Party;
 use crate::front::admission::{Applicant, Caller};
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
@@ -75,6 +76,15 @@ impl Entry {
     /// [`Code::ERR_RATE_LIMIT`]
     pub(crate) fn visit(&self) -> Result<(), Code> {
         self.usage.visit(&self.caller)
+    }
+
+    /// Who it is, as far as rules know callers.
+    pub(crate) fn party(&self) -> Party {
+        Party {
+            origin: self.caller.origin().cloned(),
+            token: self.caller.credential_name().map(Into::into),
+            keys: self.claims.keys(),
+        }
     }
 
     fn parked_since(&self) -> Option<Instant> {

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use crate::address::PublicAddress;
 use crate::carriers::HttpCarriers;
 use crate::config::Policy;
-use crate::egress::Finder;
+use crate::egress::{Finder, Flows, Quotas};
 use crate::front::h2_windows::Windows;
 use crate::front::webtransport::QuicDoor;
 use crate::lan::{Door, Lan};
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) usages: Usages,
     pub(crate) peers: Peers,
     pub(crate) finder: Finder,
+    pub(crate) flows: Flows,
+    pub(crate) quotas: Quotas,
     pub(crate) metrics: Metrics,
     pub(crate) certificate: MadeCertificate,
     pub(crate) lan_certificate: MadeCertificate,

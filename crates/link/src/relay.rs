@@ -9,7 +9,7 @@ mod layered;
 mod streams;
 
 use std::collections::VecDeque;
-use std::future::{poll_fn, ready};
+use std::future::{pending, poll_fn, ready};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::pin;
@@ -53,6 +53,9 @@ pub enum Broken {
     /// The stream's other end did, or the session ended.
     #[error("the other end broke off")]
     Stream,
+    /// It was ended from here.
+    #[error("ended from here: {0}")]
+    Over(Code),
 }
 
 /// How the socket's direction ended.
@@ -86,8 +89,23 @@ pub async fn run(
 pub async fn run_split(
     socket: impl Into<Socket>,
     read_ahead: Bytes,
+    stream: (ReadHalf, WriteHalf),
+    gone: Code,
+    moved: impl Fn(Moved),
+) -> Result<(), Broken> {
+    run_until(socket, read_ahead, stream, gone, pending(), moved).await
+}
+
+/// The same until `over` resolves: then both ends are cut short, and the stream's other end is told that code.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(
+    socket: impl Into<Socket>,
+    read_ahead: Bytes,
     (mut from_peer, mut to_peer): (ReadHalf, WriteHalf),
     gone: Code,
+    over: impl Future<Output = Code>,
     moved: impl Fn(Moved),
 ) -> Result<(), Broken> {
     let (from, to) = (&mut from_peer, &mut to_peer);
@@ -96,6 +114,7 @@ pub async fn run_split(
             let ended = tokio::select! {
                 ended = both(&socket, read_ahead, from, to, &moved) => ended,
                 () = broken(&socket) => Err(Broken::Socket),
+                code = over => Err(Broken::Over(code)),
             };
             ended.inspect_err(|broken| broken.tear(&socket))
         }
@@ -104,17 +123,28 @@ pub async fn run_split(
             let ended = tokio::select! {
                 ended = layered.both(read_ahead, from, to, &moved) => ended,
                 () = broken(&tcp) => Err(Broken::Socket),
+                code = over => Err(Broken::Over(code)),
             };
             // Neither `close_notify` nor FIN: both would say that this was all.
             ended.inspect_err(|broken| broken.tear(&tcp))
         }
-        Socket::Other(io) => Layered::doubtful(io).both(read_ahead, from, to, &moved).await,
+        Socket::Other(io) => {
+            let layered = Layered::doubtful(io);
+            tokio::select! {
+                ended = layered.both(read_ahead, from, to, &moved) => ended,
+                code = over => Err(Broken::Over(code)),
+            }
+        }
     };
     match ended {
         Ok(()) => {}
         Err(Broken::Socket) => {
             to_peer.reset(gone);
             from_peer.stop(gone);
+        }
+        Err(Broken::Over(code)) => {
+            to_peer.reset(code);
+            from_peer.stop(code);
         }
         // Dropping the halves tells the other end what it does not know yet.
         Err(Broken::Stream) => {}
@@ -123,9 +153,9 @@ pub async fn run_split(
 }
 
 impl Broken {
-    /// What the stream's other end cut short must not look complete.
+    /// What was cut short on another side must not look complete.
     fn tear(&self, socket: &TcpStream) {
-        if matches!(self, Broken::Stream) {
+        if matches!(self, Broken::Stream | Broken::Over(_)) {
             tear(socket);
         }
     }
@@ -251,7 +281,12 @@ async fn outward(socket: &TcpStream, from_peer: &mut ReadHalf, moved: &impl Fn(M
         writable(socket).await.map_err(|_| Broken::Socket)?;
         let (batch, finished) = batch(from_peer).await?;
         moved(Moved::Out(batch.iter().map(|chunk| chunk.len() as u64).sum()));
-        write(socket, batch).await.map_err(|_| Broken::Socket)?;
+        tokio::select! {
+            biased;
+            written = write(socket, batch) => written.map_err(|_| Broken::Socket)?,
+            // Who gives up must not wait for a reader that does not read.
+            _ = from_peer.broken() => return Err(Broken::Stream),
+        }
         if finished {
             // An end that is gone already shows when it is read from.
             let _ = SockRef::from(socket).shutdown(Shutdown::Write);

@@ -108,7 +108,7 @@ pub(crate) struct DevFlags {
     /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Let pages and programs be connected to this WebSocket server: ws://HOST:PORT or wss://HOST:PORT; as often as needed
+    /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, udp, ws or wss; as often as needed
     #[arg(long, value_name = "TARGET")]
     pub(crate) allow: Vec<String>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
@@ -131,6 +131,42 @@ pub(crate) enum ConfigCommand {
     Check(ConfigFile),
     /// Print the configuration that takes effect, with every limit and its reason
     Print(ConfigFile),
+    /// Say which rule decides whether somebody may be connected to a target, and why
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainFlags),
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  pageport config explain --config pageport.toml --origin https://app.example --to tls://mail.example:993
+  pageport config explain --config pageport.toml --token builder --to tcp://10.0.0.7:6667
+
+A name is looked up where the gateway would look it up, when a rule names it; nothing is connected to.
+
+Exit codes: 0 allowed, 1 forbidden, 2 wrong usage, 78 wrong configuration.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainFlags {
+    #[command(flatten)]
+    pub(crate) file: ConfigFile,
+    /// The page's origin; none for a program
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+    /// The name of the token, or of the issuer of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token: Option<String>,
+    /// A public key that the caller has proven as a listener, in base64url; as often as needed
+    #[arg(long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Where: PROTOCOL://HOST:PORT, with tcp, tls, udp, ws or wss
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) to: String,
+    /// By tcp, and TLS may begin later
+    #[arg(long)]
+    pub(crate) starttls: bool,
+    /// Print one line of JSON: {"allowed","code","rule","reasons"}
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

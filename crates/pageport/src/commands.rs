@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod connect;
 mod dev;
+mod explain;
 mod expose;
 mod gateway;
 pub(crate) mod lan;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Man { command } => man::print(command.as_deref()),
         Command::Config(ConfigCommand::Check(file)) => config::check(&file),
         Command::Config(ConfigCommand::Print(file)) => config::print(&file),
+        Command::Config(ConfigCommand::Explain(flags)) => on_runtime(explain::run(flags)),
         Command::Token(TokenCommand::Key(flags)) => token::key(&flags),
         Command::Token(TokenCommand::Mint(flags)) => token::mint(flags),
     }

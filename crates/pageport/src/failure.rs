@@ -63,6 +63,12 @@ pub(crate) enum Failure {
     #[error("{what}: {value:?}")]
     #[diagnostic(code(ERR_INVALID_ARGUMENT), help("see `pageport token mint --help`"))]
     Argument { what: &'static str, value: String },
+    #[error("{what}: {value:?}")]
+    #[diagnostic(code(ERR_INVALID_ARGUMENT), help("see `pageport config explain --help`"))]
+    Question { what: &'static str, value: String },
+    /// Everything has been said on stdout.
+    #[error("")]
+    Forbidden,
     #[error("stopped before open streams had finished")]
     #[diagnostic(help("`limits.drain` says how long they may take"))]
     CutShort,
@@ -93,7 +99,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Config(_) => ExitCode::from(78),
-            Failure::Argument { .. } => ExitCode::from(2),
+            Failure::Argument { .. } | Failure::Question { .. } => ExitCode::from(2),
             Failure::NoSuchCommand(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
@@ -101,6 +107,9 @@ impl Failure {
 
     /// Says it on stderr.
     pub(crate) fn print(&self) {
+        if matches!(self, Failure::Forbidden) {
+            return;
+        }
         // Nobody is left to tell when stderr is closed.
         let _ = io::stderr().write_all(render(self).as_bytes());
     }

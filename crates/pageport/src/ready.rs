@@ -99,7 +99,7 @@ fn connections(allowed: &[String]) -> String {
 }
 
 fn elsewhere_than(allowed: &[String]) -> &'static str {
-    if allowed.is_empty() { "any server: `--allow ws://HOST:PORT` opens one" } else { "any other server" }
+    if allowed.is_empty() { "any server: `--allow tcp://HOST:PORT` opens one" } else { "any other server" }
 }
 
 fn openness_to_others(gateway: &Bound, allowed: &[String]) -> String {

@@ -4,11 +4,13 @@ mod connect;
 mod headers;
 mod reply;
 mod request;
+mod tls;
 
 pub use connect::{Connect, Measure, Protocols};
 pub use headers::{Headers, HeadersError};
 pub use reply::{Accepted, Listening, ListeningPort, Ready, Refusal, Reply};
 pub use request::{Claim, Kind, Listen, Request};
+pub use tls::{Alpn, Secured, StartTls, TlsWish, Verified};
 
 use serde::{Deserialize, Serialize};
 

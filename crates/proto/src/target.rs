@@ -1,4 +1,4 @@
-//! Where connections may go: hosts, ports and WebSocket URLs, in a form that two readers cannot read differently (§7.5).
+//! Where connections may go: hosts, ports, targets and WebSocket URLs, in a form that two readers cannot read differently (§7.5).
 //!
 //! Knows forms only. Whether somebody may connect there, and what a name resolves to, is for the gateway.
 
@@ -25,6 +25,30 @@ pub struct Endpoint {
     pub host: Host,
     /// The port.
     pub port: u16,
+}
+
+/// What is spoken with a target, as far as rules tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Bytes.
+    Tcp,
+    /// Bytes within TLS, which the gateway does.
+    Tls,
+    /// Datagrams.
+    Udp,
+    /// A WebSocket.
+    Ws,
+    /// A WebSocket within TLS.
+    Wss,
+}
+
+/// A place and what is spoken there: `tcp://host:port`. The port is always written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where.
+    pub endpoint: Endpoint,
 }
 
 /// The URL of a WebSocket server: no user, no fragment, and all of it visible ASCII.
@@ -92,7 +116,46 @@ fn port_of(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|_| fits)
 }
 
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Protocol; 5] = [Protocol::Tcp, Protocol::Tls, Protocol::Udp, Protocol::Ws, Protocol::Wss];
+
+    /// The word for it, which is the scheme of its URLs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Tls => "tls",
+            Protocol::Udp => "udp",
+            Protocol::Ws => "ws",
+            Protocol::Wss => "wss",
+        }
+    }
+
+    /// The protocol of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|protocol| protocol.name() == word)
+    }
+}
+
+impl Target {
+    /// Reads `protocol://host:port`, with nothing behind it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Target> {
+        let (protocol, endpoint) = text.split_once("://")?;
+        Some(Target { protocol: Protocol::parse(protocol)?, endpoint: Endpoint::parse(endpoint)? })
+    }
+}
+
 impl SocketUrl {
+    /// Where it is, without what is asked for there.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        let protocol = if self.secure { Protocol::Wss } else { Protocol::Ws };
+        Target { protocol, endpoint: self.endpoint.clone() }
+    }
+
     /// Reads `ws://host[:port][/path][?query]`, or the same with `wss`.
     #[must_use]
     pub fn parse(text: &str) -> Option<SocketUrl> {
@@ -164,6 +227,18 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.protocol, self.endpoint)
+    }
+}
+
 impl fmt::Display for SocketUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -228,6 +303,22 @@ mod tests {
             "ws://[127.0.0.1]/",
         ] {
             assert_eq!(SocketUrl::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn targets_say_what_is_spoken_and_nothing_more() {
+        for text in ["tcp://a.example:25", "tls://[::1]:993", "udp://10.0.0.1:53"] {
+            assert_eq!(Target::parse(text).map(|to| to.to_string()).as_deref(), Some(text));
+        }
+        for text in [
+            "tcp://a.example",
+            "tcp:a.example:25",
+            "TCP://a.example:25",
+            "tcp://a.example:25/",
+            "a.example:25",
+        ] {
+            assert_eq!(Target::parse(text), None, "{text}");
         }
     }
 

@@ -1,17 +1,27 @@
-//! `[[allow]]` and `--allow`: where callers may be connected to. Without them, nowhere.
+//! `[[allow]]`, `[[deny]]` and `--allow`: where callers may be connected to. Without them, nowhere.
+
+pub(crate) mod bounds;
+mod print;
+mod words;
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::hash::Hash;
 use std::net::{AddrParseError, IpAddr, SocketAddr};
 
-use pageport_proto::target::{Endpoint, SocketUrl};
+use pageport_proto::claim::Key;
+use pageport_proto::target::{Protocol, SocketUrl, Target};
 use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
 
+use self::bounds::RawBounds;
+use self::words::Words;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{At, Located};
-use crate::egress::{Authority, Egress, Rule, Who};
+use crate::egress::{Authority, Deny, Destination, Egress, Rule, Spoken, Who};
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
+
+pub(crate) use print::print;
 
 /// Where name servers listen (RFC 1035 §4.2).
 const DNS: u16 = 53;
@@ -21,68 +31,143 @@ const DNS: u16 = 53;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAllow {
     to: Located<String>,
-    protocol: Located<String>,
+    protocol: Located<Words>,
     origins: Option<Vec<Located<String>>>,
     tokens: Option<Vec<Located<String>>>,
+    keys: Option<Vec<Located<String>>>,
+    starttls: Option<Located<bool>>,
     ca: Option<Located<String>>,
+    connections: RawBounds,
+    rate: RawBounds,
+    bytes_per_second: RawBounds,
+    idle: RawBounds,
+    lifetime: RawBounds,
+}
+
+/// `[[deny]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawDeny {
+    to: Located<String>,
+    protocol: Option<Located<Words>>,
+    origins: Option<Vec<Located<String>>>,
+    tokens: Option<Vec<Located<String>>>,
+    keys: Option<Vec<Located<String>>>,
+}
+
+/// What rules may name.
+pub(crate) struct Known<'a> {
+    pub(crate) tokens: &'a Tokens,
+    pub(crate) issuers: &'a Issuers,
+    pub(crate) base: &'a str,
 }
 
 pub(crate) fn egress(
-    raw: &[RawAllow],
-    (tokens, issuers): (&Tokens, &Issuers),
-    base: &str,
+    allow: &[RawAllow],
+    deny: &[RawDeny],
+    known: &Known<'_>,
     source: &Source,
 ) -> Result<Egress, ConfigError> {
-    let known = |name: &str| {
-        tokens.0.iter().any(|token| *token.name == *name)
-            || issuers.0.iter().any(|issuer| *issuer.name == *name)
-    };
-    let rule = |raw: &RawAllow| {
-        let secure = secure(&raw.protocol, source)?;
-        let origin = |entry| super::check::origin(entry, base, source);
-        let token = |entry: &Located<String>| {
-            if known(&entry.value) {
-                return Ok(entry.value.as_str().into());
-            }
-            let hint = "the `name` of a `[[token]]` or an `[[issuer]]`".to_owned();
-            Err(source.error(&entry.at, format!("no such token: {:?}", entry.value), Some(hint)))
-        };
-        let origins =
-            raw.origins.as_ref().map(|list| list.iter().map(origin).collect::<Result<HashSet<_>, _>>());
-        let tokens =
-            raw.tokens.as_ref().map(|list| list.iter().map(token).collect::<Result<HashSet<_>, _>>());
-        let who = Who { origins: origins.transpose()?, tokens: tokens.transpose()? };
-        let authority = match &raw.ca {
-            None => Authority::default(),
-            Some(entry) if secure => authority(entry, source)?,
-            Some(entry) => {
-                let hint = "only `wss` has certificates".to_owned();
-                return Err(source.error(&entry.at, "`ca` without TLS", Some(hint)));
-            }
-        };
-        Ok(Rule { to: endpoint(&raw.to, source)?, secure, who, authority })
-    };
-    raw.iter().map(rule).collect::<Result<_, _>>().map(Egress)
+    // One for all rules that name none: whom the system trusts is read once.
+    let system = Authority::default();
+    let allow = allow.iter().map(|raw| rule(raw, &system, known, source)).collect::<Result<_, _>>()?;
+    let deny = deny.iter().map(|raw| forbidden(raw, known, source)).collect::<Result<_, _>>()?;
+    Ok(Egress { allow, deny })
 }
 
-fn endpoint(entry: &Located<String>, source: &Source) -> Result<Endpoint, ConfigError> {
-    Endpoint::parse(&entry.value).ok_or_else(|| {
-        let hint =
-            "one host and its port, such as \"chat.example:443\" or \"[::1]:8080\": no pattern, no path"
-                .to_owned();
-        source.error(&entry.at, format!("not a target: {:?}", entry.value), Some(hint))
+fn rule(raw: &RawAllow, system: &Authority, known: &Known<'_>, source: &Source) -> Result<Rule, ConfigError> {
+    let to = destination(&raw.to, source)?;
+    if to.is_vain() {
+        let hint = "mail is handed over there: name the host, or a network, and the port";
+        let message = format!("no wildcard reaches a mail port: {:?}", raw.to.value);
+        return Err(source.error(&raw.to.at, message, Some(hint.to_owned())));
+    }
+    let spoken = spoken(&raw.protocol, source)?;
+    let who = who([&raw.origins, &raw.tokens, &raw.keys], known, source)?;
+    let authority = match &raw.ca {
+        None => system.clone(),
+        Some(entry) if spoken.has(Protocol::Tls) || spoken.has(Protocol::Wss) => authority(entry, source)?,
+        Some(entry) => {
+            let hint = "only `tls` and `wss` have certificates".to_owned();
+            return Err(source.error(&entry.at, "`ca` without TLS", Some(hint)));
+        }
+    };
+    let starttls = match &raw.starttls {
+        Some(entry) if entry.value && !spoken.has(Protocol::Tls) => {
+            let hint =
+                "it is for `protocol = \"tls\"`; a rule for `tcp` lets TLS begin later anyway".to_owned();
+            return Err(source.error(&entry.at, "`starttls` without TLS", Some(hint)));
+        }
+        entry => entry.as_ref().is_some_and(|entry| entry.value),
+    };
+    let RawAllow { connections, rate, bytes_per_second, idle, lifetime, .. } = raw;
+    let bounds = bounds::check([connections, rate, bytes_per_second, idle, lifetime], source)?;
+    Ok(Rule { to, spoken, who, bounds, starttls, authority })
+}
+
+fn forbidden(raw: &RawDeny, known: &Known<'_>, source: &Source) -> Result<Deny, ConfigError> {
+    let spoken = raw.protocol.as_ref().map_or_else(|| Ok(Spoken::all()), |entry| spoken(entry, source))?;
+    let who = who([&raw.origins, &raw.tokens, &raw.keys], known, source)?;
+    Ok(Deny { to: destination(&raw.to, source)?, spoken, who })
+}
+
+fn destination(entry: &Located<String>, source: &Source) -> Result<Destination, ConfigError> {
+    Destination::parse(&entry.value).map_err(|hint| {
+        source.error(&entry.at, format!("not a target: {:?}", entry.value), Some(hint.to_owned()))
     })
 }
 
-fn secure(entry: &Located<String>, source: &Source) -> Result<bool, ConfigError> {
-    match entry.value.as_str() {
-        "ws" => Ok(false),
-        "wss" => Ok(true),
-        other => {
-            let hint = "known: \"ws\", \"wss\"".to_owned();
-            Err(source.error(&entry.at, format!("no such protocol: {other:?}"), Some(hint)))
+fn spoken(entry: &Located<Words>, source: &Source) -> Result<Spoken, ConfigError> {
+    let hint = || {
+        let known = Protocol::ALL.map(|known| format!("\"{known}\""));
+        Some(format!("known: {}", known.join(", ")))
+    };
+    let protocol = |(word, at): (&str, &At)| {
+        Protocol::parse(word).ok_or_else(|| source.error(at, format!("no such protocol: {word:?}"), hint()))
+    };
+    let protocols = entry.value.iter(&entry.at).map(protocol).collect::<Result<_, _>>()?;
+    Spoken::new(protocols).ok_or_else(|| source.error(&entry.at, "`protocol` is empty", hint()))
+}
+
+fn who(
+    [origins, tokens, keys]: [&Option<Vec<Located<String>>>; 3],
+    known: &Known<'_>,
+    source: &Source,
+) -> Result<Who, ConfigError> {
+    let origin = |entry: &Located<String>| super::check::origin(entry, known.base, source);
+    let token = |entry: &Located<String>| {
+        let is_token = known.tokens.0.iter().any(|token| *token.name == *entry.value);
+        let is_issuer = known.issuers.0.iter().any(|issuer| *issuer.name == *entry.value);
+        if is_token || is_issuer {
+            return Ok(entry.value.as_str().into());
         }
-    }
+        let hint = "the `name` of a `[[token]]` or an `[[issuer]]`".to_owned();
+        Err(source.error(&entry.at, format!("no such token: {:?}", entry.value), Some(hint)))
+    };
+    let key = |entry: &Located<String>| {
+        key(&entry.value).ok_or_else(|| {
+            let hint = "an Ed25519 public key in base64url, 43 characters".to_owned();
+            source.error(&entry.at, format!("not a public key: {:?}", entry.value), Some(hint))
+        })
+    };
+    Ok(Who {
+        origins: list(origins.as_deref(), origin)?,
+        tokens: list(tokens.as_deref(), token)?,
+        keys: list(keys.as_deref(), key)?,
+    })
+}
+
+fn list<T: Hash + Eq>(
+    entries: Option<&[Located<String>]>,
+    read: impl Fn(&Located<String>) -> Result<T, ConfigError>,
+) -> Result<Option<HashSet<T>>, ConfigError> {
+    entries.map(|entries| entries.iter().map(read).collect()).transpose()
+}
+
+/// An Ed25519 public key in base64url.
+pub(crate) fn key(text: &str) -> Option<Key> {
+    let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    Key::deserialize(text).ok()
 }
 
 fn authority(entry: &Located<String>, source: &Source) -> Result<Authority, ConfigError> {
@@ -109,37 +194,14 @@ pub(crate) fn dns(raw: Option<&[Located<String>]>, source: &Source) -> Result<Ve
     raw.unwrap_or_default().iter().map(server).collect()
 }
 
-/// The rule of a flag: a URL without a path, for every caller.
+/// The rule of a flag: a target, or the URL of a WebSocket server without a path, for every caller.
 pub(crate) fn flag(target: &str) -> Result<Rule, ConfigError> {
-    match SocketUrl::parse(target) {
-        Some(SocketUrl { secure, endpoint, path }) if path.as_str() == "/" => {
-            Ok(Rule { to: endpoint, secure, who: Who::default(), authority: Authority::default() })
-        }
-        _ => {
-            let hint = "write ws://host:port or wss://host:port".to_owned();
-            Err(Source::none().error(&At::Flag("--allow"), format!("not a target: {target:?}"), Some(hint)))
-        }
-    }
-}
-
-/// As it stands in a file.
-pub(crate) fn print(text: &mut String, egress: &Egress) {
-    text.push_str("\n# WebSocket servers that callers may be connected to, for `origins` and `tokens` only where these stand. Nothing else.\n");
-    for rule in &egress.0 {
-        let protocol = if rule.secure { "wss" } else { "ws" };
-        let _ = write!(text, "\n[[allow]]\nto = \"{}\"\nprotocol = \"{protocol}\"\n", rule.to);
-        let mut list = |key: &str, mut words: Vec<String>| {
-            words.sort_unstable();
-            let _ = writeln!(text, "{key} = [{}]", words.join(", "));
-        };
-        if let Some(origins) = &rule.who.origins {
-            list("origins", origins.iter().map(|origin| format!("\"{origin}\"")).collect());
-        }
-        if let Some(tokens) = &rule.who.tokens {
-            list("tokens", tokens.iter().map(|token| format!("\"{token}\"")).collect());
-        }
-        if let Some(file) = &rule.authority.file {
-            let _ = writeln!(text, "ca = {}", toml::Value::from(file.display().to_string()));
-        }
-    }
+    let of_socket = || {
+        let url = SocketUrl::parse(target).filter(|url| url.path.as_str() == "/")?;
+        Some(url.target())
+    };
+    Target::parse(target).or_else(of_socket).map(Rule::exactly).ok_or_else(|| {
+        let hint = "write tcp://host:port, or the same with tls, udp, ws or wss".to_owned();
+        Source::none().error(&At::Flag("--allow"), format!("not a target: {target:?}"), Some(hint))
+    })
 }

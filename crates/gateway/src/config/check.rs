@@ -20,6 +20,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
     let tokens = credentials::tokens(&raw.token, &base, source)?;
     let issuers = credentials::issuers(&raw.issuer, &tokens, &base, source)?;
     let tls = secure::tls(raw, source)?;
+    let known = allow::Known { tokens: &tokens, issuers: &issuers, base: &base };
     Ok(Config {
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
@@ -31,7 +32,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         lan: None,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
-            egress: allow::egress(&raw.allow, (&tokens, &issuers), &base, source)?,
+            egress: allow::egress(&raw.allow, &raw.deny, &known, source)?,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             tokens,
             issuers,

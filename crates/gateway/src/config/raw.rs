@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::allow::RawAllow;
+use super::allow::{RawAllow, RawDeny};
 use super::credentials::{RawIssuer, RawToken};
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
@@ -50,6 +50,8 @@ pub(crate) struct Raw {
     pub(crate) issuer: Vec<RawIssuer>,
     #[serde(default)]
     pub(crate) allow: Vec<RawAllow>,
+    #[serde(default)]
+    pub(crate) deny: Vec<RawDeny>,
     #[serde(default)]
     pub(crate) limits: RawLimits,
 }

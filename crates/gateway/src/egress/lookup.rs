@@ -24,7 +24,7 @@ use crate::lifetime::Slots;
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 /// How long the addresses of one family wait for those of the other (RFC 8305 §3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
-/// Answers that are remembered, each for as long as it says. Names are those of rules, so there are few.
+/// Answers that are remembered, each for as long as it says. Under a rule with a wildcard names are as many as callers like.
 const REMEMBERED: u64 = 1_024;
 
 /// Looks names up, so many at once.

@@ -2,18 +2,40 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use pageport_proto::target::{Endpoint, Host};
+
+use crate::address::PublicAddress;
 use crate::config::Tcp;
 
-/// Where the gateway listens, admin included, and the ports that its listeners may have.
+/// Where the gateway listens, admin included, the ports that its listeners may have, and what it is called.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
     listening: Vec<SocketAddr>,
     ports: Option<Tcp>,
+    called: Vec<PublicAddress>,
 }
 
 impl Own {
     pub(crate) fn new(listening: impl IntoIterator<Item = SocketAddr>, ports: Option<Tcp>) -> Own {
-        Own { listening: listening.into_iter().collect(), ports }
+        Own { listening: listening.into_iter().collect(), ports, called: Vec::new() }
+    }
+
+    /// That is also called so.
+    pub(crate) fn called(mut self, addresses: impl IntoIterator<Item = PublicAddress>) -> Own {
+        self.called.extend(addresses);
+        self
+    }
+
+    /// Whether a target is the gateway, one of its listeners or one of its public ports by its text, wherever that may lead today.
+    pub(super) fn is_called(&self, endpoint: &Endpoint) -> bool {
+        let Host::Name(name) = &endpoint.host else { return false };
+        let is_below = |base: &str| {
+            let rest = name.strip_suffix(base);
+            rest.is_some_and(|label| label.is_empty() || label.ends_with('.'))
+        };
+        let ports = self.ports.as_ref();
+        self.called.iter().any(|own| own.port == endpoint.port && is_below(&own.base))
+            || ports.is_some_and(|tcp| tcp.ports.contains(&endpoint.port) && *tcp.host == **name)
     }
 
     pub(super) fn has(&self, address: SocketAddr) -> bool {

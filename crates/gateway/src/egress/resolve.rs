@@ -1,16 +1,17 @@
 //! From a target to addresses that may be connected to. What is checked here is what is connected to: nobody looks the name up again.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use pageport_proto::Code;
 use pageport_proto::target::{Endpoint, Host};
 
+use super::judge::{Granted, Wanted, Why};
 use super::lookup::Resolver;
-use super::nearby::{carried, is_nearby};
 use super::own::Own;
+use super::{Egress, Party};
 use crate::config::Limits;
 
-/// Finds where targets are.
+/// Finds where targets are, and whether they may be connected to.
 pub(crate) struct Finder {
     own: Own,
     resolver: Resolver,
@@ -22,34 +23,52 @@ impl Finder {
         Finder { own, resolver: Resolver::default() }
     }
 
-    /// The addresses of a target in the order in which to try them, without those that must not be connected to; `dns` are the servers to ask,
-    /// or none for the system's.
+    /// Which rule allows a target, and its addresses in the order in which to try them; `dns` are the servers to ask, or none for the system's.
+    /// What no rule names is not looked up.
     ///
     /// # Errors
-    /// [`Code::ERR_TARGET_UNRESOLVED`], [`Code::ERR_OVERLOADED`], or [`Code::ERR_TARGET_FORBIDDEN`] when none may be connected to.
-    pub(crate) async fn addresses(
+    /// Why it may not be connected to.
+    pub(crate) async fn decide(
+        &self,
+        egress: &Egress,
+        wanted: &Wanted,
+        party: &Party,
+        (dns, limits): (&[SocketAddr], &Limits),
+    ) -> Result<Granted, Why> {
+        let candidates = egress.candidates(wanted, party, &self.own)?;
+        let found = self.addresses(&wanted.target.endpoint, dns, limits).await?;
+        let granted = egress.judge(&candidates, &found, wanted, party, &self.own)?;
+        let mut addresses = by_turns(granted.addresses.into_iter());
+        addresses.truncate(usize::try_from(limits.connect_addresses).unwrap_or(usize::MAX));
+        Ok(Granted { addresses, ..granted })
+    }
+
+    /// Whether a connection to this address of a target would be allowed now.
+    pub(crate) fn permits(&self, egress: &Egress, address: IpAddr, wanted: &Wanted, party: &Party) -> bool {
+        egress.permits(address, wanted, party, &self.own)
+    }
+
+    /// Whether a certificate of this name may be asked for in place of the target's own.
+    pub(crate) fn permits_name(&self, egress: &Egress, name: &Host, wanted: &Wanted, party: &Party) -> bool {
+        egress.permits_name(name, wanted, party, &self.own)
+    }
+
+    async fn addresses(
         &self,
         to: &Endpoint,
         dns: &[SocketAddr],
         limits: &Limits,
-    ) -> Result<Vec<SocketAddr>, Code> {
-        let (found, named) = match &to.host {
-            Host::Ip(ip) => (vec![*ip], false),
-            host if host.is_localhost() => {
-                (vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], false)
+    ) -> Result<Vec<IpAddr>, Why> {
+        match &to.host {
+            Host::Ip(ip) => Ok(vec![*ip]),
+            host if host.is_localhost() => Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
+            Host::Name(name) => {
+                self.resolver.lookup(name, dns, limits.lookups).await.map_err(|code| match code {
+                    Code::ERR_OVERLOADED => Why::Busy,
+                    _ => Why::Unresolved,
+                })
             }
-            Host::Name(name) => (self.resolver.lookup(name, dns, limits.lookups).await?, true),
-        };
-        let may = |address: &SocketAddr| {
-            let ip = address.ip().to_canonical();
-            let meant = !named || !is_nearby(ip);
-            let to_itself = self.own.has(*address) || self.own.has((carried(ip), address.port()).into());
-            meant && !ip.is_unspecified() && !ip.is_multicast() && !to_itself
-        };
-        let found = found.into_iter().map(|ip| SocketAddr::from((ip, to.port)));
-        let mut left = by_turns(found.filter(may));
-        left.truncate(usize::try_from(limits.connect_addresses).unwrap_or(usize::MAX));
-        if left.is_empty() { Err(Code::ERR_TARGET_FORBIDDEN) } else { Ok(left) }
+        }
     }
 }
 
@@ -71,16 +90,22 @@ fn by_turns(list: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::Rule;
+    use pageport_proto::target::Target;
 
-    async fn left(to: &str, own: &[&str]) -> Result<usize, Code> {
+    async fn left(to: &str, own: &[&str]) -> Result<usize, Why> {
         let own = Own::new(own.iter().map(|text| text.parse().expect("an address")), None);
-        let to = Endpoint::parse(to).expect(to);
-        Finder::new(own).addresses(&to, &[], &Limits::default()).await.map(|left| left.len())
+        let target = Target::parse(&format!("tcp://{to}")).expect(to);
+        let egress = Egress { allow: vec![Rule::exactly(target.clone())], deny: Vec::new() };
+        let limits = Limits::default();
+        let decided =
+            Finder::new(own).decide(&egress, &target.into(), &Party::default(), (&[], &limits)).await;
+        decided.map(|granted| granted.addresses.len())
     }
 
     #[tokio::test]
     async fn the_gateways_own_addresses_are_never_a_target() {
-        const FORBIDDEN: Result<usize, Code> = Err(Code::ERR_TARGET_FORBIDDEN);
+        const FORBIDDEN: Result<usize, Why> = Err(Why::Own);
         for own in ["127.0.0.1:70", "0.0.0.0:70", "[::]:70", "[::ffff:127.0.0.1]:70"] {
             assert_eq!(left("127.0.0.1:70", &[own]).await, FORBIDDEN, "{own}");
             assert_eq!(left("[::ffff:127.0.0.1]:70", &[own]).await, FORBIDDEN, "{own}");
@@ -101,7 +126,7 @@ mod tests {
         );
         assert_eq!(left("[64:ff9b::127.0.0.1]:70", &[]).await, Ok(1), "an address that the operator wrote");
         for never in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1"] {
-            assert_eq!(left(never, &[]).await, FORBIDDEN, "{never}");
+            assert!(matches!(left(never, &[]).await, Err(Why::Nowhere(_))), "{never}");
         }
     }
 

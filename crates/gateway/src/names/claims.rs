@@ -21,6 +21,8 @@ struct State {
     welcomes: VecDeque<Arc<Welcomed>>,
     /// What the newest nonce has served.
     served: HashSet<Subject>,
+    /// Keys that were proven, newest first: as many as a nonce serves.
+    keys: VecDeque<Key>,
 }
 
 /// What a page was told when it attached, and how it reached the gateway then.
@@ -70,6 +72,7 @@ impl Claims {
         let newest = state.is_newest(&welcomes[at]);
         let room = u64::try_from(state.served.len()).is_ok_and(|served| served < limit);
         if newest && room && state.served.insert(subject.clone()) {
+            state.prove(&claim.key, limit);
             let (subject, welcomed) = (subject.clone(), Arc::clone(&welcomes[at]));
             Ok(Proven { key: claim.key.clone(), subject, welcomed })
         } else {
@@ -86,12 +89,24 @@ impl Claims {
         }
     }
 
+    /// The keys that this session has proven.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        self.lock().keys.iter().cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    fn prove(&mut self, key: &Key, limit: u64) {
+        if !self.keys.contains(key) {
+            self.keys.push_front(key.clone());
+            self.keys.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+    }
+
     fn is_newest(&self, welcomed: &Arc<Welcomed>) -> bool {
         self.welcomes.front().is_some_and(|newest| Arc::ptr_eq(newest, welcomed))
     }

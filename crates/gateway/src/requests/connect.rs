@@ -1,10 +1,13 @@
-//! A caller wants to be connected: to a WebSocket server that a rule allows (`server`), or to another page (`page`).
+//! A caller wants to be connected: to a server that a rule allows, by WebSocket (`server`) or plainly (`tcp`), or to another page (`page`).
 //!
 //! Must never read a byte behind a reply, nor send a server anything that its caller did not, but for the handshake.
 
+mod carry;
 mod page;
+mod reach;
 mod server;
 mod short_way;
+mod tcp;
 mod tls;
 
 use std::sync::Arc;
@@ -31,17 +34,19 @@ pub(super) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Connec
     if !entry.caller.may_connect() {
         return refuse(asked, Code::ERR_TARGET_FORBIDDEN);
     }
-    let Some(_slot) = entry.connects.take(shared.policy.load().limits.connects_per_session) else {
+    let Some(slot) = entry.connects.take(shared.policy.load().limits.connects_per_session) else {
         return refuse(asked, Code::ERR_CONNECT_LIMIT);
     };
     match wish {
         Connect::Server { url, protocols } => match short_way::find(shared, &url) {
-            None => server::connect(shared, entry, &url, &protocols, asked).await,
+            None => server::connect(shared, entry, &url, &protocols, slot, asked).await,
             Some(Ok((name, path))) => {
                 page::connect(shared, entry, Wish { name, path, handshake: Some(protocols) }, asked).await;
             }
             Some(Err(code)) => refuse(asked, code),
         },
+        Connect::Tcp { to, starttls } => tcp::connect(shared, entry, to, starttls, slot, asked).await,
+        Connect::Tls { to, wish } => tcp::connect_tls(shared, entry, to, &wish, slot, asked).await,
         Connect::Page { name, path, handshake } => {
             page::connect(shared, entry, Wish { name, path, handshake }, asked).await;
         }
@@ -53,6 +58,8 @@ fn kind(wish: &Connect) -> &'static str {
     match wish {
         Connect::Server { url, .. } if url.secure => "wss",
         Connect::Server { .. } => "ws",
+        Connect::Tcp { .. } => "tcp",
+        Connect::Tls { .. } => "tls",
         Connect::Page { handshake: None, .. } => "page",
         Connect::Page { handshake: Some(_), .. } => "websocket",
     }

@@ -73,9 +73,31 @@ fn every_mistake_is_named_with_line_and_column() {
         ("dns = [\"10.0.0.53\", \"dns.example\"]", 1, 21, "not a name server"),
         ("[[allow]]\nto = \"a.example:443\"", 1, 1, "missing key `protocol`"),
         ("[[allow]]\nto = \"a.example\"\nprotocol = \"ws\"", 2, 6, "not a target"),
-        ("[[allow]]\nto = \"*.example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"*example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"10.1.2.3/16:80\"\nprotocol = \"tcp\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"a.example:9-1\"\nprotocol = \"tcp\"", 2, 6, "not a target"),
+        ("[[allow]]\nto = \"*:25\"\nprotocol = \"tcp\"", 2, 6, "no wildcard reaches a mail port"),
         ("[[allow]]\nto = \"ws://a.example:80\"\nprotocol = \"ws\"", 2, 6, "not a target"),
-        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"", 3, 12, "no such protocol"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"gopher\"", 3, 12, "no such protocol"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = [\"tcp\", \"TLS\"]", 3, 20, "no such protocol"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = []", 3, 12, "`protocol` is empty"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = 3", 3, 12, "invalid type"),
+        (
+            "[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nstarttls = true",
+            4,
+            12,
+            "`starttls` without TLS",
+        ),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nkeys = [\"AAAA\"]", 4, 9, "not a public key"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nconnections = 0", 4, 15, "1 to 1000000"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nrate = -1", 4, 8, "not negative"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nidle = 5", 4, 8, "needs a unit"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nlifetime = \"soon\"", 4, 12, "a duration"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nbytes_per_second = \"1B\"", 4, 20, "1KiB to"),
+        ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"tcp\"\nlimit = 1", 4, 1, "unknown key `limit`"),
+        ("[[deny]]\nto = \"a.example\"", 2, 6, "not a target"),
+        ("[[deny]]\nprotocol = \"tcp\"", 1, 1, "missing key `to`"),
+        ("[[deny]]\nto = \"*:*\"\nrate = 1", 3, 1, "unknown key `rate`"),
         ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"ws\"\nca = \"x\"", 4, 6, "`ca` without TLS"),
         ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"wss\"\nca = \"none.pem\"", 4, 6, "cannot read"),
         ("[[allow]]\nto = \"a.example:80\"\nprotocol = \"ws\"\ntokens = [\"b\"]", 4, 11, "no such token"),
@@ -177,7 +199,10 @@ fn what_is_printed_reads_back_the_same() {
          [tcp]\nbind = \"::\"\nports = \"20000-20999\"\nhost = \"192.0.2.1\"\n[limits]\n{changed}\
          [[token]]\nname = \"a\"\nsha256 = \"{hash}\"\nmay = [\"connect\"]\nexpiry = 2028-02-29T23:59:59Z\n\
          [[allow]]\nto = \"A.example:443\"\nprotocol = \"wss\"\n\
-         [[allow]]\nto = \"[2001:DB8::1]:80\"\nprotocol = \"ws\"\norigins = [\"https://a.example\"]\ntokens = [\"a\"]\n"
+         [[allow]]\nto = \"[2001:DB8::1]:80\"\nprotocol = \"ws\"\norigins = [\"https://a.example\"]\ntokens = [\"a\"]\n\
+         [[allow]]\nto = \"*.Example.com:6660-6669\"\nprotocol = [\"wss\", \"tls\"]\nkeys = [\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"]\n\
+         starttls = true\nconnections = 3\nrate = 10\nbytes_per_second = \"64KiB\"\nidle = \"5m\"\nlifetime = \"12h\"\n\
+         [[deny]]\nto = \"10.0.0.0/8:*\"\n[[deny]]\nto = \"[fd00::/8]:22\"\nprotocol = \"tcp\"\ntokens = [\"a\"]\n"
     );
     for text in ["", "[tls]\ndev = true\n", full.as_str()] {
         let config = parse(text).expect(text);
@@ -207,12 +232,32 @@ fn dev_has_ports_and_a_gateway_has_those_it_is_given() {
 #[test]
 fn flags_allow_targets_as_a_file_does() {
     let mut dev = Config::dev(None, None, iter::empty()).expect("defaults");
-    assert!(dev.policy.egress.0.is_empty(), "nothing by itself");
+    assert!(dev.policy.egress.allow.is_empty(), "nothing by itself");
     dev.allow("ws://localhost:9001").expect("a target");
     dev.allow("wss://chat.example/").expect("a target");
-    let allowed: Vec<_> = dev.policy.egress.0.iter().map(ToString::to_string).collect();
-    assert_eq!(allowed, ["ws://localhost:9001", "wss://chat.example:443"]);
-    for wrong in ["localhost:9001", "ws://localhost:9001/path", "tcp://localhost:1", "ws://*:80", "*"] {
+    dev.allow("tcp://127.0.0.1:6667").expect("a target");
+    dev.allow("tls://mail.example:993").expect("a target");
+    dev.allow("udp://[::1]:53").expect("a target");
+    let allowed: Vec<_> = dev.policy.egress.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        allowed,
+        [
+            "ws://localhost:9001",
+            "wss://chat.example:443",
+            "tcp://127.0.0.1:6667",
+            "tls://mail.example:993",
+            "udp://[::1]:53"
+        ]
+    );
+    for wrong in [
+        "localhost:9001",
+        "ws://localhost:9001/path",
+        "tcp://localhost",
+        "tcp://localhost:1/",
+        "gopher://localhost:1",
+        "ws://*:80",
+        "*",
+    ] {
         let error = dev.allow(wrong).expect_err(wrong);
         assert!(error.to_string().starts_with("--allow: not a target"), "{error}");
     }

@@ -3,6 +3,7 @@
 //! Readiness cannot be asked for without reading, so the first read of a quiet connection goes to the stack; nothing is held while it
 //! waits. What is read has room in the stream already, and the next batch is taken from it when the last one has left.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -144,32 +145,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Layered<S> {
 
     async fn outward(&self, from_peer: &mut ReadHalf, moved: &impl Fn(Moved)) -> Result<(), Broken> {
         loop {
-            let (mut batch, finished) = batch(from_peer).await?;
+            let (batch, finished) = batch(from_peer).await?;
             moved(Moved::Out(batch.iter().map(|chunk| chunk.len() as u64).sum()));
-            while !batch.is_empty() {
-                let mut slices = [IoSlice::new(&[]); BATCH];
-                let mut count = 0;
-                for (slice, chunk) in slices.iter_mut().zip(&batch) {
-                    *slice = IoSlice::new(&chunk[..chunk.len().min(WRITE_MAX)]);
-                    count += 1;
-                    if chunk.len() > WRITE_MAX {
-                        break;
-                    }
-                }
-                let slices = &slices[..count];
-                let written = poll_fn(|cx| Pin::new(&mut *self.lock()).poll_write_vectored(cx, slices));
-                match written.await {
-                    Ok(0) | Err(_) => return Err(Broken::Socket),
-                    Ok(written) => advance(&mut batch, written),
-                }
+            tokio::select! {
+                biased;
+                written = self.write(batch) => written.map_err(|_| Broken::Socket)?,
+                // Who gives up must not wait for a reader that does not read.
+                _ = from_peer.broken() => return Err(Broken::Stream),
             }
-            self.flush().await.map_err(|_| Broken::Socket)?;
             if finished {
                 // An end that is gone already shows when it is read from.
                 let _ = poll_fn(|cx| Pin::new(&mut *self.lock()).poll_shutdown(cx)).await;
                 return Ok(());
             }
         }
+    }
+
+    async fn write(&self, mut batch: VecDeque<Bytes>) -> io::Result<()> {
+        while !batch.is_empty() {
+            let mut slices = [IoSlice::new(&[]); BATCH];
+            let mut count = 0;
+            for (slice, chunk) in slices.iter_mut().zip(&batch) {
+                *slice = IoSlice::new(&chunk[..chunk.len().min(WRITE_MAX)]);
+                count += 1;
+                if chunk.len() > WRITE_MAX {
+                    break;
+                }
+            }
+            let slices = &slices[..count];
+            match poll_fn(|cx| Pin::new(&mut *self.lock()).poll_write_vectored(cx, slices)).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => advance(&mut batch, written),
+            }
+        }
+        self.flush().await
     }
 
     async fn flush(&self) -> io::Result<()> {

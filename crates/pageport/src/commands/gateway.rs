@@ -94,6 +94,6 @@ fn fixed(new: &Config, running: &Config) -> Vec<&'static str> {
 /// What a configuration consists of: the file, and all that it names and that is read with it.
 fn files(file: Option<&Path>, config: &Config) -> Vec<PathBuf> {
     let certificate = config.policy.tls.iter().flat_map(Tls::files);
-    let authorities = config.policy.egress.0.iter().filter_map(|rule| rule.authority.file.clone());
+    let authorities = config.policy.egress.allow.iter().filter_map(|rule| rule.authority.file.clone());
     file.map(Path::to_owned).into_iter().chain(certificate).chain(authorities).collect()
 }

@@ -42,6 +42,7 @@ pub(super) async fn relay(
         match broken {
             Broken::Socket => io::Error::other("the service broke off"),
             Broken::Stream => io::Error::other("the visitor broke off"),
+            Broken::Over(code) => io::Error::other(code.to_string()),
         }
     })
 }

@@ -64,7 +64,7 @@ fn what_is_allowed_is_said_and_nothing_else_is() {
     assert!(text.contains("may be connected to ws://localhost:9001, wss://chat.example."), "{text}");
     assert!(text.contains("any other server."), "{text}");
     let text = said(&[]);
-    assert!(!text.contains("Connect:") && text.contains("any server: `--allow ws://HOST:PORT`"), "{text}");
+    assert!(!text.contains("Connect:") && text.contains("any server: `--allow tcp://HOST:PORT`"), "{text}");
     let wrong = place.run(&["dev", "--allow", "localhost:9001"]);
     assert_eq!(wrong.code, Some(78));
     assert!(

@@ -5,9 +5,10 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::tls::{RawWish, TlsWish};
 use super::{Kind, is_token};
 use crate::name::Name;
-use crate::target::{Path, SocketUrl};
+use crate::target::{Endpoint, Path, Protocol, SocketUrl, Target};
 use crate::{Code, json, varint};
 
 /// How many subprotocols may be offered.
@@ -24,6 +25,20 @@ pub enum Connect {
         url: SocketUrl,
         /// What the page offers to speak.
         protocols: Protocols,
+    },
+    /// To a TCP server.
+    Tcp {
+        /// Where it is.
+        to: Endpoint,
+        /// Whether TLS may begin on this connection later.
+        starttls: bool,
+    },
+    /// To a TCP server, within TLS.
+    Tls {
+        /// Where it is.
+        to: Endpoint,
+        /// What is wished of TLS.
+        wish: TlsWish,
     },
     /// To another page.
     Page {
@@ -83,12 +98,31 @@ impl Connect {
     /// # Errors
     /// [`Code::ERR_UNSUPPORTED`] for a target or kind that is not known, [`Code::ERR_NAME_INVALID`], [`Code::ERR_HEAD_INVALID`].
     pub(super) fn parse(target: &str, raw: RawConnect) -> Result<Connect, Code> {
-        let RawConnect { kind, url, protocols } = raw;
+        let RawConnect { kind, url, protocols, starttls, wish } = raw;
         let protocols = Protocols::parse(protocols).ok_or(Code::ERR_HEAD_INVALID)?;
-        match target.split_once(':') {
+        let scheme = target.split_once(':');
+        // What belongs to another kind of target is a mistake that must not go unnoticed.
+        let misplaced = match scheme {
+            Some(("tcp", _)) => !protocols.0.is_empty() || !wish.is_absent(),
+            Some(("tls", _)) => !protocols.0.is_empty() || starttls,
+            Some(("ws" | "wss" | "page", _)) => starttls || !wish.is_absent(),
+            _ => return Err(Code::ERR_UNSUPPORTED),
+        };
+        if misplaced {
+            return Err(Code::ERR_HEAD_INVALID);
+        }
+        match scheme {
             Some(("ws" | "wss", _)) => {
                 let url = SocketUrl::parse(target).ok_or(Code::ERR_HEAD_INVALID)?;
                 Ok(Connect::Server { url, protocols })
+            }
+            Some(("tcp" | "tls", _)) => {
+                let Target { protocol, endpoint: to } =
+                    Target::parse(target).ok_or(Code::ERR_HEAD_INVALID)?;
+                match protocol {
+                    Protocol::Tls => Ok(Connect::Tls { to, wish: TlsWish::parse(wish)? }),
+                    _ => Ok(Connect::Tcp { to, starttls }),
+                }
             }
             Some(("page", name)) => {
                 let path = url.as_deref().map_or(Some(Path::default()), Path::parse);
@@ -132,6 +166,18 @@ impl Serialize for Connect {
                 map.serialize_entry("connect", &url.to_string())?;
                 Some(protocols)
             }
+            Connect::Tcp { to, starttls } => {
+                map.serialize_entry("connect", &format!("tcp://{to}"))?;
+                if *starttls {
+                    map.serialize_entry("starttls", starttls)?;
+                }
+                None
+            }
+            Connect::Tls { to, wish } => {
+                map.serialize_entry("connect", &format!("tls://{to}"))?;
+                wish.serialize_into(&mut map)?;
+                None
+            }
             Connect::Page { name, path, handshake } => {
                 map.serialize_entry("connect", &format!("page:{name}"))?;
                 let kind = if handshake.is_some() { Kind::WebSocket } else { Kind::Page };
@@ -171,6 +217,10 @@ pub(super) struct RawConnect {
     url: Option<String>,
     #[serde(default)]
     protocols: Vec<String>,
+    #[serde(default)]
+    starttls: bool,
+    #[serde(flatten)]
+    wish: RawWish,
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Connect, Measure, read};
+use super::{Connect, Measure, StartTls, read};
 use crate::hello::{Opaque, Public};
 use crate::{Code, json};
 
@@ -16,6 +16,8 @@ pub enum Request {
     Listen(Listen),
     /// `{"connect": …}`: be connected to a server, or to another page.
     Connect(Connect),
+    /// `{"starttls": …}`: go on within TLS.
+    StartTls(StartTls),
     /// `{"measure": …}`: find out what the way to the gateway can do.
     Measure(Measure),
 }
@@ -66,12 +68,17 @@ impl Request {
     /// [`Code::ERR_UNSUPPORTED`] for a request that is not known, [`Code::ERR_HEAD_INVALID`] for what breaks the format,
     /// [`Code::ERR_NAME_INVALID`] for a page that cannot be.
     pub fn parse(bytes: &[u8]) -> Result<Request, Code> {
-        let RawRequest { listen, connect, measure } = read(bytes)?;
-        match (listen, connect, measure) {
-            (Some(kind), None, None) => Listen::parse(&kind, read(bytes)?).map(Request::Listen),
-            (None, Some(target), None) => Connect::parse(&target, read(bytes)?).map(Request::Connect),
-            (None, None, Some(what)) => Measure::parse(&what, &read(bytes)?).map(Request::Measure),
-            (None, None, None) => Err(Code::ERR_UNSUPPORTED),
+        let RawRequest { listen, connect, measure, starttls } = read(bytes)?;
+        match (listen, connect, measure, starttls) {
+            (Some(kind), None, None, None) => Listen::parse(&kind, read(bytes)?).map(Request::Listen),
+            (None, Some(target), None, None | Some(RawStart::Later(_))) => {
+                Connect::parse(&target, read(bytes)?).map(Request::Connect)
+            }
+            (None, None, Some(what), None) => Measure::parse(&what, &read(bytes)?).map(Request::Measure),
+            (None, None, None, Some(RawStart::Now(stream))) => {
+                StartTls::parse(stream, read(bytes)?).map(Request::StartTls)
+            }
+            (None, None, None, None) => Err(Code::ERR_UNSUPPORTED),
             _ => Err(Code::ERR_HEAD_INVALID),
         }
     }
@@ -113,6 +120,7 @@ impl Serialize for Request {
             Request::Listen(listen) => listen.serialize(out),
             Request::Connect(connect) => connect.serialize(out),
             Request::Measure(measure) => measure.serialize(out),
+            Request::StartTls(start) => start.serialize(out),
         }
     }
 }
@@ -143,6 +151,16 @@ struct RawRequest {
     connect: Option<String>,
     #[serde(default, deserialize_with = "json::present")]
     measure: Option<String>,
+    #[serde(default, deserialize_with = "json::present")]
+    starttls: Option<RawStart>,
+}
+
+/// Of a stream that is there already, or part of a wish to be connected.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawStart {
+    Now(u64),
+    Later(#[allow(dead_code, reason = "read again with the rest of the wish")] bool),
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 use bytes::{Bytes, BytesMut};
 use pageport_proto::claim::{PrivateKey, Seed, Statement, Subject};
 use pageport_proto::frame::{self, Ack, Entry, Farewell, Frame, Mark};
-use pageport_proto::head::{Accepted, Claim, Listening, ListeningPort, Reply, Request, Visit};
+use pageport_proto::head::{Accepted, Claim, Listening, ListeningPort, Reply, Request, Secured, Visit};
 use pageport_proto::hello::{Hello, Nonce, SessionId, Welcome};
 use pageport_proto::numbered::{Answer, Down, Mode, Up};
 use pageport_proto::{Code, json, limits, varint};
@@ -34,6 +34,7 @@ pub(crate) fn decode(kind: &str, bytes: &[u8]) -> Result<Decoded, Code> {
         "listening reply" => Reply::<Listening>::parse(bytes).map(|reply| serialized(&reply)),
         "port reply" => Reply::<ListeningPort>::parse(bytes).map(|reply| serialized(&reply)),
         "accepting reply" => Reply::<Accepted>::parse(bytes).map(|reply| serialized(&reply)),
+        "tls reply" => Reply::<Secured>::parse(bytes).map(|reply| serialized(&reply)),
         "claim" => claim(bytes),
         "up" => up(bytes),
         "down" => down(bytes),
