@@ -39,7 +39,7 @@ pub use rule::{Bounds, Deny, Party, Rule, Spoken, Who};
 pub(crate) use flow::{Begun, Flow, Flows, Route};
 pub(crate) use judge::{Granted, Wanted};
 pub(crate) use own::Own;
-pub(crate) use paced::Paced;
+pub(crate) use paced::{Pace, Paced};
 pub(crate) use quota::Quotas;
 pub(crate) use race::connect;
 pub(crate) use resolve::Finder;

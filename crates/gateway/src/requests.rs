@@ -13,6 +13,7 @@ use pageport_proto::Code;
 use pageport_proto::head::{Listen, Refusal, Request};
 
 use asked::Asked;
+pub(crate) use connect::Startable;
 
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -22,8 +23,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, entry: Arc<Entry>, stream: Stream
     match Request::parse(stream.head()) {
         Ok(Request::Listen(wish)) => listen(&shared, &entry, wish, stream).await,
         Ok(Request::Connect(wish)) => connect::serve(&shared, &entry, wish, Asked::new(stream)).await,
-        // Nothing begins in the clear here yet.
-        Ok(Request::StartTls(_)) => refuse(&shared, stream, Code::ERR_UNSUPPORTED),
+        Ok(Request::StartTls(start)) => {
+            connect::start_tls(&shared, &entry, start, Asked::new(stream)).await;
+        }
         Ok(Request::Measure(what)) => measure::serve(&shared, &entry, what, Asked::new(stream)).await,
         Err(code @ (Code::ERR_UNSUPPORTED | Code::ERR_NAME_INVALID)) => refuse(&shared, stream, code),
         Err(code) => end(stream, code),

@@ -21,7 +21,7 @@ use crate::front::admission::{Applicant, Caller};
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
 use crate::names::{Claims, Proven};
-use crate::requests;
+use crate::requests::{self, Startable};
 use crate::shared::Shared;
 use crate::usage::{Seat, Usage};
 
@@ -44,6 +44,8 @@ pub(crate) struct Entry {
     /// How many connections it has to servers and other pages, and how many measurements.
     pub(crate) connects: Slots,
     pub(crate) measures: Slots,
+    /// Its connections on which TLS may begin.
+    pub(crate) startable: Startable,
     pub(crate) claims: Claims,
     secret_hash: [u8; 32],
     /// What its first WELCOME said; a reload changes later sessions only.
@@ -180,6 +182,7 @@ fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), C
         listeners: Slots::default(),
         connects: Slots::default(),
         measures: Slots::default(),
+        startable: Startable::default(),
         claims: Claims::default(),
         secret_hash: sha256(&secret),
         announced,

@@ -19,6 +19,11 @@ impl Asked {
         Asked { read, write }
     }
 
+    /// The stream's id.
+    pub(super) fn id(&self) -> u64 {
+        self.read.id()
+    }
+
     /// Resolves when nobody waits for the answer any more.
     pub(super) async fn given_up(&mut self) -> StreamError {
         self.write.stopped().await

@@ -3,12 +3,17 @@
 //! Must never read a byte behind a reply, nor send a server anything that its caller did not, but for the handshake.
 
 mod carry;
+mod clear;
 mod page;
 mod reach;
 mod server;
 mod short_way;
+mod starttls;
 mod tcp;
 mod tls;
+
+pub(crate) use clear::Startable;
+pub(super) use starttls::serve as start_tls;
 
 use std::sync::Arc;
 

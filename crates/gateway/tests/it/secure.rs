@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pageport_gateway::front::credential::sha256;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::client::soon;
 
@@ -55,6 +56,30 @@ impl Authority {
         self.write(&format!("{file}.pem"), &pem("CERTIFICATE", certificate.der()));
         self.write(&format!("{file}.key"), &pem("PRIVATE KEY", &key.serialize_der()));
         self.section(file, file)
+    }
+
+    /// A server for these names that speaks one of these protocols, and the SHA-256 of its certificate.
+    pub(crate) fn server(&self, names: &[&str], alpn: &[&str]) -> (TlsAcceptor, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        let hash = sha256(&certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate");
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        (TlsAcceptor::from(Arc::new(config)), hash)
+    }
+
+    /// `ca` of a rule that trusts this authority.
+    pub(crate) fn ca(&self) -> String {
+        format!("ca = {:?}\n", self.file("ca.pem", &self.certificate()))
     }
 
     pub(crate) fn section(&self, cert: &str, key: &str) -> String {

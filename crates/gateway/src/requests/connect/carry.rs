@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pageport_link::relay::{self, Moved};
+use pageport_link::relay;
 use pageport_link::{ReadHalf, SharedTcp, Socket, WriteHalf};
 use pageport_proto::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::clear::count;
 use crate::egress::{Begun, Flow, Paced};
 use crate::relay::Open;
 use crate::shared::Shared;
@@ -44,13 +45,7 @@ pub(super) async fn carry(
 ) {
     let _open = Open::new(&shared.metrics.connects_open);
     let flow = Arc::clone(begun.flow());
-    let count = |moved| {
-        flow.count(moved);
-        match moved {
-            Moved::In(bytes) => shared.metrics.connect_in.increment(bytes),
-            Moved::Out(bytes) => shared.metrics.connect_out.increment(bytes),
-        }
-    };
+    let count = |moved| count(&flow, &shared.metrics, moved);
     let gone = Code::ERR_TARGET_UNREACHABLE;
     begun.ended(relay::run_until(socket, read_ahead, stream, gone, flow.over(), count).await);
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::refusal;
-use crate::egress::{self, Authority, Begun, Granted, Route, Wanted, Why};
+use crate::egress::{self, Authority, Begun, Flow, Granted, Route, Wanted, Why};
 use crate::front::accept::KEEPALIVE;
 use crate::lifetime::Slot;
 use crate::requests::asked::Asked;
@@ -35,30 +35,63 @@ pub(super) async fn attempt<T>(
     mut asked: Asked,
     reaching: impl Future<Output = Result<T, Refusal>>,
 ) -> Option<(T, Asked)> {
-    let (kind, limit) = (wanted.protocol().name(), shared.policy.load().limits.connect_timeout);
-    let reached = tokio::select! {
+    let kind = wanted.protocol().name();
+    match within(shared, &mut asked, reaching).await {
+        Ok(reached) => {
+            shared.metrics.connected(kind, None);
+            Some((reached, asked))
+        }
+        Err(refusal) => {
+            report(shared, entry, wanted, kind, asked, refusal);
+            None
+        }
+    }
+}
+
+/// The first half of it: the waiting.
+pub(super) async fn within<T>(
+    shared: &Shared,
+    asked: &mut Asked,
+    reaching: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let limit = shared.policy.load().limits.connect_timeout;
+    tokio::select! {
         reached = timeout(limit, reaching) => {
             reached.unwrap_or_else(|_| Err(Refusal::new(Code::ERR_TARGET_TIMEOUT, "")))
         }
         // Dropping what was begun closes it.
         _ = asked.given_up() => Err(Refusal::new(Code::ERR_ABORTED, "")),
-    };
-    let refusal = match reached {
-        Ok(reached) => {
-            shared.metrics.connected(kind, None);
-            return Some((reached, asked));
-        }
-        Err(refusal) => refusal,
-    };
+    }
+}
+
+/// The second: says that there is none, and why.
+pub(super) fn report(
+    shared: &Shared,
+    entry: &Entry,
+    wanted: &Wanted,
+    kind: &'static str,
+    asked: Asked,
+    refusal: Refusal,
+) {
     let code = Code::from_name(&refusal.error).unwrap_or(Code::ERR_INTERNAL);
     shared.metrics.connected(kind, Some(code));
     if costs_nothing(code) {
-        tracing::debug!(session = %entry.id, to = %wanted, %code, "not connected");
+        tracing::debug!(session = %entry.id, to = %wanted, kind, %code, "not connected");
     } else {
-        tracing::info!(session = %entry.id, to = %wanted, %code, "not connected");
+        tracing::info!(session = %entry.id, to = %wanted, kind, %code, "not connected");
     }
     asked.refuse(shared, refusal);
-    None
+}
+
+/// What is still to be done before bytes can flow ends with the flow.
+pub(super) async fn unless_over<T>(
+    flow: &Flow,
+    doing: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        done = doing => done,
+        code = flow.over() => Err(refusal(code)),
+    }
 }
 
 /// Whether an application can have this as often as it likes, and so would fill the log.

@@ -10,7 +10,7 @@ use pageport_proto::head::{Accepted, Headers, Protocols, Refusal, Reply};
 use pageport_proto::target::SocketUrl;
 
 use super::carry::{carry, layered, plain};
-use super::reach::{Reached, attempt, reach, unreachable};
+use super::reach::{Reached, attempt, reach, unless_over, unreachable};
 use super::tls;
 use crate::egress::{Begun, Wanted};
 use crate::lifetime::Slot;
@@ -45,7 +45,8 @@ pub(super) async fn connect(
             origin: entry.caller.origin().map(|origin| origin.as_str()),
             user_agent: Some("pageport"),
         };
-        shake(reached, url, &wanted, &handshake).await
+        let flow = Arc::clone(reached.begun.flow());
+        unless_over(&flow, shake(reached, url, &wanted, &handshake)).await
     };
     let Some((shaken, asked)) = attempt(shared, entry, &wanted, asked, reaching).await else { return };
     let Shaken { socket, opened, mut begun } = shaken;

@@ -9,7 +9,8 @@ use pageport_proto::head::{Ready, Refusal, Reply, Secured, TlsWish};
 use pageport_proto::target::{Endpoint, Protocol, Target};
 
 use super::carry::{carry, layered, plain};
-use super::reach::{attempt, may_be_called, reach};
+use super::clear::Clear;
+use super::reach::{Reached, attempt, may_be_called, reach, unless_over};
 use super::{refusal, tls};
 use crate::egress::Wanted;
 use crate::lifetime::Slot;
@@ -29,9 +30,19 @@ pub(super) async fn connect(
     let wanted = Wanted { target: Target { protocol: Protocol::Tcp, endpoint: to }, starttls };
     let reaching = reach(shared, entry, &wanted, slot);
     let Some((reached, asked)) = attempt(shared, entry, &wanted, asked, reaching).await else { return };
+    let Reached { tcp, begun, authority } = reached;
+    // Before the reply leaves: what comes behind it may be the request for TLS.
+    let listed = starttls.then(|| entry.startable.list(asked.id()));
     let Some(stream) = asked.accept(&Reply::Ok(Ready {})) else { return };
-    let socket = plain(reached.begun.flow(), reached.tcp);
-    carry(shared, reached.begun, (socket, Bytes::new()), stream).await;
+    match listed {
+        Some(listed) => {
+            Clear::new(tcp.into(), begun, authority, wanted, stream).carry(&shared.metrics, listed).await;
+        }
+        None => {
+            let socket = plain(begun.flow(), tcp);
+            carry(shared, begun, (socket, Bytes::new()), stream).await;
+        }
+    }
 }
 
 /// The same within TLS.
@@ -53,7 +64,8 @@ pub(super) async fn connect_tls(
         let reached = reach(shared, entry, &wanted, slot).await?;
         let tcp = SharedTcp::from(reached.tcp);
         let config = tls::config(&reached.authority, Some(&wish.alpn))?;
-        let stream = tls::connect(tcp.clone(), name, config).await?;
+        let shaking = tls::connect(tcp.clone(), name, config);
+        let stream = unless_over(reached.begun.flow(), shaking).await?;
         let verified = tls::verified(&stream, name).ok_or_else(|| refusal(Code::ERR_TARGET_TLS))?;
         Ok((layered(reached.begun.flow(), stream, tcp), verified, reached.begun))
     };

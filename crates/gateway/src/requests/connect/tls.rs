@@ -38,17 +38,27 @@ pub(super) fn config(authority: &Authority, alpn: Option<&Alpn>) -> Result<Arc<C
 /// # Errors
 /// [`Code::ERR_TARGET_TLS`].
 pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
-    tcp: S,
+    io: S,
     to: &Host,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<S>, Refusal> {
-    let refusal = |message| Refusal::new(Code::ERR_TARGET_TLS, message);
-    let name =
-        server_name(to).ok_or_else(|| refusal("The target's name is none that a certificate can have."))?;
-    TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
-        tracing::debug!(%to, %error, "no TLS");
-        refusal(class(&error))
-    })
+    shake(io, to, config).await.map_err(|error| refused(to, &error))
+}
+
+/// The same with the library's error, or that of `io`.
+pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    to: &Host,
+    config: Arc<ClientConfig>,
+) -> io::Result<TlsStream<S>> {
+    let name = server_name(to).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    TlsConnector::from(config).connect(name, io).await
+}
+
+/// What a caller is told of such an error.
+pub(super) fn refused(to: &Host, error: &io::Error) -> Refusal {
+    tracing::debug!(%to, %error, "no TLS");
+    Refusal::new(Code::ERR_TARGET_TLS, class(error))
 }
 
 /// What a page is told of it; `None` when the library does not say.
@@ -76,6 +86,9 @@ fn server_name(to: &Host) -> Option<ServerName<'static>> {
 
 fn class(error: &io::Error) -> &'static str {
     use CertificateError as Wrong;
+    if error.kind() == io::ErrorKind::InvalidInput {
+        return "The target's name is none that a certificate can have.";
+    }
     match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
             Wrong::Expired | Wrong::ExpiredContext { .. } => "The target's certificate has expired.",
