@@ -191,6 +191,12 @@ impl Config {
         Ok(())
     }
 
+    /// Where callers may be connected to, a line for each rule, in the order in which they count.
+    #[must_use]
+    pub fn rules(&self) -> Vec<String> {
+        allow::summary(&self.policy.egress)
+    }
+
     /// The configuration as a file with its reasons; reading it back gives the same configuration.
     #[must_use]
     pub fn print(&self) -> String {

@@ -127,7 +127,7 @@ pub(crate) struct GatewayFlags {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Say whether a configuration can be used, and where it is wrong
+    /// Say whether a configuration can be used, and where it is wrong; and what its rules for connections mean
     Check(ConfigFile),
     /// Print the configuration that takes effect, with every limit and its reason
     Print(ConfigFile),

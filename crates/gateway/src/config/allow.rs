@@ -21,7 +21,7 @@ use crate::egress::{Authority, Deny, Destination, Egress, Rule, Spoken, Who};
 use crate::front::credential::Tokens;
 use crate::front::jwt::Issuers;
 
-pub(crate) use print::print;
+pub(crate) use print::{print, summary};
 
 /// Where name servers listen (RFC 1035 §4.2).
 const DNS: u16 = 53;

@@ -19,6 +19,9 @@ use crate::config::Policy;
 use crate::lifetime::Slot;
 use crate::shared::Shared;
 
+/// How a connection ends on which no byte of the caller's was let flow: a handshake that failed, or took too long.
+const UNFINISHED: &str = "unfinished";
+
 /// All that are open.
 #[derive(Default)]
 pub(crate) struct Flows {
@@ -166,12 +169,17 @@ impl Begun {
         shared.flows.lock().insert(number, Arc::clone(&flow));
         // In this order: a reload either finds it among the open ones, or has happened before this.
         flow.judge(shared, &shared.policy.load());
-        Begun { flow, number, shared: Arc::clone(shared), end: None, _slots: slots }
+        Begun { flow, number, shared: Arc::clone(shared), end: Some(UNFINISHED), _slots: slots }
     }
 
     /// The flow.
     pub(crate) fn flow(&self) -> &Arc<Flow> {
         &self.flow
+    }
+
+    /// Its bytes flow from now on.
+    pub(crate) fn flows(&mut self) {
+        self.end = None;
     }
 
     /// It has ended, in order or not.

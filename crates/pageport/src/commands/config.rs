@@ -6,12 +6,12 @@ use super::{environment, say};
 use crate::cli::ConfigFile;
 use crate::failure::Failure;
 
-/// Says nothing but "fine", or fails with the place.
+/// Says "fine" and what its rules mean, or fails with the place.
 pub(crate) fn check(file: &ConfigFile) -> Result<(), Failure> {
-    load(file)?;
+    let rules: String = load(file)?.rules().into_iter().map(|rule| format!("  {rule}\n")).collect();
     let name =
         file.config.as_ref().map_or("defaults and environment".to_owned(), |path| path.display().to_string());
-    say(format!("{name}: fine\n").as_bytes())
+    say(format!("{name}: fine\n{rules}").as_bytes())
 }
 
 /// Prints what takes effect.

@@ -21,6 +21,74 @@ fn check_says_where_a_file_is_wrong() {
     assert_eq!(place.run(&["gateway", "--config", "bad.toml"]).code, Some(78));
 }
 
+const RULES: &str = "\
+[link]
+origins = [\"https://app.example\"]
+[[allow]]
+to = \"*:443\"
+protocol = [\"tls\", \"wss\"]
+[[allow]]
+to = \"10.1.0.0/16:6660-6669\"
+protocol = \"tcp\"
+origins = [\"https://app.example\"]
+connections = 3
+[[deny]]
+to = \"10.1.0.9:*\"
+";
+
+#[test]
+fn check_says_what_rules_mean_and_explain_which_one_decides() {
+    let place = Place::new();
+    place.write("p.toml", RULES);
+    let checked = place.run(&["config", "check", "--config", "p.toml"]);
+    let words = "p.toml: fine\n  [[deny]] 1: tcp,tls,udp,ws,wss://10.1.0.9:*, for everybody\n  [[allow]] 1: tls,wss://*:443, for everybody\n  \
+                 [[allow]] 2: tcp://10.1.0.0/16:6660-6669, for origins https://app.example; connections 3\n";
+    assert_eq!(checked.stdout, words);
+    let origin = ["--origin", "https://app.example"];
+    let explain = |who: &[&str], to: &str| {
+        place.run(&[&["config", "explain", "--config", "p.toml"], who, &["--to", to]].concat())
+    };
+    let allowed = explain(&origin, "tcp://10.1.2.3:6667");
+    assert_eq!(allowed.code, Some(0), "{allowed:?}");
+    let first = "tcp://10.1.2.3:6667 for pages of https://app.example: allowed\n  [[allow]] 2\n  tcp://10.1.0.0/16:6660-6669, for origins";
+    assert!(
+        allowed.stdout.starts_with(first) && allowed.stdout.ends_with("\n  at 10.1.2.3:6667\n"),
+        "{}",
+        allowed.stdout
+    );
+    for (who, to, says) in [
+        (&origin[..], "tcp://10.1.0.9:6667", "forbidden (ERR_TARGET_FORBIDDEN)\n  [[deny]] 1\n"),
+        (
+            &origin[..],
+            "tls://10.1.2.3:443",
+            "[[allow]] 1\n  tls,wss://*:443 names it, but does not mean its address 10.1.2.3 (private)",
+        ),
+        (&origin[..], "tls://localhost:443", "(loopback)"),
+        (&origin[..], "tcp://10.1.2.3:22", "no [[allow]] names it"),
+        (&["--origin", "https://other.example"][..], "tcp://10.1.2.3:6667", "it is not in `link.origins`"),
+        (&["--token", "nobody"][..], "tcp://10.1.2.3:6667", "there is no token"),
+        (&[][..], "tcp://10.1.2.3:6667", "nobody may attach"),
+    ] {
+        let explained = explain(who, to);
+        assert_eq!((explained.code, explained.stderr.as_str()), (Some(1), ""), "{to}");
+        assert!(explained.stdout.contains(says), "{to}: {}", explained.stdout);
+    }
+    let json = place.run(&[
+        "config",
+        "explain",
+        "--config",
+        "p.toml",
+        "--origin",
+        origin[1],
+        "--to",
+        "tcp://10.1.0.9:6667",
+        "--json",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json["allowed"], &json["rule"]), (&false.into(), &"[[deny]] 1".into()));
+    assert_eq!(explain(&origin, "10.1.2.3:22").code, Some(2));
+}
+
 #[test]
 fn nothing_that_is_said_steers_the_terminal() {
     let run = Place::new().run(&["config", "check", "--config", "\u{1b}[2J\u{9b}.toml"]);

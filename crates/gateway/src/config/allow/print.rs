@@ -38,6 +38,22 @@ pub(crate) fn print(text: &mut String, egress: &Egress) {
     }
 }
 
+/// Each in a line of words, in the order in which they count.
+pub(crate) fn summary(egress: &Egress) -> Vec<String> {
+    let denied = egress.deny.iter().enumerate();
+    let denied = denied.map(|(at, deny)| format!("[[deny]] {}: {deny}, for {}", at + 1, deny.who));
+    let allowed = egress.allow.iter().enumerate().map(|(at, rule)| {
+        let mut line = format!("[[allow]] {}: {rule}, for {}", at + 1, rule.who);
+        for bound in &bounds::TABLE {
+            if let Some(value) = bound.format(&rule.bounds) {
+                let _ = write!(line, "; {} {value}", bound.name);
+            }
+        }
+        line
+    });
+    denied.chain(allowed).collect()
+}
+
 fn protocol(text: &mut String, spoken: &Spoken) {
     let words: Vec<_> = spoken.iter().map(|protocol| format!("\"{protocol}\"")).collect();
     let _ = match words.as_slice() {

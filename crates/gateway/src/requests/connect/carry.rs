@@ -43,6 +43,7 @@ pub(super) async fn carry(
     (socket, read_ahead): (Socket, Bytes),
     stream: (ReadHalf, WriteHalf),
 ) {
+    begun.flows();
     let _open = Open::new(&shared.metrics.connects_open);
     let flow = Arc::clone(begun.flow());
     let count = |moved| count(&flow, &shared.metrics, moved);

@@ -79,11 +79,12 @@ pub(super) struct Clear {
 impl Clear {
     pub(super) fn new(
         tcp: SharedTcp,
-        begun: Begun,
+        mut begun: Begun,
         authority: Authority,
         wanted: Wanted,
         (from, to): (ReadHalf, WriteHalf),
     ) -> Clear {
+        begun.flows();
         let pace = Pace::new(begun.flow().bytes_per_second());
         Clear {
             tcp,
