@@ -33,7 +33,7 @@ async fn a_rule_that_is_removed_ends_its_connections_within_a_second_and_no_othe
     let door = open(&both);
     let session = attach_with(&door, CALLER).await;
     let (mut stays, mut kept) = pair(&session, &other).await;
-    let still_allowed = format!("[[allow]]\nto = \"127.0.0.0/8:*\"\nprotocol = \"tcp\"\n");
+    let still_allowed = allow("127.0.0.0/8:*");
     for (rules, why) in [
         (allow(second), "its rule is gone"),
         (format!("{both}[[deny]]\nto = \"{first}\"\n"), "it is forbidden"),

@@ -114,6 +114,28 @@ async fn a_reset_passes_in_both_directions() {
 }
 
 #[tokio::test]
+async fn who_wants_no_more_of_a_server_may_go_on_speaking_to_it() {
+    let (listener, address) = server().await;
+    let door = open(&allow(address));
+    let session = attach_with(&door, CALLER).await;
+    for starttls in [false, true] {
+        let head = serde_json::json!({ "connect": format!("tcp://{address}"), "starttls": starttls });
+        let mut stream = session.open(&head).expect("opens");
+        let (reply, accepted) = tokio::join!(soon(stream.reply()), soon(listener.accept()));
+        reply.expect("a reply");
+        let (mut socket, _) = accepted.expect("a client");
+        stream.stop(Code::ERR_ABORTED);
+        // More than any window has room for.
+        soon(socket.write_all(&vec![1; 32 << 20])).await.expect("is thrown away");
+        stream.write_all(b"still here").await.expect("is sent");
+        stream.shutdown().await.expect("ends its half");
+        let mut heard = String::new();
+        soon(socket.read_to_string(&mut heard)).await.expect("an end in order");
+        assert_eq!(heard, "still here", "{starttls}");
+    }
+}
+
+#[tokio::test]
 async fn a_caller_that_gives_up_is_not_held_by_a_server_that_does_not_read() {
     let (listener, address) = server().await;
     let door = open(&allow(address));

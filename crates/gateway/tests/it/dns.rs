@@ -11,6 +11,7 @@ use crate::client::soon;
 /// Record types (RFC 1035 §3.2.2, RFC 3596 §2.1).
 pub(crate) const A: u16 = 1;
 pub(crate) const AAAA: u16 = 28;
+const CNAME: u8 = 5;
 
 /// Tells what it is asked.
 pub(crate) struct NameServer {
@@ -25,7 +26,8 @@ pub(crate) struct Question {
     from: SocketAddr,
 }
 
-/// Knows these names with their addresses, and that there are no others. It is silent where it says `?4` or `?6` in place of an address.
+/// Knows these names with their addresses, and that there are no others. It is silent where it says `?4` or `?6` in place of an address, and tells of an
+/// alias where it says `=name`.
 pub(crate) async fn name_server(records: &[(&str, &str)]) -> NameServer {
     let records: Vec<_> = records.iter().map(|(name, data)| (name.to_string(), data.to_string())).collect();
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
@@ -57,7 +59,11 @@ fn answer(query: &[u8], records: &[(String, String)]) -> (String, u16, Option<Ve
     if data.is_some_and(|data| data.split(' ').any(|word| word == silent)) {
         return (name, kind, None);
     }
-    let found = data.unwrap_or_default().split(' ').filter_map(|word| word.parse::<IpAddr>().ok());
+    // An alias, whose name stands behind the question.
+    let alias = data.and_then(|data| data.strip_prefix('='));
+    let of_alias = alias.and_then(|alias| records.iter().find(|(known, _)| known == alias));
+    let addresses = of_alias.map(|(_, data)| data.as_str()).or(data);
+    let found = addresses.unwrap_or_default().split(' ').filter_map(|word| word.parse::<IpAddr>().ok());
     let found: Vec<Vec<u8>> = found
         .filter_map(|ip| match ip {
             IpAddr::V4(ip) if kind == A => Some(ip.octets().to_vec()),
@@ -67,15 +73,27 @@ fn answer(query: &[u8], records: &[(String, String)]) -> (String, u16, Option<Ve
         .collect();
     // An answer, recursion available; name error (3) where there is no such name.
     let flags = if data.is_some() { 0x8180_u16 } else { 0x8183 };
-    let count = u16::try_from(found.len()).expect("few");
+    let count = u16::try_from(found.len() + usize::from(alias.is_some())).expect("few");
     let mut out = query[..2].to_vec();
     for number in [flags, 1, count, 0, 0] {
         out.extend(number.to_be_bytes());
     }
     out.extend(&query[12..at + 5]);
+    let mut owner = [0xc0, 12];
+    if let Some(alias) = alias {
+        let mut labels: Vec<u8> = alias
+            .split('.')
+            .flat_map(|label| [&[u8::try_from(label.len()).expect("short")], label.as_bytes()].concat())
+            .collect();
+        labels.push(0);
+        out.extend([0xc0, 12, 0, CNAME, 0, 1, 0, 0, 0, 60, 0, u8::try_from(labels.len()).expect("short")]);
+        owner[1] = u8::try_from(out.len()).expect("near the beginning");
+        out.extend(labels);
+    }
     for address in found {
-        // The name at 12, the type, class IN, a minute.
-        out.extend([0xc0, 12, 0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, 60, 0]);
+        // The owner's name, the type, class IN, a minute.
+        out.extend(owner);
+        out.extend([0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, 60, 0]);
         out.push(u8::try_from(address.len()).expect("short"));
         out.extend(address);
     }

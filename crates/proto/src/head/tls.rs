@@ -112,7 +112,7 @@ impl StartTls {
     /// [`Code::ERR_HEAD_INVALID`].
     pub(super) fn parse(stream: u64, raw: RawStartTls) -> Result<StartTls, Code> {
         let RawStartTls { at, wish } = raw;
-        if stream % 2 == 0 || stream > varint::MAX || at > varint::MAX {
+        if stream.is_multiple_of(2) || stream > varint::MAX || at > varint::MAX {
             return Err(Code::ERR_HEAD_INVALID);
         }
         Ok(StartTls { stream, at, wish: TlsWish::parse(wish)? })

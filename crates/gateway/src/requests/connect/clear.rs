@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use pageport_link::relay::{Broken, Moved, broken, tear};
-use pageport_link::{ReadHalf, SharedTcp, WriteHalf};
+use pageport_link::{ReadHalf, SharedTcp, StreamError, WriteHalf};
 use pageport_proto::Code;
 use socket2::SockRef;
 use tokio::sync::oneshot;
@@ -219,7 +219,14 @@ impl Clear {
             while !*target_ended {
                 pace.ready().await;
                 tcp.readable().await.map_err(|_| Broken::Socket)?;
-                let room = to.room(pace.piece()).await.map_err(|_| Broken::Stream)?;
+                let room = match to.room(pace.piece()).await {
+                    Ok(room) => room,
+                    Err(StreamError::Stopped(_)) => {
+                        *target_ended = true;
+                        return discard(tcp).await.map_err(|_| Broken::Socket);
+                    }
+                    Err(_) => return Err(Broken::Stream),
+                };
                 let mut buffer = BytesMut::with_capacity(room);
                 match tcp.try_read_buf(&mut buffer) {
                     Ok(0) => {
@@ -258,6 +265,18 @@ async fn write(tcp: &SharedTcp, pending: &mut Bytes, pace: &Pace) -> io::Result<
         }
     }
     Ok(())
+}
+
+/// Reads to the end, and keeps nothing.
+async fn discard(tcp: &SharedTcp) -> io::Result<()> {
+    loop {
+        tcp.readable().await?;
+        match tcp.try_read(&mut [0; 2048]) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
 }
 
 /// Adds to what the flow and the gateway have moved.
