@@ -113,7 +113,11 @@ impl Clear {
         // Half of a connection is none for TLS: who asked is told so, and it goes on.
         if self.ended != (false, false) {
             drop(asker);
-            let ended = self.until_over(&tcp, &flow, metrics).await;
+            // A piece that was being handed on is lost with the future that had it.
+            let ended = match self.held {
+                true => Err(Broken::Over(Code::ERR_STARTTLS_DIRTY)),
+                false => self.until_over(&tcp, &flow, metrics).await,
+            };
             return self.end(ended);
         }
         if let Err(mut unwanted) = asker.send(self) {
