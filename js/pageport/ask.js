@@ -4,16 +4,29 @@
  * Fetched with what meets visitors. Must never take a visitor before its listener has a name.
  */
 
+import { dispatch } from "./dispatch.js";
 import { fail } from "./errors.js";
-import { CLOSED } from "./listener-state.js";
+import { CLOSED, LISTENING } from "./listener-state.js";
 import { hasEnded } from "./receive.js";
 import { answerOf, parseListening, parsePort } from "./replies.js";
 import { finish } from "./send.js";
 
 /** @typedef {import("./listening.js").Place} Place */
 
+/** Listens in a session, with claims where they are loaded. @param {import("./listening.js").Listening} listening @param {import("./core.js").Core} core @param {typeof import("./claim.js") | true} claims */
+export async function begin(listening, core, claims) {
+  /** @type {import("./listening.js").Ask} */
+  const asks = (where) => ask(listening, core, where);
+  listening.session.dispatch = dispatch;
+  try {
+    await (claims === true ? asks({}) : claims.claim(listening, core, asks));
+  } catch (error) {
+    listening.failed(core, /** @type {import("./errors.js").PageportError} */ (error));
+  }
+}
+
 /** Rejects when the gateway refuses. @param {import("./listening.js").Listening} listening @param {import("./core.js").Core} core @param {import("./listening.js").Where} where @returns {Promise<Place>} */
-export const ask = (listening, core, where) =>
+const ask = (listening, core, where) =>
   new Promise((resolve, reject) => {
     const { kind, session } = listening;
     if (listening.state || core.ended >= 0) return reject();
@@ -28,7 +41,7 @@ export const ask = (listening, core, where) =>
           /** @type {Place} */
           const place = kind === "tcp" || where.port !== undefined ? parsePort(answer) : parseListening(answer);
           resolve(place);
-          listening.found(place);
+          found(listening, place);
         }
         if (hasEnded(stream)) listening.close();
       } catch (error) {
@@ -39,3 +52,13 @@ export const ask = (listening, core, where) =>
       }
     };
   });
+
+/** Visitors find it. @param {import("./listening.js").Listening} listening @param {Place} place */
+function found(listening, place) {
+  const { part, role } = listening;
+  listening.name = place.name ?? ":" + place.port;
+  listening.state = LISTENING;
+  const info = part?.opened?.(listening, place) ?? place;
+  role.opened?.(place);
+  listening.first(info);
+}

@@ -1,5 +1,5 @@
 /**
- * Asking the gateway to be connected (spec/protocol.md §7.5): to a WebSocket server, whose handshake it does, or to another page.
+ * Asking the gateway to be connected (spec/protocol.md §7.5): to a WebSocket server, whose handshake it does, or to the WebSocketListener of another page.
  *
  * Must never hand out a stream that the other side has not accepted, or whose subprotocol was not asked for.
  */
@@ -7,7 +7,7 @@
 import { HEAD_INVALID } from "./codes.js";
 import { PageportError } from "./errors.js";
 import { check } from "./json.js";
-import { PageStream } from "./page-stream.js";
+import { pageOf } from "./page-stream.js";
 import { publish } from "./streams.js";
 import { HEADERS } from "./visit.js";
 
@@ -42,30 +42,6 @@ export async function dial(session, target, protocols, signal) {
   }
 }
 
-/**
- * Connects to a page's PageListener. Rejects when it refuses, or is not there.
- * @param {import("./session.js").Session} session
- * @param {string} target `page:name/path?query`
- * @param {AbortSignal} [signal]
- */
-export async function join(session, target, signal) {
-  signal?.throwIfAborted();
-  const url = new URL(target);
-  if (url.protocol !== "page:") throw new PageportError("ERR_INVALID_ARGUMENT", "page:name");
-  const stream = new PageStream(session, session.open(pageOf(url)));
-  const abandon = () => stream.reset();
-  signal?.addEventListener("abort", abandon);
-  stream.closed.catch(() => {}).then(() => signal?.removeEventListener("abort", abandon));
-  try {
-    await stream.reply;
-  } catch (error) {
-    stream.reset();
-    signal?.throwIfAborted();
-    throw error;
-  }
-  return stream;
-}
-
 /** @param {string} target @param {string[]} protocols */
 function headOf(target, protocols) {
   const url = new URL(target);
@@ -74,11 +50,5 @@ function headOf(target, protocols) {
     url.username = url.password = "";
     return { connect: url.href, protocols };
   }
-  return { ...pageOf(url), kind: "websocket", protocols };
-}
-
-/** @param {URL} url `page:name/path?query` */
-function pageOf({ pathname, search }) {
-  const [, name, path] = /** @type {RegExpExecArray} */ (/^([^/]*)(.*)$/.exec(pathname));
-  return { connect: `page:${name}`, url: (path || "/") + search };
+  return { ...pageOf(target), kind: "websocket", protocols };
 }

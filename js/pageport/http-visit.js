@@ -27,14 +27,9 @@ import { HEADERS, parseVisit } from "./visit.js";
  * @typedef {(request: Request, info: VisitorInfo) => Response | Promise<Response>} Handler
  */
 
-/**
- * @param {import("./session.js").Session} session
- * @param {import("./stream.js").Stream} stream
- * @param {import("./json.js").Json} head
- * @param {Handler} handler
- */
-export function answer(session, stream, head, handler) {
-  converse(session, stream, parseVisit(head), handler);
+/** @param {import("./listening.js").Listening} listening @param {import("./stream.js").Stream} stream @param {import("./json.js").Json} head */
+export function meet({ session, role }, stream, head) {
+  converse(session, stream, parseVisit(head), /** @type {Handler} */ (role.handler));
 }
 
 /**

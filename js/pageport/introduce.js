@@ -6,6 +6,7 @@
 
 import { INVALID_ARGUMENT, INVALID_STATE } from "./codes.js";
 import { reply } from "./core.js";
+import { refuse } from "./dispatch.js";
 import { fail } from "./errors.js";
 import { ITERATOR_QUEUE } from "./limits.js";
 
@@ -38,7 +39,7 @@ export function introduce(listener, stream, request, welcome) {
   const reject = (status = 403, reason = "") => {
     if (!(status >= 400 && status < 600)) fail(INVALID_ARGUMENT);
     const message = [...`${reason}`.replace(/\p{Cc}/gu, " ")].slice(0, 512).join("");
-    if (mayAnswer()) session.refuse(stream, "ERR_REJECTED", { status: status | 0, message });
+    if (mayAnswer()) refuse(session, stream, "ERR_REJECTED", { status: status | 0, message });
   };
   if ((listener.queue?.length ?? 0) >= ITERATOR_QUEUE) reject(503);
   else if (listener.emit("connecting", { request, accept, reject }) && !isAnswered) accept();

@@ -86,6 +86,9 @@ export const CLAIM_RETRIES = 2;
 /** How long the page that was here before a reload may take to let go of a name. */
 export const LOCK_WAIT = 500;
 
+/** Bytes in a line of text, unless its reader says otherwise: more than any protocol of lines has, and little to hold for a peer that never ends one. */
+export const LINE = 65_536;
+
 /** Connections that wait for an iterator of a listener; from then on visitors get 503. */
 export const ITERATOR_QUEUE = 256;
 

@@ -17,11 +17,11 @@ export class ListenerTarget extends /** @type {ListenerBase} */ (EventTarget) {
     /** @internal */
     this.listening = new Listening(init, {
       ...role,
+      owner: this,
       opened: (place) => {
         this.url = place.url;
         role.opened?.(place);
         this.emit("listening");
-        return place;
       },
       failed: (error) => this.emit("error", { error }),
       closed: () => this.emit("close"),

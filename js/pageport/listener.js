@@ -64,13 +64,9 @@ export class WebSocketListener extends /** @type {SocketListenerBase} */ (Connec
 
   /** @param {number | ListenerInit} [port] @param {string} [protocol] */
   constructor(port, protocol) {
-    const init = typeof port === "object" ? port : { port, protocol };
-    super(init, {
+    super(typeof port === "object" ? port : { port, protocol }, {
       kind: "websocket",
-      load: async () => {
-        const { meet } = await import("./ws-visit.js");
-        return (stream, head) => meet(this, stream, head, init);
-      },
+      load: () => import("./ws-visit.js"),
       opened: ({ pathUrl = "", port }) => {
         this.pathUrl = pathUrl;
         this.port = port;
@@ -86,13 +82,7 @@ export class WebSocketListener extends /** @type {SocketListenerBase} */ (Connec
 export class PageListener extends /** @type {PageListenerBase} */ (ConnectionListener) {
   /** @param {Omit<import("./listening.js").Init, "port">} [init] */
   constructor(init = {}) {
-    super(init, {
-      kind: "page",
-      load: async () => {
-        const { meet } = await import("./page-visit.js");
-        return (stream, head) => meet(this, stream, head);
-      },
-    });
+    super(init, { kind: "page", load: () => import("./page-visit.js") });
   }
 }
 

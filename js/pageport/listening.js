@@ -6,7 +6,7 @@
 
 import { ABORTED, GATEWAY_UNREACHABLE, INVALID_ARGUMENT } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
-import { CLOSED, LISTENING, OPENING } from "./listener-state.js";
+import { CLOSED, OPENING } from "./listener-state.js";
 import { finish } from "./send.js";
 import { session } from "./session.js";
 
@@ -15,7 +15,12 @@ import { session } from "./session.js";
 /** Where visitors find it: by name there is a `pathUrl`, by port a `host`. @typedef {{ url: string, name?: string, pathUrl?: string, host?: string, port?: number }} Place */
 
 /** What a head says besides `listen`. @typedef {{ name?: string, port?: number, claim?: object }} Where */
-/** Meets a visitor; fails where the head breaks the format. @typedef {(stream: Stream, head: import("./json.js").Json) => void} Visit */
+/**
+ * The part of the module that meets visitors of a kind.
+ * @typedef {object} Part
+ * @property {(listening: Listening, stream: Stream, head: import("./json.js").Json) => void} meet fails where the head breaks the format
+ * @property {(listening: Listening, place: Place) => any} [opened] again in each session; the first time, `opened` resolves with what it returns
+ */
 /** Asks the gateway to listen; rejects when it refuses. @typedef {(where: Where) => Promise<Place>} Ask */
 /**
  * @typedef {object} Init
@@ -23,6 +28,7 @@ import { session } from "./session.js";
  * @property {boolean} [takeover] take the name away from another tab of this origin
  * @property {number} [port] a dedicated public port instead of a name, 0 for any
  * @property {CryptoKeyPair} [key] Ed25519, where the runtime keeps none by itself (Node)
+ * @property {number} [backlog] how many TCP connections may wait
  * @property {string} [gateway]
  * @property {AbortSignal} [signal] closes the listener
  */
@@ -30,8 +36,10 @@ import { session } from "./session.js";
  * What is different about each kind.
  * @typedef {object} Role
  * @property {import("./visit.js").Visit["kind"]} kind
- * @property {() => Promise<Visit>} load fetches the part of the module that meets visitors; it has to be there before anybody comes
- * @property {(place: Place) => any} [opened] again in each session; the first time, `opened` resolves with what it returns
+ * @property {() => Promise<Part>} load has to be there before anybody comes
+ * @property {any} [owner] who is told of visitors
+ * @property {import("./http-visit.js").Handler} [handler] who answers them
+ * @property {(place: Place) => void} [opened] again in each session
  * @property {(error: PageportError) => void} [failed] it tries again unless `closed` follows
  * @property {() => void} [closed] once
  */
@@ -46,25 +54,24 @@ export class Listening {
   name;
   /** Is over once it has closed. */
   life = new AbortController();
-  /** @type {Visit} */
-  visit = () => {};
-  #role;
-  #isPlain;
+  /** @type {Part | undefined} */
+  part;
   /** The session that it listens in, and the stream that stands for it there. @type {Core | undefined} */
   #core;
+  #isPlain;
   /** The nonce of the attempt for which a part of the module did not come. @type {string | undefined} */
   #missed;
   /** @type {Stream | undefined} */
   stream;
-  /** Resolve `opened` and `closed`. @type {any} */
-  #first;
-  /** @type {any} */
+  /** Resolves `opened`. @internal @type {any} */
+  first;
+  /** Resolves `closed`. @type {any} */
   #over;
   /** Rejects with what closed it, unless that was done here. @type {Promise<void>} */
   closed = new Promise((resolve) => (this.#over = resolve));
   /** Where visitors come to; rejects when it is closed before. @type {Promise<any>} */
   opened = new Promise((resolve, reject) => {
-    this.#first = resolve;
+    this.first = resolve;
     this.closed.then(() => reject(new PageportError(ABORTED)), reject);
   });
 
@@ -75,7 +82,7 @@ export class Listening {
     /** Tells those that chose nothing apart, also in the page that comes after a reload: in order of creation. */
     this.number = name === undefined && !port ? count++ : -1;
     this.kind = role.kind;
-    this.#role = role;
+    this.role = role;
     // Whoever does not ask does not care.
     this.opened.catch(() => {});
     // What nobody chose, and no key can hold, needs nothing more.
@@ -84,7 +91,7 @@ export class Listening {
     this.session.listeners.add(this);
     this.session.poke();
     if (signal?.aborted) this.close();
-    signal?.addEventListener("abort", () => this.close(), { signal: this.life.signal });
+    signal?.addEventListener("abort", () => this.close(), this.life);
   }
 
   /** Takes no more visitors; those who are connected stay. @param {PageportError} [why] */
@@ -96,7 +103,7 @@ export class Listening {
     if (this.#core && this.stream) finish(this.#core, this.stream);
     this.session.poke();
     this.#over(why && Promise.reject(why));
-    this.#role.closed?.();
+    this.role.closed?.();
   }
 
   /** There is a session, perhaps still the same. @param {Core} core */
@@ -106,18 +113,14 @@ export class Listening {
     this.#core = core;
     try {
       // Not before the gateway answers: some browsers never try again to load what they could not.
-      const [visit, { ask }, claims] = await Promise.all([this.#role.load(), import("./ask.js"), this.#isPlain ? undefined : import("./claim.js")]).catch((error) => {
-        // Others do, when a carrier has come again.
-        this.#core = undefined;
-        this.#missed = nonce;
-        throw new PageportError(GATEWAY_UNREACHABLE, `${error}`);
-      });
-      this.visit = visit;
-      /** @type {Ask} */
-      const asks = (where) => ask(this, core, where);
-      await (claims ? claims.claim(this, core, asks) : asks({}));
+      const [part, { begin }, claims] = await Promise.all([this.role.load(), import("./ask.js"), this.#isPlain || import("./claim.js")]);
+      this.part = part;
+      begin(this, core, claims);
     } catch (error) {
-      this.failed(core, /** @type {PageportError} */ (error));
+      // Others do, when a carrier has come again.
+      this.#core = undefined;
+      this.#missed = nonce;
+      this.failed(core, new PageportError(GATEWAY_UNREACHABLE, `${error}`), true);
     }
   }
 
@@ -129,20 +132,13 @@ export class Listening {
   lost(error, last) {
     this.state = OPENING;
     this.name = undefined;
-    if (error) this.#role.failed?.(error);
+    if (error) this.role.failed?.(error);
     if (last) this.close(error);
   }
 
-  /** Visitors find it. @param {Place} place */
-  found(place) {
-    this.name = place.name ?? ":" + place.port;
-    this.state = LISTENING;
-    this.#first(this.#role.opened?.(place) ?? place);
-  }
-
-  /** @param {Core} core @param {PageportError} error */
-  failed(core, error) {
+  /** @param {Core} core @param {PageportError} error @param {unknown} [isToTry] again */
+  failed(core, error, isToTry = core.away) {
     // Not after its end: it has been told of that. Refused because the gateway goes away, it listens again in the next session.
-    if (this.state !== CLOSED && core.ended < 0) this.lost(error, this.#core && !core.away);
+    if (this.state !== CLOSED && core.ended < 0) this.lost(error, !isToTry);
   }
 }

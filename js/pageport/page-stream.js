@@ -4,17 +4,16 @@
  * Must never hide which way it ended.
  */
 
+import { INVALID_ARGUMENT } from "./codes.js";
+import { fail } from "./errors.js";
 import { closedOf, endBoth, publish } from "./streams.js";
 
 export class PageStream {
   #reset;
 
-  /** @internal @param {import("./session.js").Session} session @param {import("./stream.js").Stream} stream */
-  constructor(session, stream) {
-    const { readable, writable, reply, reset } = publish(session, stream);
+  /** @internal @param {import("./session.js").Session} session @param {import("./stream.js").Stream} stream @param {Pick<import("./streams.js").BidirectionalStream, "readable" | "writable" | "reset">} [ends] */
+  constructor(session, stream, { readable, writable, reset } = publish(session, stream)) {
     this.#reset = reset;
-    /** The other page's answer, where this one asked. @internal */
-    this.reply = reply;
     /** Bytes; ends when the other page ends its direction. */
     this.readable = readable;
     /** close() ends this direction, and no other; abort() resets it. */
@@ -33,4 +32,12 @@ export class PageStream {
   reset(code) {
     this.#reset(code);
   }
+}
+
+/** What asks for a page. @param {string} target `page:name/path?query` */
+export function pageOf(target) {
+  const { protocol, pathname, search, hash } = new URL(target);
+  if (protocol !== "page:" || hash) fail(INVALID_ARGUMENT, "page:name");
+  const [, name, path] = /** @type {RegExpExecArray} */ (/^([^/]*)(.*)$/.exec(pathname));
+  return { connect: `page:${name}`, url: (path || "/") + search };
 }

@@ -19,13 +19,7 @@ export const serve = (handler, init = {}) => new Server(handler, init);
 class Server extends ListenerTarget {
   /** @param {Handler} handler @param {ServeInit} init */
   constructor(handler, init) {
-    super(init, {
-      kind: "http",
-      load: async () => {
-        const { answer } = await import("./http-visit.js");
-        return (stream, head) => answer(this.listening.session, stream, head, handler);
-      },
-    });
+    super(init, { kind: "http", load: () => import("./http-visit.js"), handler });
   }
 
   /** Resolves once visitors find it; rejects if they never will. @returns {Promise<{ name: string, url: string, pathUrl: string }>} */

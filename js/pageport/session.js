@@ -6,15 +6,12 @@
 
 import { attach, end, lose, receive, tick, timeout } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
-import { GATEWAY_UNREACHABLE, HEAD_INVALID, HELLO_INVALID, SESSION_LOST, VERSION } from "./codes.js";
+import { GATEWAY_UNREACHABLE, HELLO_INVALID, SESSION_LOST, UNSUPPORTED, VERSION } from "./codes.js";
 import { configuration, originOf } from "./config.js";
-import { Core, enqueue, open, reply } from "./core.js";
-import { codeOf, PageportError } from "./errors.js";
-import { ANY } from "./heads.js";
-import { check } from "./json.js";
+import { Core, enqueue, open } from "./core.js";
+import { PageportError } from "./errors.js";
 import { ATTEMPT, BACKOFF, BACKOFF_MAX, QUEUE_POLL, SETTLED, STORED } from "./limits.js";
-import { giveUp, stop } from "./receive.js";
-import { finish } from "./send.js";
+import { giveUp } from "./receive.js";
 import { transmit } from "./transmit.js";
 import { defineHandlers } from "./ws-events.js";
 
@@ -45,6 +42,8 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   listeners = new Set();
   /** @internal */
   core = new Core(configuration);
+  /** Takes streams that the gateway opens; nobody does before there is a listener. @internal @param {Session} _ @param {Stream} stream */
+  dispatch = (_, stream) => giveUp(this.core, stream, UNSUPPORTED);
   /** What the core knows of, until it is closed. @type {Set<Transport>} */
   #used = new Set();
   /** Chooses among carriers, once it is loaded. @internal @type {import("./choice.js").Choice | undefined} */
@@ -161,14 +160,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     return open(this.core, head, performance.now());
   }
 
-  /** @internal @param {Stream} stream @param {string} error @param {object} [more] */
-  refuse(stream, error, more) {
-    reply(this.core, stream, { error, ...more });
-    finish(this.core, stream);
-    stop(this.core, stream, codeOf({ code: error }));
-    this.poke();
-  }
-
   /** Something has changed: to be looked at once this turn is over. @internal */
   poke() {
     if (!this.#isPoked && !this.#isClosed) queueMicrotask(() => this.#isPoked && this.run());
@@ -184,7 +175,10 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     for (const stream of core.touched) {
       core.touched.delete(stream);
       if (stream.notify) stream.notify();
-      else if (stream.head) this.#visit(stream, stream.head);
+      else if (stream.head) {
+        stream.notify = () => {};
+        this.dispatch(this, stream);
+      }
     }
     if (core.arrived.length) this.#arrived();
 
@@ -344,22 +338,6 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       if (away || ended === SESSION_LOST) this.retryAt = now + 1000 * (from + Math.random() * (to - from));
       this.core = new Core(configuration);
       this.poke();
-    }
-  }
-
-  /** A visitor, perhaps. @param {Stream} stream @param {import("./json.js").Json} head */
-  #visit(stream, head) {
-    stream.notify = () => {};
-    try {
-      const { kind, listener } = check(head, HEAD_INVALID, { kind: ANY, listener: ANY });
-      /** @param {string} wanted */
-      const find = (wanted) => [...this.listeners].find(({ name, kind }) => name === listener && kind === wanted);
-      // Whoever serves pages under a name may also upgrade.
-      const found = find(kind) ?? (kind === "websocket" && find("http"));
-      if (found) found.visit(stream, head);
-      else this.refuse(stream, /^(websocket|http|tcp|page)$/.test(kind) ? "ERR_LISTENER_UNKNOWN" : "ERR_UNSUPPORTED");
-    } catch (error) {
-      giveUp(this.core, stream, error);
     }
   }
 }

@@ -25,19 +25,7 @@ export class TCPServerSocket {
   constructor(localAddress, options = {}) {
     const { localPort: port, backlog } = options;
     if (port === 0 || backlog === 0) throw new TypeError("zero");
-    /** @type {import("./tcp-visit.js").Backlog} */
-    let waiting;
-    const listening = new Listening(
-      { ...options, port },
-      {
-        kind: "tcp",
-        load: async () => {
-          waiting ??= new (await import("./tcp-visit.js")).Backlog(listening, backlog);
-          return (stream, head) => waiting.add(stream, head);
-        },
-        opened: (place) => waiting.open(place),
-      },
-    );
+    const listening = new Listening({ ...options, port }, { kind: "tcp", load: () => import("./tcp-visit.js") });
     /** Resolves once clients can connect. @type {Promise<TCPServerSocketOpenInfo>} */
     this.opened = listening.opened;
     /** Resolves once it is closed; rejects when it is lost. A lost session is not the end: it listens again at the same port. */
@@ -46,10 +34,16 @@ export class TCPServerSocket {
 
   /** Takes no more connections; those that were read stay. Rejects before it has opened, and while `readable` is locked. */
   async close() {
-    const { readable } = (await Promise.race([this.opened, null])) ?? {};
-    if (!readable || readable.locked) throw new DOMException("not open, or locked", "InvalidStateError");
+    const { readable } = await mayClose(this.opened);
     // Where it was lost before, so says what follows.
     readable.cancel().catch(() => {});
     return this.closed;
   }
+}
+
+/** What has opened; rejects before that, and while it is locked. @template {{ readable: ReadableStream, writable?: WritableStream }} T @param {Promise<T>} opened */
+export async function mayClose(opened) {
+  const info = await Promise.race([opened, null]);
+  if (!info || info.readable.locked || info.writable?.locked) throw new DOMException("not open, or locked", "InvalidStateError");
+  return info;
 }

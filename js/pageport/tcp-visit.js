@@ -5,12 +5,14 @@
  */
 
 import { reply } from "./core.js";
+import { refuse } from "./dispatch.js";
 import { PageportError } from "./errors.js";
 import { ITERATOR_QUEUE } from "./limits.js";
 import { closedOf, endBoth, publish } from "./streams.js";
 import { parseVisit } from "./visit.js";
 
 /** @typedef {import("./stream.js").Stream} Stream */
+/** @typedef {import("./listening.js").Listening} Listening */
 
 /**
  * @typedef {object} TCPSocketOpenInfo
@@ -22,8 +24,24 @@ import { parseVisit } from "./visit.js";
  * @property {number} localPort likewise
  */
 
+/** @type {WeakMap<Listening, Backlog>} */
+const backlogs = new WeakMap();
+
+/** @param {Listening} listening */
+const backlogOf = (listening) => {
+  let found = backlogs.get(listening);
+  if (!found) backlogs.set(listening, (found = new Backlog(listening)));
+  return found;
+};
+
+/** @param {Listening} listening @param {import("./listening.js").Place} place */
+export const opened = (listening, place) => backlogOf(listening).open(place);
+
+/** @param {Listening} listening @param {Stream} stream @param {import("./json.js").Json} head */
+export const meet = (listening, stream, head) => backlogOf(listening).add(stream, head);
+
 /** Connections that wait until somebody reads them from `readable`, oldest first. */
-export class Backlog {
+class Backlog {
   #listening;
   #most;
   /** By stream: the opaque id of the visitor. @type {Map<Stream, string>} */
@@ -33,10 +51,10 @@ export class Backlog {
   /** @type {import("./tcp-server.js").TCPServerSocketOpenInfo | undefined} */
   #info;
 
-  /** @param {import("./listening.js").Listening} listening @param {number} [most] */
-  constructor(listening, most = ITERATOR_QUEUE) {
+  /** @param {Listening} listening */
+  constructor(listening) {
     this.#listening = listening;
-    this.#most = most;
+    this.#most = listening.init.backlog ?? ITERATOR_QUEUE;
   }
 
   /** @param {import("./listening.js").Place} place */
@@ -50,7 +68,7 @@ export class Backlog {
   /** @param {Stream} stream @param {import("./json.js").Json} head */
   add(stream, head) {
     const { peer } = parseVisit(head);
-    if (this.#waiting.size >= this.#most) return this.#listening.session.refuse(stream, "ERR_LISTENER_BUSY");
+    if (this.#waiting.size >= this.#most) return refuse(this.#listening.session, stream, "ERR_LISTENER_BUSY");
     this.#waiting.set(stream, peer);
     stream.notify = () => Math.max(stream.failed, stream.reset) < 0 || this.#waiting.delete(stream);
     this.#next();
@@ -75,7 +93,7 @@ export class Backlog {
       {
         start: (controller) => {
           const end = (/** @type {unknown} */ error) => {
-            for (const [stream] of this.#waiting) session.refuse(stream, "ERR_REJECTED");
+            for (const [stream] of this.#waiting) refuse(session, stream, "ERR_REJECTED");
             this.#waiting.clear();
             error ? controller.error(error) : controller.close();
           };

@@ -5,7 +5,7 @@
  * Loads what speaks the protocol with the first socket. Must never take a message that nobody asks for.
  */
 
-import { addressOf, checkProtocols, listOf, reach } from "./websocket.js";
+import { addressOf, checkProtocols, lifeOf, listOf, reach } from "./websocket.js";
 import { checkClose } from "./ws-interface.js";
 
 /** Text comes and goes as strings; binary comes as ArrayBuffers. @typedef {{ readable: ReadableStream<string | ArrayBuffer>, writable: WritableStream<string | BufferSource>, protocol: string, extensions: string }} WebSocketOpenInfo */
@@ -13,7 +13,7 @@ import { checkClose } from "./ws-interface.js";
 /** @typedef {{ protocols?: string[], signal?: AbortSignal } & import("./websocket.js").SocketInit} WebSocketStreamOptions `signal` ends the handshake, and nothing later */
 
 export class WebSocketStream {
-  #life = new AbortController();
+  #life;
   /** @type {Promise<ReturnType<typeof import("./ws-stream.js").streamsOf>>} */
   #begun;
 
@@ -21,28 +21,20 @@ export class WebSocketStream {
   constructor(url, options = {}) {
     if (!arguments.length) throw new TypeError("no URL");
     const { protocols = [], signal } = options;
-    const life = this.#life;
     const names = listOf(protocols);
     this.url = addressOf(`${url}`);
     checkProtocols(names);
-    let isAborted = signal?.aborted;
-    const abort = () => {
-      isAborted = true;
-      life.abort();
-    };
-    if (isAborted) abort();
-    signal?.addEventListener("abort", abort);
+    const life = (this.#life = lifeOf(signal));
     this.#begun = reach(this.url, names, options, life).then(({ streamsOf, stream, protocol }) => streamsOf(stream, protocol, options));
-    this.#begun.catch(() => {}).then(() => signal?.removeEventListener("abort", abort));
     /** @param {number} [closeCode] */
     const failed = (closeCode) => () => {
-      throw isAborted ? new DOMException("aborted", "AbortError") : Object.assign(new WebSocketError("not connected"), closeCode && { closeCode });
+      throw signal?.aborted ? new DOMException("aborted", "AbortError") : Object.assign(new WebSocketError("not connected"), closeCode && { closeCode });
     };
     /** @type {Promise<WebSocketOpenInfo>} */
     this.opened = this.#begun.then(({ opened }) => opened, failed());
     /** Rejects when it was not closed cleanly. @type {Promise<Required<WebSocketCloseInfo>>} */
     this.closed = this.#begun.then(({ closed }) => closed, failed(1006));
-    for (const promise of [this.opened, this.closed]) promise.catch(() => {});
+    for (const promise of [this.opened, this.closed]) promise.catch(() => {}).then(() => life.abort());
   }
 
   /** @param {WebSocketCloseInfo} [info] */

@@ -53,21 +53,26 @@ export class WebSocket extends SocketInterface {
 
 /**
  * The part that connects, once the gateway answers, and the session that it does so in. Rejects when the signal says so.
- * @param {{ gateway?: string }} [init] @param {AbortSignal} [signal]
- * @returns {Promise<typeof import("./dial.js") & { through: import("./session.js").Session }>}
+ * @template [P=typeof import("./dial.js")]
+ * @param {{ gateway?: string } | undefined} init @param {AbortSignal} signal of one attempt @param {() => Promise<any>} [part]
+ * @returns {Promise<P & { through: import("./session.js").Session }>}
  */
-export const load = (init, signal) =>
-  new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const through = session(init);
-    const abort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", abort);
-    through
-      .ready()
-      .then(async () => resolve({ through, ...(await import("./dial.js")) }))
-      .catch(reject)
-      .finally(() => signal?.removeEventListener("abort", abort));
-  });
+export const load = async (init, signal, part = () => import("./dial.js")) => {
+  signal.throwIfAborted();
+  const through = session(init);
+  const over = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  return { through, .../** @type {any} */ (await Promise.race([through.ready().then(part), over])) };
+};
+
+/** Is over with a signal, if there is one. @param {AbortSignal} [signal] */
+export function lifeOf(signal) {
+  const life = new AbortController();
+  const abort = () => life.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  // An object with a signal, as options are.
+  signal?.addEventListener("abort", abort, life);
+  return life;
+}
 
 /**
  * A stream to a WebSocket server, and what makes a socket of it. Rejects when there is none within CONNECT_TIMEOUT, or nobody wants it any more.

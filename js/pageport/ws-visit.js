@@ -22,20 +22,14 @@ import { ListenerSocket } from "./ws-socket.js";
  * @property {number} [maxFragments] the most frames that it may consist of
  */
 
-/**
- * @param {import("./listener.js").WebSocketListener} listener
- * @param {import("./stream.js").Stream} stream
- * @param {import("./json.js").Json} head
- * @param {SocketOptions} init
- */
-export function meet(listener, stream, head, init) {
-  const { session } = listener.listening;
+/** @param {import("./listening.js").Listening} listening @param {import("./stream.js").Stream} stream @param {import("./json.js").Json} head */
+export function meet({ session, init, role }, stream, head) {
   const { url, method, headers: list, peer } = parseVisit(head);
-  const { protocol, protocols = [protocol], maxMessage, maxFragments } = init;
+  const { protocol, protocols = [protocol], maxMessage, maxFragments } = /** @type {SocketOptions} */ (init);
   const headers = new Headers(list);
   const request = { url, method, headers, origin: headers.get("origin"), peer };
   const offered = (headers.get("sec-websocket-protocol") ?? "").split(/ *, */);
-  introduce(listener, stream, request, ({ protocol = offered.find((offer) => offer && protocols.includes(offer)) ?? "" } = {}) => {
+  introduce(role.owner, stream, request, ({ protocol = offered.find((offer) => offer && protocols.includes(offer)) ?? "" } = {}) => {
     if (protocol && !offered.includes(protocol)) fail(INVALID_ARGUMENT);
     return {
       answer: { ok: true, status: 101, headers: protocol ? [["sec-websocket-protocol", protocol]] : [] },
