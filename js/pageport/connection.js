@@ -5,13 +5,12 @@
  * Must never call a connection secure that the gateway has not verified, nor end one before what was written is on its way.
  */
 
-import { ABORTED, HEAD_INVALID, INVALID_ARGUMENT, INVALID_STATE, STARTTLS_DIRTY } from "./codes.js";
+import { ABORTED, INVALID_ARGUMENT, INVALID_STATE, STARTTLS_DIRTY } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
 import { ENCODER } from "./frames.js";
-import { ANY } from "./heads.js";
-import { check, maybe } from "./json.js";
 import { PageStream, pageOf } from "./page-stream.js";
 import { giveUp, stop } from "./receive.js";
+import { parseTls } from "./replies.js";
 import { finish } from "./send.js";
 import { closedOf, couple, replyOf } from "./streams.js";
 import { nextTask } from "./ws-events.js";
@@ -33,10 +32,7 @@ import { nextTask } from "./ws-events.js";
  * @property {(why?: unknown) => void} abandon resets both directions
  */
 
-/** What the gateway has verified: a certificate (hex of its SHA-256) for this name. @typedef {{ version: string, cipher: string, alpn?: string, servername: string, certificate: string }} TlsInfo */
-/** `alpn` is null without TLS, and when nothing was agreed on. @typedef {{ remoteAddress: string, localAddress: null, alpn: string | null, tls?: TlsInfo }} SocketInfo */
-
-const TLS = { version: ANY, cipher: ANY, servername: ANY, certificate: /^[\da-f]{64}$/ };
+/** `alpn` is null without TLS, and when nothing was agreed on. @typedef {{ remoteAddress: string, localAddress: null, alpn: string | null, tls?: import("./replies.js").TlsInfo }} SocketInfo */
 
 /**
  * Asks for a connection. Rejects when there is none, or nobody wants it any more.
@@ -176,9 +172,10 @@ async function open(session, head, shell, isHalfOpen, infoOf, address = "") {
 const plainInfo = (remoteAddress) => ({ remoteAddress, localAddress: null, alpn: null });
 
 /** @param {string} address @param {string[]} [offered] @returns {(answer: any) => SocketInfo} */
-const secureInfo = (address, offered) => ({ tls }) => {
-  const { alpn } = check(Object(tls), HEAD_INVALID, { alpn: maybe(ANY) });
+const secureInfo = (address, offered) => (answer) => {
+  const tls = parseTls(answer);
+  const { alpn = null } = tls;
   // A server may choose none, but no other one (RFC 7301 §3.2).
-  if (alpn !== undefined && !offered?.includes(alpn)) throw new PageportError("ERR_BAD_REPLY");
-  return { ...plainInfo(address), alpn: alpn ?? null, tls: { ...check(Object(tls), HEAD_INVALID, TLS), ...(alpn && { alpn }) } };
+  if (alpn !== null && !offered?.includes(alpn)) throw new PageportError("ERR_BAD_REPLY");
+  return { ...plainInfo(address), alpn, tls };
 };

@@ -42,3 +42,14 @@ export function parseListening(reply) {
 
 /** And one by port. @param {Json} reply @returns {{ host: string, port: number, url: string }} */
 export const parsePort = (reply) => check(reply, HEAD_INVALID, { host: ANY, port: [0, 65_535], url: ANY });
+
+/**
+ * What the gateway has verified of a server: its certificate (hex of its SHA-256), for this name.
+ * @typedef {{ version: string, cipher: string, alpn?: string, servername: string, certificate: string }} TlsInfo
+ */
+
+/** And one to a request for TLS. @param {Json} reply @returns {TlsInfo} */
+export function parseTls({ tls }) {
+  const { alpn, ...info } = check(Object(tls), HEAD_INVALID, { version: ANY, cipher: ANY, alpn: maybe(ANY), servername: ANY, certificate: /^[\da-f]{64}$/ });
+  return alpn === undefined ? info : { ...info, alpn };
+}

@@ -9,7 +9,7 @@ import { fail } from "../pageport/errors.js";
 import { decode as decodeMessage, join, sizeOf } from "../pageport/frames.js";
 import { parseWelcome } from "../pageport/heads.js";
 import { parse } from "../pageport/json.js";
-import { parseListening, parsePort, parseReply } from "../pageport/replies.js";
+import { parseListening, parsePort, parseReply, parseTls } from "../pageport/replies.js";
 import { ints, MAX, peekInt } from "../pageport/varint.js";
 import { parseVisit } from "../pageport/visit.js";
 
@@ -34,7 +34,7 @@ const [HELLO, WELCOME, RESUME, DATA, ACK, RESET, STOP, PING, PONG, GOAWAY, DETAC
 const [FIN, BLOCKED] = [1, 2];
 
 /** Kinds that a page reads; it only writes the others. */
-export const KINDS = ["varint", "message", "json", "welcome", "visit", "listening reply", "port reply"];
+export const KINDS = ["varint", "message", "json", "welcome", "visit", "listening reply", "port reply", "tls reply"];
 
 /** @returns {VectorFile[]} */
 export function vectorFiles() {
@@ -74,8 +74,10 @@ export function decode(kind, bytes) {
     case "visit":
       return { value: parseVisit(parse(bytes, codes.HEAD_INVALID)) };
     case "port reply":
+    case "tls reply":
     case "listening reply": {
       const reply = /** @type {any} */ (parseReply(parse(bytes, codes.HEAD_INVALID)));
+      if (reply.ok && kind === "tls reply") return { value: { ok: true, tls: parseTls(reply) } };
       if (reply.ok && kind === "port reply") return { value: { ok: true, ...parsePort(reply) } };
       if (reply.ok) {
         const { pathUrl, ...place } = parseListening(reply);

@@ -1,0 +1,164 @@
+// Real TCP servers, each with one habit, for pages that connect to them; and what each of them saw of its clients.
+
+import { execFileSync, spawn } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createSecureContext, createServer, TLSSocket } from "node:tls";
+
+/** What the text of `split` has in it: one, two, three and four bytes a character. */
+export const TEXT = "plain, naïve, 日本語, 😀 and \u{10FFFF}.";
+
+/** A client of the server of this name. How its connection ended: `end`, or the code of an error; and how many bytes had come. @typedef {{ name: string, ended: Promise<[how: string, bytes: number]> }} Client */
+
+/** @type {Record<string, (socket: net.Socket) => unknown>} */
+const HABITS = {
+  echo: (socket) => socket.pipe(socket),
+  /** Says each line that it has heard. */
+  lines(socket) {
+    let text = "";
+    socket.setEncoding("utf8").on("data", (piece) => {
+      const lines = (text + piece).split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) socket.write(`you said ${line.trimEnd()}\r\n`);
+    });
+    socket.on("end", () => socket.end());
+  },
+  /** Speaks first. */
+  announce(socket) {
+    socket.write("220 speak, friend\r\n");
+    socket.on("end", () => socket.end()).resume();
+  },
+  /** Closes at once. */
+  rude: (socket) => socket.resume().end(),
+  /** Breaks off once it has heard something. */
+  breaks: (socket) => socket.once("data", () => socket.resetAndDestroy()),
+  /** Says at the end how much it has heard. */
+  count(socket) {
+    let bytes = 0;
+    socket.on("data", (data) => (bytes += data.length)).on("end", () => socket.end(`${bytes} bytes\n`));
+  },
+  /** Ends first, and listens on. */
+  first: (socket) => socket.resume().end("that is all\n"),
+  /** Neither hears nor says anything. */
+  hole: (socket) => socket.pause(),
+  /** Says so much that somebody has to hold it back. */
+  flood(socket) {
+    const chunk = Buffer.alloc(65_536, 7);
+    const go = () => {
+      while (!socket.destroyed && socket.write(chunk));
+    };
+    socket.on("drain", go).resume();
+    go();
+  },
+  /** A text for each place where it can be split: those two pieces, each in a packet of its own. */
+  async split(socket) {
+    const bytes = Buffer.from(`${TEXT}\n`);
+    socket.on("end", () => socket.end()).resume();
+    for (let at = 0; at <= bytes.length; at++) {
+      for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) {
+        await new Promise((resolve) => socket.write(piece, resolve));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    socket.end();
+  },
+};
+
+/** Behind "STARTTLS", which it agrees to, it goes on within TLS. @param {import("node:tls").SecureContext | undefined} context @param {string} injected what it adds to its consent */
+const starttls = (context, injected) => (/** @type {net.Socket} */ socket) => {
+  socket.write("220 ready\r\n");
+  socket.on("data", (data) => {
+    if (`${data}`.trim() !== "STARTTLS") return socket.write(`250 in the clear: ${data}`);
+    socket.removeAllListeners("data").pause();
+    socket.write(`220 go ahead\r\n${injected}`);
+    const secure = new TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ["smtp"] });
+    secure.on("error", () => {}).on("data", (data) => secure.write(`250 within TLS: ${data}`));
+    secure.on("end", () => secure.end());
+  });
+};
+
+/** A certificate that is good for a test, and vouches for itself. */
+function certified() {
+  const place = mkdtempSync(join(tmpdir(), "pageport-tls-"));
+  process.once("exit", () => rmSync(place, { recursive: true, force: true }));
+  const [cert, key] = ["cert.pem", "key.pem"].map((name) => join(place, name));
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
+  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
+  execFileSync("openssl", ["req", "-x509", ...made, ...names], { stdio: "ignore" });
+  const pem = readFileSync(cert);
+  return { file: cert, cert: pem, key: readFileSync(key), fingerprint: new X509Certificate(pem).fingerprint256.replaceAll(":", "").toLowerCase() };
+}
+
+/** A port whose connections are never accepted, and which takes no more of them. */
+async function startFull() {
+  const script = `const s=require("node:net").createServer();s.listen({port:0,host:"127.0.0.1",backlog:1},()=>process.stdout.write(s.address().port+"\\n",()=>process.kill(process.pid,"SIGSTOP")))`;
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const [line] = await once(child.stdout.setEncoding("utf8"), "data");
+  const port = Number(line);
+  // Linux keeps one more than it was told.
+  const waiting = [1, 2].map(() => net.connect({ port, host: "127.0.0.1" }).on("error", () => {}));
+  await Promise.all(waiting.map((socket) => once(socket, "connect")));
+  return {
+    port,
+    close() {
+      for (const socket of waiting) socket.destroy();
+      process.off("exit", kill);
+      kill();
+    },
+  };
+}
+
+export async function startServers() {
+  const { file, cert, key, fingerprint } = certified();
+  const context = createSecureContext({ cert, key });
+  /** @type {Client[]} */
+  const clients = [];
+  /** @type {(() => void)[]} */
+  const cleanup = [];
+  /** @type {Record<string, number>} */
+  const ports = {};
+  /** @param {string} name @param {net.Server} server @param {(socket: net.Socket) => unknown} serve @param {string} [event] */
+  const open = async (name, server, serve, event = "connection") => {
+    server.on("tlsClientError", () => {}).on(event, (/** @type {net.Socket} */ socket) => {
+      let how = "end";
+      socket.on("error", ({ code }) => (how = code ?? "error"));
+      clients.push({ name, ended: new Promise((resolve) => socket.on("close", () => resolve([how, socket.bytesRead]))) });
+      cleanup.push(() => socket.destroy());
+      serve(socket);
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    cleanup.push(() => server.close());
+    ports[name] = /** @type {net.AddressInfo} */ (server.address()).port;
+    return server;
+  };
+  const plain = () => net.createServer({ allowHalfOpen: true, noDelay: true });
+  for (const [name, serve] of Object.entries(HABITS)) await open(name, plain(), serve);
+  await open("starttls", plain(), starttls(context, ""));
+  await open("dirty", plain(), starttls(context, "250 injected\r\n"));
+  await open("tls", createServer({ cert, key, allowHalfOpen: true, ALPNProtocols: ["imap"] }), HABITS.echo, "secureConnection");
+  await open("forbidden", plain(), HABITS.announce);
+  const gone = await open("refused", plain(), HABITS.echo);
+  await new Promise((resolve) => gone.close(resolve));
+  const full = await startFull();
+  cleanup.push(full.close);
+  ports.timeout = full.port;
+  return {
+    ports,
+    clients,
+    /** The file with the authority of those that speak TLS. */
+    authority: file,
+    /** The hash of their certificate. */
+    fingerprint,
+    /** What `dev` has to be told. */
+    allow: Object.entries(ports)
+      .filter(([name]) => name !== "forbidden")
+      .flatMap(([name, port]) => ["--allow", name === "tls" ? `tls://localhost:${port}` : `tcp://${/tls|dirty/.test(name) ? "localhost" : "127.0.0.1"}:${port}`]),
+    close: () => cleanup.splice(0).forEach((end) => end()),
+  };
+}
