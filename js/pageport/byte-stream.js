@@ -8,6 +8,7 @@ import { LINE_TOO_LONG, STREAM_ENDED } from "./codes.js";
 import { fail } from "./errors.js";
 import { ENCODER, join } from "./frames.js";
 import { LINE } from "./limits.js";
+import { holds } from "./read-ahead.js";
 
 /** What a socket, its `opened`, a stream or a connection has; without `writable` there is only reading. @typedef {{ readable: ReadableStream<Uint8Array>, writable?: WritableStream<any> }} Duplex */
 
@@ -31,6 +32,7 @@ export class ByteStream {
   /** Locks both until `release()`. @param {Duplex} duplex */
   constructor({ readable, writable }) {
     this.#reader = readable.getReader();
+    holds(readable, () => this.#rest.length);
     this.#writer = writable?.getWriter();
   }
 

@@ -9,6 +9,7 @@ import { ABORTED, INVALID_ARGUMENT, INVALID_STATE, STARTTLS_DIRTY } from "./code
 import { fail, PageportError } from "./errors.js";
 import { ENCODER } from "./frames.js";
 import { PageStream, pageOf } from "./page-stream.js";
+import { heldOf } from "./read-ahead.js";
 import { giveUp, stop } from "./receive.js";
 import { parseTls } from "./replies.js";
 import { finish } from "./send.js";
@@ -145,6 +146,7 @@ async function open(session, head, shell, isHalfOpen, infoOf, address = "") {
       const { sni, servername = sni, alpn, allowHalfOpen } = next.options;
       await idle();
       const { start, end } = stream.in;
+      const isHeld = /** @type {number} */ (shell.source.desiredSize) < 0 || heldOf(shell.readable);
       isUpgraded = true;
       /** @type {Connection | undefined} */
       let secured;
@@ -152,7 +154,7 @@ async function open(session, head, shell, isHalfOpen, infoOf, address = "") {
         if (stream.fin || stream.reset >= 0) fail(INVALID_STATE);
         shell.sink.error(new PageportError(INVALID_STATE));
         over();
-        if (start < end || /** @type {number} */ (shell.source.desiredSize) < 0) fail(STARTTLS_DIRTY);
+        if (start < end || isHeld) fail(STARTTLS_DIRTY);
         secured = await open(session, { starttls: stream.id, at: stream.out.end - first, servername, alpn }, next, allowHalfOpen, secureInfo(address, alpn));
         // Whatever the gateway thinks of it.
         if (stream.in.end !== end) fail(STARTTLS_DIRTY);

@@ -360,6 +360,15 @@ test("startTls(): what the server said before TLS is not taken for what it says 
   await until(() => session().core.streams.get(1)?.in.end !== session().core.streams.get(1)?.in.start);
   await rest(plain, plain.startTls());
 
+  // It came with what was read.
+  const third = connect(`127.0.0.1:${port}`, { secureTransport: "starttls" });
+  const lines = await byteStream(third);
+  await lines.readLine();
+  await lines.write("STARTTLS\r\n");
+  assert.equal(await lines.readLine(), "250 STARTTLS");
+  await rest(third, third.startTls());
+  lines.release();
+
   // It comes while the gateway is asked.
   const late = await startLines();
   const second = connect(`127.0.0.1:${late}`, { secureTransport: "starttls" });
