@@ -12,7 +12,10 @@ import { createSecureContext, createServer, TLSSocket } from "node:tls";
 /** What the text of `split` has in it: one, two, three and four bytes a character. */
 export const TEXT = "plain, naïve, 日本語, 😀 and \u{10FFFF}.";
 
-/** A client of the server of this name. How its connection ended: `end`, or the code of an error; and how many bytes had come. @typedef {{ name: string, ended: Promise<[how: string, bytes: number]> }} Client */
+/** How a client's connection ended: `end`, or the code of an error; and how many bytes had come. @typedef {[how: string, bytes: number]} End */
+
+/** How many bytes others have taken of `flood`. */
+let flooded = 0;
 
 /** @type {Record<string, (socket: net.Socket) => unknown>} */
 const HABITS = {
@@ -49,7 +52,7 @@ const HABITS = {
   flood(socket) {
     const chunk = Buffer.alloc(65_536, 7);
     const go = () => {
-      while (!socket.destroyed && socket.write(chunk));
+      while (!socket.destroyed && socket.write(chunk, () => (flooded += chunk.length)));
     };
     socket.on("drain", go).resume();
     go();
@@ -57,7 +60,7 @@ const HABITS = {
   /** A text for each place where it can be split: those two pieces, each in a packet of its own. */
   async split(socket) {
     const bytes = Buffer.from(`${TEXT}\n`);
-    socket.on("end", () => socket.end()).resume();
+    socket.resume();
     for (let at = 0; at <= bytes.length; at++) {
       for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) {
         await new Promise((resolve) => socket.write(piece, resolve));
@@ -68,17 +71,22 @@ const HABITS = {
   },
 };
 
-/** Behind "STARTTLS", which it agrees to, it goes on within TLS. @param {import("node:tls").SecureContext | undefined} context @param {string} injected what it adds to its consent */
-const starttls = (context, injected) => (/** @type {net.Socket} */ socket) => {
+/** Behind "STARTTLS", which it agrees to, it goes on so. @param {(socket: net.Socket) => unknown} then @param {string} [injected] what it adds to its consent */
+const agreeing = (then, injected = "") => (/** @type {net.Socket} */ socket) => {
   socket.write("220 ready\r\n");
-  socket.on("data", (data) => {
+  socket.on("data", function said(data) {
     if (`${data}`.trim() !== "STARTTLS") return socket.write(`250 in the clear: ${data}`);
-    socket.removeAllListeners("data").pause();
+    socket.off("data", said);
     socket.write(`220 go ahead\r\n${injected}`);
-    const secure = new TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ["smtp"] });
-    secure.on("error", () => {}).on("data", (data) => secure.write(`250 within TLS: ${data}`));
-    secure.on("end", () => secure.end());
+    then(socket);
   });
+};
+
+/** @param {import("node:tls").SecureContext} secureContext */
+const speakTls = (secureContext) => (/** @type {net.Socket} */ socket) => {
+  const secure = new TLSSocket(socket.pause(), { isServer: true, secureContext, ALPNProtocols: ["smtp"] });
+  secure.on("error", () => {}).on("data", (data) => secure.write(`250 within TLS: ${data}`));
+  secure.on("end", () => secure.end());
 };
 
 /** A certificate that is good for a test, and vouches for itself. */
@@ -116,9 +124,10 @@ async function startFull() {
 
 export async function startServers() {
   const { file, cert, key, fingerprint } = certified();
-  const context = createSecureContext({ cert, key });
-  /** @type {Client[]} */
-  const clients = [];
+  /** Who waits for the next client of a server. @type {Map<string, (end: Promise<End>) => void>} */
+  const waiting = new Map();
+  /** How many there were of each. @type {Record<string, number>} */
+  const clients = {};
   /** @type {(() => void)[]} */
   const cleanup = [];
   /** @type {Record<string, number>} */
@@ -128,7 +137,9 @@ export async function startServers() {
     server.on("tlsClientError", () => {}).on(event, (/** @type {net.Socket} */ socket) => {
       let how = "end";
       socket.on("error", ({ code }) => (how = code ?? "error"));
-      clients.push({ name, ended: new Promise((resolve) => socket.on("close", () => resolve([how, socket.bytesRead]))) });
+      clients[name] = (clients[name] ?? 0) + 1;
+      waiting.get(name)?.(new Promise((resolve) => socket.on("close", () => resolve([how, socket.bytesRead]))));
+      waiting.delete(name);
       cleanup.push(() => socket.destroy());
       serve(socket);
     });
@@ -139,8 +150,9 @@ export async function startServers() {
   };
   const plain = () => net.createServer({ allowHalfOpen: true, noDelay: true });
   for (const [name, serve] of Object.entries(HABITS)) await open(name, plain(), serve);
-  await open("starttls", plain(), starttls(context, ""));
-  await open("dirty", plain(), starttls(context, "250 injected\r\n"));
+  await open("starttls", plain(), agreeing(speakTls(createSecureContext({ cert, key }))));
+  // Who begins TLS with it all the same shows by its bytes.
+  await open("dirty", plain(), agreeing((socket) => socket.resume(), "250 injected\r\n"));
   await open("tls", createServer({ cert, key, allowHalfOpen: true, ALPNProtocols: ["imap"] }), HABITS.echo, "secureConnection");
   await open("forbidden", plain(), HABITS.announce);
   const gone = await open("refused", plain(), HABITS.echo);
@@ -151,6 +163,9 @@ export async function startServers() {
   return {
     ports,
     clients,
+    flooded: () => flooded,
+    /** How the next client of this server is going to end. @param {string} name @returns {Promise<End>} */
+    next: (name) => new Promise((resolve) => waiting.set(name, resolve)),
     /** The file with the authority of those that speak TLS. */
     authority: file,
     /** The hash of their certificate. */

@@ -137,6 +137,7 @@ export async function slow(place) {
 /** Says goodbye without waiting. @param {Place & { bytes: number }} place */
 export async function leave(place) {
   const socket = await connected(place);
+  await socket.opened;
   const writer = socket.writable.getWriter();
   const chunk = new Uint8Array(10_000);
   for (let left = place.bytes; left > 0; left -= chunk.length) writer.write(chunk);
@@ -175,12 +176,10 @@ export async function secured(place) {
   return { opened, line, rest: (await io.read()).length, closed: await outcome(socket.closed) };
 }
 
-/** Connections that last as long as the page. @param {Place & { count: number }} place */
+/** A connection that lasts as long as the page. @param {Place} place */
 export async function stay(place) {
-  for (let i = 0; i < place.count; i++) {
-    const socket = await connected(place);
-    const io = await module.byteStream(socket);
-    await io.write("here\n");
-    await io.readLine();
-  }
+  const socket = await connected(place);
+  const io = await module.byteStream(socket);
+  await io.write("here\n");
+  await io.readLine();
 }
