@@ -43,12 +43,13 @@ import { nextTask } from "./ws-events.js";
  */
 export function dial(session, target, shell) {
   const { readable, writable } = shell;
-  const { secureTransport = "off", sni, servername = sni, alpn, allowHalfOpen } = shell.options;
   const isDirect = Array.isArray(target);
+  /** @type {import("./socket.js").SocketOptions} */
+  const { secureTransport = "off", sni, servername = sni, alpn, allowHalfOpen } = isDirect ? { allowHalfOpen: true } : shell.options;
   const { hostname = "", port } = isDirect ? { hostname: target[0], port: target[1] } : Object(target);
   // An IPv6 address may come without its brackets.
   const address = hostname === "" ? `${target}` : `${`${hostname}`.replace(/^[^[]*:.*/, "[$&]")}:${port}`;
-  if (hostname === "" && /^page:/.test(address)) {
+  if (hostname === "" && /^\s*page:/i.test(address)) {
     return open(session, pageOf(address), shell, true, (_, stream, reset) => new PageStream(session, stream, { readable, writable, reset }));
   }
   if (!/^[^\s/?#@]+:[1-9]\d{0,4}$/.test(address)) fail(INVALID_ARGUMENT, "host:port");

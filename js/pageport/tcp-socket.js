@@ -25,7 +25,7 @@ export class TCPSocket {
   constructor(remoteAddress, remotePort, options = {}) {
     const { keepAliveDelay = 1000, sendBufferSize = 1, receiveBufferSize = 1, dnsQueryType = "ipv4" } = options;
     if (keepAliveDelay < 1000 || !sendBufferSize || !receiveBufferSize || !/^ipv[46]$/.test(dnsQueryType)) throw new TypeError("options");
-    const socket = connect([remoteAddress, remotePort], { ...options, allowHalfOpen: true });
+    const socket = connect([remoteAddress, remotePort], options);
     /** Resolves once there is a connection. @type {Promise<TCPSocketOpenInfo>} */
     this.opened = socket.opened;
     /** Resolves once both directions have ended and all that was written has arrived, rejects when one of them was reset. */

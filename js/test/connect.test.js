@@ -40,7 +40,7 @@ test("connect(): a page answers, bytes go both ways, each direction ends on its 
     writer.releaseLock();
     await readable.pipeTo(writable);
   };
-  const socket = connect("page:shop/cart?id=1");
+  const socket = connect(/** @type {any} */ ("Page:shop/cart?id=1"));
   const { readable, writable } = await socket.opened;
   assert.deepEqual(network.asked, [{ connect: "page:shop", url: "/cart?id=1" }]);
   const writer = writable.getWriter();

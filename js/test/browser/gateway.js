@@ -16,6 +16,7 @@ import { createInterface } from "node:readline";
  * @property {string} admin base URL of the admin listener
  * @property {number} pid
  * @property {Record<string, unknown>} ready the whole ready line
+ * @property {string} [file] its configuration, where that was given
  * @property {() => string} log what it has written to stderr so far (the last 64 KiB)
  * @property {Promise<{ code: number | null, signal: string | null }>} exited
  * @property {() => Promise<{ code: number | null, signal: string | null }>} stop SIGTERM, and SIGKILL 10 s later
@@ -35,7 +36,8 @@ export async function startGateway({ args = [], env = {}, config } = {}) {
   const bin = process.env.PAGEPORT_BIN;
   if (!bin) throw new Error("PAGEPORT_BIN is not set: run this through `cargo xtask test --only browser`");
   const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
-  const how = config ? ["gateway", "--config", await written(config)] : ["dev", ...listen];
+  const file = config && (await written(config));
+  const how = file ? ["gateway", "--config", file] : ["dev", ...listen];
   const child = spawn(bin, [...how, "--json", ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -60,6 +62,7 @@ export async function startGateway({ args = [], env = {}, config } = {}) {
     admin: ready.admin?.replace(/\/$/, ""),
     pid: child.pid,
     ready,
+    file,
     log: () => log,
     exited,
     async stop() {

@@ -183,3 +183,16 @@ export async function stay(place) {
   await io.write("here\n");
   await io.readLine();
 }
+
+/** How a connection ends with which nothing is done. @type {Map<number, Promise<string>>} by port */
+const waiting = new Map();
+
+/** Opens one. @param {Place} place */
+export async function wait(place) {
+  const socket = await connected(place);
+  await socket.opened;
+  waiting.set(place.port, outcome(socket.closed));
+}
+
+/** @param {Place} place */
+export const waited = ({ port }) => waiting.get(port);
