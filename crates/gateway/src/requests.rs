@@ -1,4 +1,5 @@
-//! Streams that a page opens: what it asks of the gateway. To listen (`by_name`, `by_port`), to be connected (`connect`), to measure.
+//! Streams that a page opens: what it asks of the gateway. To listen (`by_name`, `by_port`), to be connected and to go on within TLS (`connect`),
+//! to measure.
 
 mod asked;
 mod by_name;

@@ -286,4 +286,15 @@ mod tests {
         assert!(names("*:1", "a:1") && names("*:1", "192.0.2.1:1") && names("*:1", "[2001:db8::1]:1"));
         assert!(!names("10.0.0.0/8:1", "ten.example:1"), "a name is no address, whatever it resolves to");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_read_has_one_form(text in "[*\\[\\]/:.0-9a-f%-]{0,24}(:[0-9*-]{1,6})?") {
+            if let Ok(parsed) = Destination::parse(&text) {
+                let form = parsed.to_string();
+                assert_eq!(Destination::parse(&form).as_ref(), Ok(&parsed), "{text}");
+                assert_eq!(Destination::parse(&form).map(|again| again.to_string()), Ok(form));
+            }
+        }
+    }
 }

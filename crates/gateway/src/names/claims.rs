@@ -168,4 +168,19 @@ mod tests {
         claims.release(&first);
         assert_eq!(accept(2).err(), Some(Code::ERR_CLAIM_STALE));
     }
+    #[test]
+    fn keys_that_were_proven_are_known_and_so_many_of_them() {
+        let (claims, session, subject) = (Claims::default(), SessionId::new([1; 16]), Subject::Port(1));
+        let prove = |seed: u8| {
+            let nonce = Nonce::new([seed; 16]);
+            claims.welcomed(u64::from(seed), &nonce, ORIGIN);
+            let statement = Statement { origin: ORIGIN, session: &session, nonce: &nonce, subject: &subject };
+            let key = PrivateKey::new(&Seed::new([seed; 32]));
+            claims.accept(&session, &key.claim(&statement, None), &subject, 2).map(drop).expect("holds");
+            key.public()
+        };
+        assert!(claims.keys().is_empty());
+        let [_, second, third] = [1, 2, 3].map(prove);
+        assert_eq!(claims.keys(), [third, second], "the newest ones");
+    }
 }

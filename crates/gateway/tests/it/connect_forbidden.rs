@@ -250,7 +250,10 @@ async fn mail_ports_need_a_rule_of_their_own() {
 #[tokio::test]
 async fn a_name_that_leads_to_something_special_is_not_reached_by_a_wildcard() {
     let mixed = "8.8.8.8 127.0.0.1";
+    // As many as fit a datagram of 512 bytes, and the one that matters behind them.
+    let many: Vec<_> = (1..28).map(|last| format!("8.8.8.{last}")).collect();
     let records = [
+        ("many.test", format!("{} 127.0.0.1", many.join(" "))),
         ("mixed.test", mixed.to_owned()),
         ("private.test", "10.0.0.1".to_owned()),
         ("six.test", "8.8.8.8 fd00:ec2::254".to_owned()),
@@ -264,11 +267,40 @@ async fn a_name_that_leads_to_something_special_is_not_reached_by_a_wildcard() {
     let rules = format!("{}{}", dns.line(), allow("*.test:*"));
     let door = open(&rules);
     let session = attach_with(&door, CALLER).await;
-    for name in ["mixed.test", "private.test", "six.test", "mapped.test", "alias.test"] {
+    for name in ["many.test", "mixed.test", "private.test", "six.test", "mapped.test", "alias.test"] {
         assert_eq!(refusal(&session, format!("{name}:80")).await.error, "ERR_TARGET_FORBIDDEN", "{name}");
     }
     assert!(explained(&rules, "good.test:80").await.allowed, "control");
     dns.all();
     assert_eq!(refusal(&session, "a.example:80").await.error, "ERR_TARGET_FORBIDDEN");
     assert!(dns.all().is_empty(), "what no rule names is not looked up");
+}
+
+#[tokio::test]
+async fn no_rule_makes_the_gateway_a_target_by_its_sockets_or_by_its_name() {
+    let mut dns = name_server(&[("gw.example", "8.8.8.8"), ("shop.gw.example", "8.8.8.8")]).await;
+    let base = "base = \"gw.example\"\n";
+    let door = door::open_at(
+        "gw.example",
+        &format!("{}{base}{}", dns.line(), token_section("caller", CALLER, "[\"connect\"]")),
+    );
+    let (port, admin) = (door.address.port(), door.admin.port());
+    let hosts = ["127.0.0.1", "127.0.0.0/8", "[::ffff:127.0.0.1]", "gw.example", "*.gw.example", "*"];
+    let rules: String = hosts.iter().map(|host| allow(format!("{host}:*"))).collect();
+    let token = token_section("caller", CALLER, "[\"connect\"]");
+    door.handle.reload(door::config(&format!("{}{base}{rules}{token}", dns.line())).policy);
+    let session = attach_with(&door, CALLER).await;
+    for target in [
+        format!("127.0.0.1:{port}"),
+        format!("127.0.0.1:{admin}"),
+        format!("[::ffff:127.0.0.1]:{port}"),
+        format!("gw.example:{port}"),
+        format!("shop.gw.example:{port}"),
+    ] {
+        assert_eq!(refusal(&session, &target).await.error, "ERR_TARGET_FORBIDDEN", "{target}");
+    }
+    assert!(dns.all().is_empty(), "its own name is not looked up");
+    // Control: the same rules reach another port of the same address.
+    let (_listener, other) = server().await;
+    connect(&session, other).await;
 }

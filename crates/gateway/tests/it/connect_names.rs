@@ -142,3 +142,41 @@ async fn the_hosts_file_stands_above_dns() {
     assert_ne!(refused.error, "ERR_TARGET_UNRESOLVED", "{name}");
     assert_eq!(refusal(&session, "ws://none.test:1/").await.error, "ERR_TARGET_UNRESOLVED", "control");
 }
+
+#[tokio::test]
+async fn a_name_that_changes_its_mind_never_leads_to_this_machine() {
+    const TRIES: usize = 500;
+    // A server in the network, and one at the same port of loopback: nobody may come there.
+    let (address, listener, near) = loop {
+        let (address, listener) = server().await;
+        if let Ok(near) = TcpListener::bind(("127.0.0.1", address.port())).await {
+            break (address, listener, near);
+        }
+    };
+    let changes = format!("{ip}|127.0.0.1|{ip} 127.0.0.1|::1 {ip}", ip = address.ip());
+    let dns = name_server(&[("rebind.test", &changes)]).await;
+    let to = format!("rebind.test:{}", address.port());
+    let rule = format!("[[allow]]\nto = \"{to}\"\nprotocol = \"tcp\"\n");
+    let door = open(&format!("{}{rule}", dns.line()));
+    let session = caller(&door).await;
+    let taking = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let (mut reached, mut forbidden) = (0, 0);
+    for _ in 0..TRIES {
+        match crate::connect_tcp::ask(&session, &to).await.1 {
+            Reply::Ok(_) => reached += 1,
+            Reply::Refused(refusal) => {
+                assert_eq!(refusal.error, "ERR_TARGET_FORBIDDEN");
+                forbidden += 1;
+            }
+        }
+    }
+    println!("tries {TRIES} reached {reached} forbidden {forbidden}");
+    assert!(reached > TRIES / 4 && forbidden > TRIES / 10, "{reached} {forbidden}");
+    let came = tokio::select! {
+        biased;
+        came = near.accept() => Some(came),
+        () = yield_now() => None,
+    };
+    assert!(came.is_none(), "a connection to loopback");
+    taking.abort();
+}

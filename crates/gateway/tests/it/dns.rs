@@ -27,7 +27,7 @@ pub(crate) struct Question {
 }
 
 /// Knows these names with their addresses, and that there are no others. It is silent where it says `?4` or `?6` in place of an address, and tells of an
-/// alias where it says `=name`.
+/// alias where it says `=name`. What stands between `|` it says by turns, and that nobody must remember it.
 pub(crate) async fn name_server(records: &[(&str, &str)]) -> NameServer {
     let records: Vec<_> = records.iter().map(|(name, data)| (name.to_string(), data.to_string())).collect();
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
@@ -35,8 +35,10 @@ pub(crate) async fn name_server(records: &[(&str, &str)]) -> NameServer {
     let (told, asked) = unbounded_channel();
     tokio::spawn(async move {
         let mut query = [0; 512];
+        let mut turn = 0;
         while let Ok((length, from)) = socket.recv_from(&mut query).await {
-            let (name, kind, answer) = answer(&query[..length], &records);
+            let (name, kind, answer) = answer(&query[..length], &records, turn);
+            turn += usize::from(kind == A);
             if let Some(answer) = answer {
                 let _ = socket.send_to(&answer, from).await;
             }
@@ -46,7 +48,7 @@ pub(crate) async fn name_server(records: &[(&str, &str)]) -> NameServer {
     NameServer { address, asked }
 }
 
-fn answer(query: &[u8], records: &[(String, String)]) -> (String, u16, Option<Vec<u8>>) {
+fn answer(query: &[u8], records: &[(String, String)], turn: usize) -> (String, u16, Option<Vec<u8>>) {
     let (mut labels, mut at) = (Vec::new(), 12);
     while query[at] != 0 {
         let end = at + 1 + usize::from(query[at]);
@@ -55,6 +57,11 @@ fn answer(query: &[u8], records: &[(String, String)]) -> (String, u16, Option<Ve
     }
     let (name, kind) = (labels.join("."), u16::from_be_bytes([query[at + 1], query[at + 2]]));
     let data = records.iter().find(|(known, _)| *known == name).map(|(_, data)| data.as_str());
+    let said: Option<Vec<_>> = data.map(|data| data.split('|').collect());
+    let (data, lives) = match &said {
+        Some(said) => (Some(said[turn % said.len()]), if said.len() > 1 { 0 } else { 60 }),
+        None => (None, 60),
+    };
     let silent = if kind == A { "?4" } else { "?6" };
     if data.is_some_and(|data| data.split(' ').any(|word| word == silent)) {
         return (name, kind, None);
@@ -86,14 +93,14 @@ fn answer(query: &[u8], records: &[(String, String)]) -> (String, u16, Option<Ve
             .flat_map(|label| [&[u8::try_from(label.len()).expect("short")], label.as_bytes()].concat())
             .collect();
         labels.push(0);
-        out.extend([0xc0, 12, 0, CNAME, 0, 1, 0, 0, 0, 60, 0, u8::try_from(labels.len()).expect("short")]);
+        out.extend([0xc0, 12, 0, CNAME, 0, 1, 0, 0, 0, lives, 0, u8::try_from(labels.len()).expect("short")]);
         owner[1] = u8::try_from(out.len()).expect("near the beginning");
         out.extend(labels);
     }
     for address in found {
-        // The owner's name, the type, class IN, a minute.
+        // The owner's name, the type, class IN, how long it may be remembered.
         out.extend(owner);
-        out.extend([0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, 60, 0]);
+        out.extend([0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, lives, 0]);
         out.push(u8::try_from(address.len()).expect("short"));
         out.extend(address);
     }

@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use base64::Engine as _;
-use pageport_link::{Connector, Session, Stream};
+use pageport_link::{Connector, Session, Stream, StreamError};
+use pageport_proto::Code;
 use pageport_proto::head::{Accepted, Headers, Kind, Listening, Reply, Request};
 use rustix::process::Signal;
 
@@ -174,6 +175,49 @@ fn what_is_refused_is_nothing_for_the_log_and_what_fails_is() {
     tokio::runtime::Runtime::new().unwrap().block_on(asking);
     let first = gateway.logged("not connected");
     assert!(first.contains("ERR_TARGET_UNREACHABLE"), "{first}");
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.end().code, Some(0));
+}
+
+#[test]
+fn a_hangup_ends_what_no_rule_allows_any_more_and_a_wrong_file_ends_nothing() {
+    let place = Place::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let rule = format!("[[allow]]\nto = \"{address}\"\nprotocol = \"tcp\"\n");
+    let allowed = format!("{FILE}{}{rule}", token("connect"));
+    place.write("p.toml", &allowed);
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json", "--log-format", "json"]);
+    let url = gateway.ready()["url"].as_str().unwrap().to_owned();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (session, mut stream) = runtime.block_on(async {
+        let connector = Connector::new(&url).unwrap().credential("test".to_owned());
+        let session = connector.connect().await.unwrap();
+        let target = serde_json::json!({ "connect": format!("tcp://{address}") });
+        let mut stream = session.open(&target).unwrap();
+        assert_eq!(&stream.reply().await.unwrap()[..], br#"{"ok":true}"#);
+        (session, stream)
+    });
+    let (mut socket, _) = server.accept().unwrap();
+    place.write("p.toml", &allowed.replace("tcp", "gopher"));
+    gateway.signal(Signal::HUP);
+    assert!(gateway.logged("the old configuration stays").contains("p.toml:9:12"));
+    socket.write_all(b"still here").unwrap();
+    let heard = runtime.block_on(stream.read_chunk()).unwrap();
+    assert_eq!(heard.as_deref(), Some(&b"still here"[..]));
+
+    place.write("p.toml", &allowed.replace(&rule, ""));
+    let begun = std::time::Instant::now();
+    gateway.signal(Signal::HUP);
+    let end = runtime.block_on(stream.read_chunk());
+    assert_eq!(end, Err(StreamError::Reset(Code::ERR_TARGET_FORBIDDEN)));
+    assert_eq!(socket.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
+    let line: serde_json::Value = serde_json::from_str(&gateway.logged("\"target\":\"audit\"")).unwrap();
+    let fields = &line["fields"];
+    assert_eq!((&fields["who"], &fields["to"]), (&"t".into(), &format!("tcp://{address}").into()));
+    assert_eq!((&fields["bytes_in"], &fields["end"]), (&10.into(), &"ERR_TARGET_FORBIDDEN".into()));
+    drop((session, stream));
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.end().code, Some(0));
 }
