@@ -137,16 +137,19 @@ async fn take(reading: &mut Reading<'_>, mut upload: Upload, beginning: &[u8]) -
     if reading.body.length.is_some_and(|length| length > (UP_HEAD + upload.limit()) as u64) {
         return Err(Code::ERR_BODY_TOO_LARGE.into());
     }
+    if let Some(length) = reading.body.length {
+        upload.expect(usize::try_from(length).unwrap_or(usize::MAX));
+    }
     upload.push(beginning)?;
     loop {
-        let more = tokio::select! {
-            more = reading.more() => more?,
+        let next = tokio::select! {
+            next = reading.next() => next?,
             code = upload.superseded() => return Err(code.into()),
         };
-        if !more {
-            return Ok(upload.finish().await?);
+        match next {
+            Some(bytes) => upload.push(&bytes)?,
+            None => return Ok(upload.finish().await?),
         }
-        upload.push(&reading.unparsed.split())?;
     }
 }
 

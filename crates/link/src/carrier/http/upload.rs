@@ -30,6 +30,12 @@ impl Upload {
         self.limit
     }
 
+    /// So much is said to come, in bytes. Room is made for it at once: a buffer that grows by doubling leaves its former selves behind, and is up to twice
+    /// as large as what is read from it for as long as any of that is unread.
+    pub fn expect(&mut self, length: usize) {
+        self.message = BytesMut::with_capacity(length.min(self.limit));
+    }
+
     /// More of the message has come.
     ///
     /// # Errors
