@@ -48,6 +48,6 @@ function watch(signal, onchange) {
   for (const type of ["online", "visibilitychange", "pageshow", "resume", "freeze", "pagehide"]) {
     globalThis.addEventListener?.(type, changed, { capture: true, signal });
   }
-  // A browser that closes a tab may end whatever code runs in it just then (Firefox does, often): what comes next is left alone.
+  // A browser that closes a tab may end whatever code runs in it just then, in the middle (Firefox does, often). The next listener is left alone.
   globalThis.addEventListener?.("pagehide", changed, { signal });
 }

@@ -44,7 +44,6 @@ import { session } from "./session.js";
  * @property {() => void} [closed] once
  */
 
-
 /** Listeners of this realm so far that chose nothing. */
 let count = 0;
 

@@ -146,7 +146,6 @@ export async function startServers() {
     await once(server.listen(0, "127.0.0.1"), "listening");
     cleanup.push(() => server.close());
     ports[name] = /** @type {net.AddressInfo} */ (server.address()).port;
-    return server;
   };
   const plain = () => net.createServer({ allowHalfOpen: true, noDelay: true });
   for (const [name, serve] of Object.entries(HABITS)) await open(name, plain(), serve);
@@ -155,8 +154,13 @@ export async function startServers() {
   await open("dirty", plain(), agreeing((socket) => socket.resume(), "250 injected\r\n"));
   await open("tls", createServer({ cert, key, allowHalfOpen: true, ALPNProtocols: ["imap"] }), HABITS.echo, "secureConnection");
   await open("forbidden", plain(), HABITS.announce);
-  const gone = await open("refused", plain(), HABITS.echo);
-  await new Promise((resolve) => gone.close(resolve));
+  // Whoever connects to where a client is has no server there, and while the client stays nobody else takes its port.
+  const unnamed = net.createServer();
+  await once(unnamed.listen(0, "127.0.0.1"), "listening");
+  const client = net.connect(/** @type {net.AddressInfo} */ (unnamed.address()).port, "127.0.0.1");
+  await once(client, "connect");
+  cleanup.push(() => client.destroy(), () => unnamed.close());
+  ports.refused = client.localPort ?? 0;
   const full = await startFull();
   cleanup.push(full.close);
   ports.timeout = full.port;

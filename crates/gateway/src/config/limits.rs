@@ -182,23 +182,12 @@ impl Limit {
 
     /// The range as it is written.
     pub(crate) fn format_range(&self) -> String {
-        format!("{} to {}", self.kind.format(*self.range.start()), self.kind.format(*self.range.end()))
+        self.kind.format_range(&self.range)
     }
 
     /// Reads a value into its field; the error says what would be right.
     pub(crate) fn apply(&self, limits: &mut Limits, value: &Scalar) -> Result<(), String> {
-        let value = match value {
-            Scalar::Integer(number) if self.kind != Kind::Time => *number,
-            Scalar::Integer(number) => return Err(format!("`{}` needs a unit: \"{number}s\"?", self.name)),
-            Scalar::Text(text) => {
-                self.kind.parse(text).map_err(|right| format!("`{}` is {right}, not {text:?}", self.name))?
-            }
-        };
-        if !self.range.contains(&value) {
-            let value = self.kind.format(value);
-            return Err(format!("`{}` is {}, not {value}", self.name, self.format_range()));
-        }
-        (self.set)(limits, value);
+        (self.set)(limits, self.kind.read(self.name, &self.range, value)?);
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Sizes and durations as people write them: `8MiB`, `60s`. Never rounds: what is printed reads back as the same value.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use super::raw::Scalar;
 
 /// One kibibyte.
 pub(crate) const KIB: u64 = 1 << 10;
@@ -47,6 +50,26 @@ impl Kind {
         let unit =
             units.iter().find(|unit| value != 0 && value.is_multiple_of(unit.1)).unwrap_or(&units[smallest]);
         format!("{}{}", value / unit.1, unit.0)
+    }
+
+    /// Writes a range of them.
+    pub(crate) fn format_range(self, range: &RangeInclusive<u64>) -> String {
+        format!("{} to {}", self.format(*range.start()), self.format(*range.end()))
+    }
+
+    /// Reads the value of the limit of this name and range; the error says what would be right.
+    pub(crate) fn read(self, name: &str, range: &RangeInclusive<u64>, value: &Scalar) -> Result<u64, String> {
+        let value = match value {
+            Scalar::Integer(number) if self != Kind::Time => *number,
+            Scalar::Integer(number) => return Err(format!("`{name}` needs a unit: \"{number}s\"?")),
+            Scalar::Text(text) => {
+                self.parse(text).map_err(|right| format!("`{name}` is {right}, not {text:?}"))?
+            }
+        };
+        if range.contains(&value) {
+            return Ok(value);
+        }
+        Err(format!("`{name}` is {}, not {}", self.format_range(range), self.format(value)))
     }
 }
 

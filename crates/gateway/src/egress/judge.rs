@@ -133,19 +133,19 @@ impl Egress {
             }
         }
         for rule in candidates {
-            let stranger = |ip: &IpAddr| self.stranger(*rule, *ip, wanted);
+            let not_meant = |ip: &IpAddr| self.not_meant(*rule, *ip, wanted);
             // Whoever may use any name could let one lead anywhere: of such a name nothing is believed.
             let suspect = self.allow[*rule].to.hosts.is_wildcard();
-            if let Some(why) = found.iter().find_map(stranger).filter(|_| suspect) {
+            if let Some(why) = found.iter().find_map(not_meant).filter(|_| suspect) {
                 first = first.or(Some(why));
                 continue;
             }
-            let meant: Vec<_> = left.iter().filter(|ip| stranger(ip).is_none()).collect();
+            let meant: Vec<_> = left.iter().filter(|ip| not_meant(ip).is_none()).collect();
             if !meant.is_empty() {
                 let addresses = meant.into_iter().map(|ip| SocketAddr::from((*ip, port))).collect();
                 return Ok(Granted { rule: *rule, addresses });
             }
-            first = first.or_else(|| left.iter().find_map(stranger));
+            first = first.or_else(|| left.iter().find_map(not_meant));
         }
         Err(first.unwrap_or(Why::Unresolved))
     }
@@ -185,7 +185,7 @@ impl Egress {
     }
 
     /// Why a rule that names the target does not mean this address of it.
-    fn stranger(&self, rule: usize, ip: IpAddr, wanted: &Wanted) -> Option<Why> {
+    fn not_meant(&self, rule: usize, ip: IpAddr, wanted: &Wanted) -> Option<Why> {
         let purpose = || special(ip).or_else(|| special(carried(ip))).map_or("nearby", |block| block.purpose);
         let meant = match &self.allow[rule].to.hosts {
             Hosts::Exact(_) => !wanted.is_named() || !is_nearby(ip.to_canonical()),

@@ -198,10 +198,7 @@ async fn the_gateway_never_connects_to_itself() {
 
 #[tokio::test]
 async fn every_failure_has_its_own_code() {
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        listener.local_addr().expect("an address")
-    };
+    let (_kept, closed) = door::nobody();
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent_at = silent.local_addr().expect("an address");
     let (refusing, _a) = server("HTTP/1.1 403 x\r\ncontent-length: 0\r\n\r\n").await;

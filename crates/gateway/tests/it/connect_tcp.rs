@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::client::soon;
 use crate::connect::{CALLER, open};
+use crate::door::nobody;
 use crate::page::attach_with;
 
 pub(crate) fn allow(to: impl std::fmt::Display) -> String {
@@ -152,7 +153,7 @@ async fn a_caller_that_gives_up_is_not_held_by_a_server_that_does_not_read() {
 
 #[tokio::test]
 async fn every_failure_has_its_own_code() {
-    let closed = server().await.1;
+    let (_kept, closed) = nobody();
     let full = TcpSocket::new_v4().expect("a socket");
     full.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let full_at = full.local_addr().expect("an address");

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use pageport_gateway::{Config, Gateway, Handle};
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,14 @@ pub(crate) struct Door {
     pub(crate) handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+}
+
+/// An address where nobody listens, nor will anybody while this lives: a port that were only free could soon be another's.
+pub(crate) fn nobody() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    (socket, address)
 }
 
 /// A gateway with free ports and these lines in its configuration; `TOKEN` may listen.

@@ -341,6 +341,22 @@ async fn a_connection_without_requests_is_sent_away_and_one_with_a_websocket_sta
 }
 
 #[tokio::test]
+async fn frames_that_want_an_answer_get_it_while_they_are_no_flood() {
+    let door = door::open("");
+    let mut tcp = raw(&door).await;
+    let asked = [frame(4, 0, 0, b"").repeat(20), frame(6, 0, 0, &[0; 8]).repeat(200)].concat();
+    tcp.write_all(&asked).await.expect("is sent");
+    let ack = frame(6, 1, 0, &[0; 8]);
+    let mut all = Vec::new();
+    let answered = async {
+        while all.windows(ack.len()).filter(|window| *window == ack).count() < 200 {
+            assert!(tcp.read_buf(&mut all).await.expect("is read") > 0, "sent away");
+        }
+    };
+    soon(answered).await;
+}
+
+#[tokio::test]
 async fn floods_of_frames_that_carry_nothing_are_told_to_calm_down() {
     let door = door::open("");
     let get: &[u8] = b"\x82\x86\x84\x41\x09localhost";

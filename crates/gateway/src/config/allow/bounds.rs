@@ -76,21 +76,7 @@ impl Bound {
 
     /// The range as it is written.
     pub(crate) fn format_range(&self) -> String {
-        format!("{} to {}", self.kind.format(*self.range.start()), self.kind.format(*self.range.end()))
-    }
-
-    fn read(&self, value: &Scalar) -> Result<u64, String> {
-        let value = match value {
-            Scalar::Integer(number) if self.kind != Kind::Time => *number,
-            Scalar::Integer(number) => return Err(format!("`{}` needs a unit: \"{number}s\"?", self.name)),
-            Scalar::Text(text) => {
-                self.kind.parse(text).map_err(|right| format!("`{}` is {right}, not {text:?}", self.name))?
-            }
-        };
-        if self.range.contains(&value) {
-            return Ok(value);
-        }
-        Err(format!("`{}` is {}, not {}", self.name, self.format_range(), self.kind.format(value)))
+        self.kind.format_range(&self.range)
     }
 }
 
@@ -100,7 +86,8 @@ pub(crate) fn check(raw: [&RawBounds; 5], source: &Source) -> Result<Bounds, Con
     for (bound, entry) in TABLE.iter().zip(raw) {
         let Some(entry) = entry else { continue };
         let value = bound
-            .read(&entry.value)
+            .kind
+            .read(bound.name, &bound.range, &entry.value)
             .map_err(|message| source.error(&entry.at, message, Some(bound.reason.to_owned())))?;
         (bound.set)(&mut bounds, value);
     }

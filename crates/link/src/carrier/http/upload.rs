@@ -13,6 +13,8 @@ pub struct Upload {
     number: u64,
     seq: u64,
     limit: usize,
+    /// How much of it is said to come; 0: nobody knows.
+    expected: usize,
     /// How much of it has come.
     length: usize,
     /// What has come, unless nobody needs it any more.
@@ -21,7 +23,7 @@ pub struct Upload {
 
 impl Upload {
     pub(super) fn new(line: HttpLine, number: u64, seq: u64, limit: usize) -> Upload {
-        Upload { line, number, seq, limit, length: 0, message: BytesMut::new() }
+        Upload { line, number, seq, limit, expected: 0, length: 0, message: BytesMut::new() }
     }
 
     /// The longest message that is taken, in bytes.
@@ -30,10 +32,10 @@ impl Upload {
         self.limit
     }
 
-    /// So much is said to come, in bytes. Room is made for it at once: a buffer that grows by doubling leaves its former selves behind, and is up to twice
-    /// as large as what is read from it for as long as any of that is unread.
+    /// So much is said to come, in bytes. Once a good part has, there is room for just that: a buffer that only doubles is up to twice as large as what is
+    /// read from it, for as long as any of that is unread.
     pub fn expect(&mut self, length: usize) {
-        self.message = BytesMut::with_capacity(length.min(self.limit));
+        self.expected = length.min(self.limit);
     }
 
     /// More of the message has come.
@@ -45,12 +47,16 @@ impl Upload {
             return Err(Code::ERR_BODY_TOO_LARGE);
         }
         self.length += bytes.len();
+        let room = room(self.length, self.expected);
         let message = &mut self.message;
         self.line.with(|state| {
             if state.has(self.seq) {
                 // The same message has come by another request: this one is read to its end, and kept no longer.
                 state.uploading -= std::mem::take(message).len();
             } else {
+                if message.capacity() < self.length {
+                    message.reserve(room - message.len());
+                }
                 message.extend_from_slice(bytes);
                 state.uploading += bytes.len();
             }
@@ -92,5 +98,26 @@ impl Drop for Upload {
             state.uploading -= self.message.len();
             state.uploads.retain(|upload| *upload != self.number);
         });
+    }
+}
+
+/// How large a buffer is to be that has so many bytes of those that are expected. Nobody gets much memory by announcing much.
+fn room(bytes: usize, expected: usize) -> usize {
+    let twice = bytes * 2;
+    if (bytes..=bytes * 4).contains(&expected) { expected } else { twice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_for_what_comes_and_not_for_what_is_announced() {
+        assert_eq!(room(64, 256), 256, "a quarter is here");
+        assert_eq!(room(256, 256), 256, "all of it is");
+        assert_eq!(room(63, 256), 126, "too little of it is");
+        assert_eq!(room(1, usize::MAX), 2);
+        assert_eq!(room(64, 0), 128, "nothing was announced");
+        assert_eq!(room(300, 256), 600, "more came than was announced");
     }
 }
