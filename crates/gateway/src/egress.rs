@@ -4,6 +4,7 @@
 //! | module | what |
 //! |---|---|
 //! | `rule`, `destination` | what an operator allows and forbids: where, what is spoken, for whom, how much |
+//! | `seeker` | who asks |
 //! | `authority` | who vouches for a target |
 //! | `special` | blocks of addresses that a wildcard never means |
 //! | `nearby` | addresses that names never mean in good faith |
@@ -28,6 +29,7 @@ mod quota;
 mod race;
 mod resolve;
 mod rule;
+mod seeker;
 mod special;
 
 pub use authority::Authority;
@@ -43,6 +45,7 @@ pub(crate) use paced::{Pace, Paced};
 pub(crate) use quota::Quotas;
 pub(crate) use race::connect;
 pub(crate) use resolve::Finder;
+pub(crate) use seeker::{Seeker, Via};
 
 /// All rules of a gateway, in the order in which they stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -36,6 +36,7 @@ mod peers;
 mod ports;
 mod presence;
 mod rate;
+mod reach;
 mod relay;
 mod requests;
 mod sessions;

@@ -16,7 +16,7 @@ use pageport_proto::{Code, Limits, Role};
 use subtle::ConstantTimeEq;
 
 use crate::config;
-use crate::egress::Party;
+use crate::egress::{Party, Seeker, Via};
 use crate::front::admission::{Applicant, Caller};
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
@@ -87,6 +87,12 @@ impl Entry {
             token: self.caller.credential_name().map(Into::into),
             keys: self.claims.keys(),
         }
+    }
+
+    /// The same, and how logs call it.
+    pub(crate) fn seeker(&self) -> Seeker {
+        let via = Via::Session(self.id.clone());
+        Seeker { via, label: self.caller.label().into(), party: self.party() }
     }
 
     fn parked_since(&self) -> Option<Instant> {

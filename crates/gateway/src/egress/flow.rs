@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use pageport_link::relay::{Broken, Moved};
 use pageport_proto::Code;
-use pageport_proto::hello::SessionId;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::judge::Wanted;
-use super::{Bounds, Party};
+use super::{Bounds, Seeker};
 use crate::config::Policy;
 use crate::lifetime::Slot;
 use crate::shared::Shared;
@@ -31,10 +30,7 @@ pub(crate) struct Flows {
 
 /// A connection to a target.
 pub(crate) struct Flow {
-    session: SessionId,
-    /// The caller as logs have it.
-    label: Box<str>,
-    party: Party,
+    seeker: Seeker,
     wanted: Wanted,
     address: SocketAddr,
     bounds: Bounds,
@@ -49,9 +45,7 @@ pub(crate) struct Flow {
 
 /// Who is connected, and where.
 pub(crate) struct Route {
-    pub(crate) session: SessionId,
-    pub(crate) label: Box<str>,
-    pub(crate) party: Party,
+    pub(crate) seeker: Seeker,
     pub(crate) wanted: Wanted,
     pub(crate) address: SocketAddr,
 }
@@ -142,7 +136,7 @@ impl Flow {
     }
 
     fn judge(&self, shared: &Shared, policy: &Policy) {
-        if !shared.finder.permits(&policy.egress, self.address.ip(), &self.wanted, &self.party) {
+        if !shared.finder.permits(&policy.egress, self.address.ip(), &self.wanted, &self.seeker.party) {
             self.forbidden.cancel();
         }
     }
@@ -151,11 +145,9 @@ impl Flow {
 impl Begun {
     /// From now on it is open. What a reload has forbidden meanwhile is over at once.
     pub(crate) fn new(shared: &Arc<Shared>, route: Route, bounds: Bounds, slots: [Slot; 2]) -> Begun {
-        let Route { session, label, party, wanted, address } = route;
+        let Route { seeker, wanted, address } = route;
         let flow = Arc::new(Flow {
-            session,
-            label,
-            party,
+            seeker,
             wanted,
             address,
             bounds,
@@ -205,11 +197,11 @@ impl Drop for Begun {
         let dropped =
             if self.shared.lifetime.is_draining() { Code::ERR_GOING_AWAY } else { Code::ERR_ABORTED };
         let end = self.end.or(dropped.name()).unwrap_or_default();
-        let Flow { session, label, wanted, address, bytes_in, bytes_out, .. } = &*self.flow;
+        let Flow { seeker, wanted, address, bytes_in, bytes_out, .. } = &*self.flow;
         tracing::info!(
             target: "audit",
-            %session,
-            who = &**label,
+            by = %seeker.via,
+            who = &*seeker.label,
             to = %wanted,
             %address,
             bytes_in = bytes_in.load(Ordering::Relaxed),

@@ -2,10 +2,10 @@
 //!
 //! Must never read a byte behind a reply, nor send a server anything that its caller did not, but for the handshake.
 
+mod attempt;
 mod carry;
 mod clear;
 mod page;
-mod reach;
 mod server;
 mod short_way;
 mod starttls;
@@ -18,16 +18,13 @@ pub(super) use starttls::serve as start_tls;
 use std::sync::Arc;
 
 use pageport_proto::Code;
-use pageport_proto::head::{Connect, Refusal};
+use pageport_proto::head::Connect;
 
 use super::asked::Asked;
-use crate::presence::will_pass;
+use crate::reach::refusal;
 use crate::sessions::Entry;
 use crate::shared::Shared;
 use page::Wish;
-
-/// When to come again, in seconds, where that may help.
-const RETRY_AFTER: u64 = 1;
 
 /// Serves such a request to its end.
 pub(super) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Connect, asked: Asked) {
@@ -68,8 +65,4 @@ fn kind(wish: &Connect) -> &'static str {
         Connect::Page { handshake: None, .. } => "page",
         Connect::Page { handshake: Some(_), .. } => "websocket",
     }
-}
-
-fn refusal(code: Code) -> Refusal {
-    Refusal { retry_after: will_pass(code).then_some(RETRY_AFTER), ..Refusal::new(code, "") }
 }

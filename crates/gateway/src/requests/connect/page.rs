@@ -12,10 +12,10 @@ use pageport_proto::name::Name;
 use pageport_proto::target::Path;
 use tokio::time::timeout;
 
-use super::refusal;
 use crate::held::{Held, no_reply};
 use crate::listeners::Found;
 use crate::presence::{open_code, present};
+use crate::reach::refusal;
 use crate::relay::Open;
 use crate::requests::asked::Asked;
 use crate::sessions::Entry;

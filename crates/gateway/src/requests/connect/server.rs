@@ -9,11 +9,12 @@ use pageport_proto::Code;
 use pageport_proto::head::{Accepted, Headers, Protocols, Refusal, Reply};
 use pageport_proto::target::SocketUrl;
 
+use super::attempt::attempt;
 use super::carry::{carry, layered, plain};
-use super::reach::{Reached, attempt, reach, unless_over, unreachable};
 use super::tls;
 use crate::egress::{Begun, Wanted};
 use crate::lifetime::Slot;
+use crate::reach::{Reached, reach, unless_over, unreachable};
 use crate::requests::asked::Asked;
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -36,7 +37,7 @@ pub(super) async fn connect(
 ) {
     let wanted = Wanted::from(url.target());
     let reaching = async {
-        let reached = reach(shared, entry, &wanted, slot).await?;
+        let reached = reach(shared, entry.seeker(), &wanted, slot).await?;
         let fields = protocols.field();
         let handshake = Handshake {
             authority: &url.authority(),

@@ -15,10 +15,11 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
+use super::attempt::{report, within};
 use super::carry::{carry, layered};
 use super::clear::Clear;
-use super::reach::{may_be_called, report, unless_over, within};
-use super::{refusal, tls};
+use super::tls;
+use crate::reach::{may_be_called, refusal, unless_over};
 use crate::requests::asked::Asked;
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -59,7 +60,7 @@ async fn secure(
 ) -> Result<(TlsStream<Quiet>, Verified), Refusal> {
     let wanted = clear.wanted.clone();
     let name = wish.servername.as_ref().unwrap_or(&wanted.target.endpoint.host);
-    if !may_be_called(shared, entry, &wanted, name) {
+    if !may_be_called(shared, &entry.party(), &wanted, name) {
         return Err(refusal(Code::ERR_TARGET_FORBIDDEN));
     }
     let config = tls::config(&clear.authority, Some(&wish.alpn))?;

@@ -8,12 +8,13 @@ use pageport_proto::Code;
 use pageport_proto::head::{Ready, Refusal, Reply, Secured, TlsWish};
 use pageport_proto::target::{Endpoint, Protocol, Target};
 
+use super::attempt::attempt;
 use super::carry::{carry, layered, plain};
 use super::clear::Clear;
-use super::reach::{Reached, attempt, may_be_called, reach, unless_over};
-use super::{refusal, tls};
+use super::tls;
 use crate::egress::Wanted;
 use crate::lifetime::Slot;
+use crate::reach::{Reached, may_be_called, reach, refusal, unless_over};
 use crate::requests::asked::Asked;
 use crate::sessions::Entry;
 use crate::shared::Shared;
@@ -28,7 +29,7 @@ pub(super) async fn connect(
     asked: Asked,
 ) {
     let wanted = Wanted { target: Target { protocol: Protocol::Tcp, endpoint: to }, starttls };
-    let reaching = reach(shared, entry, &wanted, slot);
+    let reaching = reach(shared, entry.seeker(), &wanted, slot);
     let Some((reached, asked)) = attempt(shared, entry, &wanted, asked, reaching).await else { return };
     let Reached { tcp, begun, authority } = reached;
     // Before the reply leaves: what comes behind it may be the request for TLS.
@@ -57,11 +58,11 @@ pub(super) async fn connect_tls(
     let wanted = Wanted::from(Target { protocol: Protocol::Tls, endpoint: to });
     let reaching = async {
         let name = wish.servername.as_ref().unwrap_or(&wanted.target.endpoint.host);
-        if !may_be_called(shared, entry, &wanted, name) {
+        if !may_be_called(shared, &entry.party(), &wanted, name) {
             let message = "No rule of this gateway allows a certificate of this name.";
             return Err(Refusal::new(Code::ERR_TARGET_FORBIDDEN, message));
         }
-        let reached = reach(shared, entry, &wanted, slot).await?;
+        let reached = reach(shared, entry.seeker(), &wanted, slot).await?;
         let tcp = SharedTcp::from(reached.tcp);
         let config = tls::config(&reached.authority, Some(&wish.alpn))?;
         let shaking = tls::connect(tcp.clone(), name, config);
