@@ -5,6 +5,7 @@ mod allow;
 mod check;
 mod credentials;
 mod diagnostic;
+mod dialects;
 mod environment;
 pub mod limits;
 mod machine;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use credentials::LIFETIME_MAX;
 pub use diagnostic::ConfigError;
+pub use dialects::Dialects;
 pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
@@ -76,6 +78,8 @@ pub struct Policy {
     pub egress: Egress,
     /// The name servers that names of targets are looked up at; empty: the system's.
     pub dns: Vec<SocketAddr>,
+    /// What clients may speak here that know nothing of pages.
+    pub dialects: Dialects,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.

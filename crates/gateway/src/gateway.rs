@@ -121,6 +121,7 @@ impl Gateway {
             policy: ArcSwap::from_pointee(config.policy),
             lifetime: Lifetime::default(),
             connections: Slots::default(),
+            dialects: Slots::default(),
             sessions: Sessions::default(),
             http_carriers: HttpCarriers::default(),
             listeners: Listeners::default(),

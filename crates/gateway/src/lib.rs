@@ -12,17 +12,19 @@
 //! | `names` | whose names are: claims, keys, and the file of them |
 //! | `ports` | listeners at public ports, and their TCP visitors |
 //! | [`egress`] | where pages may be connected to |
+//! | [`dialects`] | the same for clients that know nothing of pages |
 //! | `visitor`, `relay`, `presence` | visitors: the handshake that waits for the page, then bytes |
 //! | `admin`, `metrics` | for operators |
 //!
-//! A connection is first HTTP, then a carrier (its session is in `pageport-link`) or a visitor. Nothing here reads a frame of
-//! this protocol or of RFC 6455.
+//! A connection is first HTTP, then a carrier (its session is in `pageport-link`) or a visitor. Nothing here but [`dialects`] reads a frame,
+//! of this protocol or of RFC 6455.
 
 pub mod address;
 mod admin;
 mod bind;
 mod carriers;
 pub mod config;
+pub mod dialects;
 pub mod egress;
 pub mod front;
 mod gateway;

@@ -116,6 +116,15 @@ impl Metrics {
         });
     }
 
+    /// A connection that a client of a dialect asked for: made, or why not.
+    pub(crate) fn dialect_connected(&self, dialect: &'static str, refused: Option<Code>) {
+        let outcome = refused.map_or("connected", |code| code.name().unwrap_or("other"));
+        with_local_recorder(&self.recorder, || {
+            counter!("pageport_dialect_connects_total", "dialect" => dialect, "outcome" => outcome)
+                .increment(1);
+        });
+    }
+
     /// The text that Prometheus reads.
     #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
     pub(crate) fn render(&self, now: &Snapshot) -> String {
@@ -165,6 +174,10 @@ fn describe() {
     describe_counter!(
         "pageport_connects_total",
         "Connections that callers asked for, by kind: connected, or the code that says why not."
+    );
+    describe_counter!(
+        "pageport_dialect_connects_total",
+        "Connections that clients of the dialects asked for, by dialect: connected, or the code that says why not."
     );
     describe_counter!("pageport_connect_received_bytes_total", "Bytes from servers to callers.");
     describe_counter!("pageport_connect_sent_bytes_total", "Bytes from callers to servers.");

@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) lifetime: Lifetime,
     pub(crate) connections: Slots,
+    /// Connections to targets, for clients of the dialects.
+    pub(crate) dialects: Slots,
     pub(crate) budget: Budget,
     pub(crate) sessions: Sessions,
     pub(crate) http_carriers: HttpCarriers,

@@ -9,7 +9,7 @@ use super::allow;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, secure, tcp};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 /// In `dev` visitors may wait for somebody who types the answer, as in the gallery's webhook catcher.
@@ -34,6 +34,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             origins: origins(raw, &base, dev, source)?,
             egress: allow::egress(&raw.allow, &raw.deny, &known, source)?,
             dns: allow::dns(raw.dns.as_deref(), source)?,
+            dialects: dialects::check(&raw.dialects, dev),
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,

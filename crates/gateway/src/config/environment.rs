@@ -4,6 +4,7 @@
 //! `PAGEPORT_PORT` and its like for a service of that name.
 
 use super::diagnostic::{ConfigError, Source};
+use super::dialects::Dialects;
 use super::limits::TABLE;
 use super::raw::{At, Located, Raw, Scalar};
 
@@ -31,6 +32,7 @@ pub(crate) fn overlay(
             "TCP__BIND" => raw.tcp.get_or_insert_default().bind = Some(located(value)),
             "TCP__PORTS" => raw.tcp.get_or_insert_default().ports = Some(located(value)),
             "TCP__HOST" => raw.tcp.get_or_insert_default().host = Some(located(value)),
+            _ if key.starts_with("DIALECTS__") => dialect(raw, key, located(value), source)?,
             _ if key.contains("__") => limit(raw, key, located(value), source)?,
             _ => {}
         }
@@ -45,11 +47,27 @@ fn limit(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> R
         None => {
             let limits: Vec<_> = TABLE.iter().map(|limit| limit.name.to_ascii_uppercase()).collect();
             let hint = format!(
-                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, {PREFIX}TLS__CERT, _KEY, and {PREFIX}LIMITS__ \
+                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, {PREFIX}DIALECTS__TCP and the others, {PREFIX}TLS__CERT, _KEY, and {PREFIX}LIMITS__ \
                  followed by one of {}",
                 limits.join(", ")
             );
             return Err(source.error(&value.at, "no such key", Some(hint)));
+        }
+    }
+    Ok(())
+}
+
+fn dialect(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> Result<(), ConfigError> {
+    let name = key.strip_prefix("DIALECTS__").map(str::to_ascii_lowercase);
+    match (name.and_then(|name| raw.dialects.place(&name)), value.value.parse()) {
+        (Some(place), Ok(on)) => *place = Some(Located { value: on, at: value.at }),
+        (Some(_), Err(_)) => {
+            let hint = "write true or false".to_owned();
+            return Err(source.error(&value.at, format!("not a switch: {:?}", value.value), Some(hint)));
+        }
+        (None, _) => {
+            let hint = format!("known: {}", Dialects::NAMES.join(", ").to_ascii_uppercase());
+            return Err(source.error(&value.at, "no such dialect", Some(hint)));
         }
     }
     Ok(())

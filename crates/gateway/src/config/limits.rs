@@ -146,6 +146,8 @@ limits! {
         "How long a port whose listener has gone is kept for its owner: its clients must not meet somebody else.";
     connects_per_session: Count = 256, 1..=65_536,
         "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
+    dialect_connections: Count = 4_096, 1..=1_000_000,
+        "Connections at once to targets for clients of the dialects, all together: each costs a socket, and a client may have many.";
     connect_timeout: Time = 10_000, 100..=120_000,
         "For a server to be found, reached and shaken hands with: a few lost packets, not a dead machine.";
     lookups: Count = 512, 1..=65_536,

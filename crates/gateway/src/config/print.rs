@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::allow;
 use super::credentials;
+use super::dialects;
 use super::limits::TABLE;
 use super::{Admin, Config, Listen};
 use crate::front::origin::AllowedOrigins;
@@ -79,6 +80,7 @@ pub(crate) fn print(config: &Config) -> String {
         }
         None => line(text, "# [tcp]\n# bind = \"0.0.0.0\"\n# ports = \"20000-20999\""),
     }
+    dialects::print(text, config.policy.dialects);
     line(text, "\n[limits]");
     for limit in TABLE {
         line(text, &format!("# {} {}.", limit.reason, limit.format_range()));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::allow::{RawAllow, RawDeny};
 use super::credentials::{RawIssuer, RawToken};
+use super::dialects::RawDialects;
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
 
@@ -44,6 +45,8 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) webtransport: RawWebTransport,
     pub(crate) tcp: Option<RawTcp>,
+    #[serde(default)]
+    pub(crate) dialects: RawDialects,
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]

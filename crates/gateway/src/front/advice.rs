@@ -85,6 +85,42 @@ const TABLE: &[Advice] = &[
         "Come again more slowly.",
     ),
     row(
+        Code::ERR_TARGET_FORBIDDEN,
+        StatusCode::FORBIDDEN,
+        "No rule of the gateway allows this target to this caller (any more), or it is the gateway itself.",
+        "Ask the operator for an `[[allow]]`.",
+    ),
+    row(
+        Code::ERR_TARGET_UNRESOLVED,
+        StatusCode::BAD_GATEWAY,
+        "The target's name has no address.",
+        "Check the name.",
+    ),
+    row(
+        Code::ERR_TARGET_TIMEOUT,
+        StatusCode::GATEWAY_TIMEOUT,
+        "The target did not answer in time.",
+        "Try again later.",
+    ),
+    row(
+        Code::ERR_CONNECT_LIMIT,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "More connections or measurements at once, or more measured bytes, than a session, or all clients of the dialects, may have.",
+        "Close one first.",
+    ),
+    row(
+        Code::ERR_TARGET_CONNECTION_REFUSED,
+        StatusCode::BAD_GATEWAY,
+        "Nobody listens at the target's port.",
+        "Start the server, or check the port.",
+    ),
+    row(
+        Code::ERR_TARGET_LIMIT,
+        StatusCode::TOO_MANY_REQUESTS,
+        "As many connections as the rule for this target allows, at once or in a second.",
+        "Come again a moment later.",
+    ),
+    row(
         Code::ERR_HOST_INVALID,
         StatusCode::BAD_REQUEST,
         "No Host, several, or one that is not a host.",
@@ -198,6 +234,12 @@ const TABLE: &[Advice] = &[
         StatusCode::PAYLOAD_TOO_LARGE,
         "The request's body is longer than the path takes.",
         "Send less.",
+    ),
+    row(
+        Code::ERR_TARGET_INVALID,
+        StatusCode::BAD_REQUEST,
+        "The path or query names no target in the form that is taken.",
+        "Write `/tcp/HOST/PORT`, an IPv6 address in brackets, or the target's `token`.",
     ),
 ];
 

@@ -15,6 +15,7 @@ use super::host::Site;
 use super::link_http::{self, Direction};
 use super::respond::{Refusal, common_headers};
 use super::{assets, headers, http2, link, link_close, well_known};
+use crate::dialects;
 use crate::visitor::{self, METHODS, Way};
 
 /// Answers one request.
@@ -89,6 +90,10 @@ async fn dispatch(
             link_http::serve(connection, Direction::Down, request, body).await
         }
         Site::Gateway if path == "/link/close" => link_close::serve(connection, request, body).await,
+        Site::Gateway if dialects::speaks(path, shared.policy.load().dialects) => {
+            // Few requests are for these, and every connection has room for the answering of one.
+            Box::pin(dialects::serve(connection, request)).await
+        }
         Site::Gateway => match listener_by_path(path) {
             Some(name) => {
                 let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;
@@ -125,11 +130,12 @@ fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>
 /// Open to every origin: it says what a port scan would, and a page that may not attach can tell why.
 fn describe(connection: &Connection) -> Response<Body> {
     let shared = &connection.shared;
-    let limits = &shared.policy.load().limits;
+    let policy = shared.policy.load();
     // The door to the local network has no QUIC.
     let webtransport = shared.webtransport.as_ref().filter(|_| connection.lan().is_none());
     let webtransport = webtransport.map(|door| door.describe(connection.own_address()));
-    let document = well_known::document(connection.own_address(), &shared.address.base, limits, webtransport);
+    let document =
+        well_known::document(connection.own_address(), &shared.address.base, &policy, webtransport);
     let mut response = Response::new(Body::from(format!("{document:#}\n")));
     let headers = response.headers_mut();
     common_headers(headers);

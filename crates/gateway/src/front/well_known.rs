@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::address::PublicAddress;
-use crate::config::Limits;
+use crate::config::Policy;
 
 /// `address` is the gateway's as whoever asks knows it, `base` where listeners have their names.
 pub(crate) fn document(
     address: &PublicAddress,
     base: &str,
-    limits: &Limits,
+    policy: &Policy,
     webtransport: Option<Value>,
 ) -> Value {
+    let limits = &policy.limits;
     let mut carriers = vec![
         json!({ "kind": "websocket", "url": address.link_websocket() }),
         json!({ "kind": "bytes", "url": address.link_bytes() }),
@@ -23,6 +24,7 @@ pub(crate) fn document(
         "base": base,
         "carriers": carriers,
         "services": ["listen:websocket", "listen:http", "listen:page", "connect:page", "connect:websocket", "measure"],
+        "dialects": policy.dialects.names().collect::<Vec<_>>(),
         "module": format!("{}pageport.js", address.url()),
         "limits": {
             "streams": limits.streams_per_session,

@@ -253,7 +253,7 @@ async fn each_connection_leaves_one_line_that_says_who_where_how_much_and_why_it
     assert_eq!(first["address"], address.to_string());
     assert_eq!((&first["bytes_in"], &first["bytes_out"]), (&7.into(), &8.into()));
     assert_eq!(first["end"], "complete");
-    assert!(first["ms"].is_u64() && first["session"].as_str().is_some_and(|id| id.len() == 22), "{first}");
+    assert!(first["ms"].is_u64() && first["by"].as_str().is_some_and(|id| id.len() == 22), "{first}");
     assert_eq!(second["end"], "ERR_TARGET_FORBIDDEN");
     let text = format!("{audits:?}");
     assert!(!text.contains("secret") && !text.contains(CALLER), "{text}");

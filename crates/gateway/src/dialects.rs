@@ -1,0 +1,51 @@
+//! For clients that know nothing of pages: what they speak to be connected to TCP servers. Who may attach may use these, and they lead where a page
+//! could be connected to, by the same rules; each has a switch of its own.
+//!
+//! | module | what |
+//! |---|---|
+//! | `admission` | who may use a dialect, and how many connections there are |
+//! | `wisp` | `/wisp/`: many connections over one WebSocket |
+//!
+//! Must never look up or connect to anything for somebody who may not attach, nor collect what is on its way.
+
+mod admission;
+mod wisp;
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use pageport_proto::Code;
+
+use crate::config::Dialects;
+use crate::front::body::Body;
+use crate::front::connection::Connection;
+use crate::front::respond::Refusal;
+
+pub(crate) use admission::{admit, place, refused, seeker};
+
+const TCP: &str = "/tcp/";
+const WEBSOCKIFY: &str = "/websockify";
+const WISP: &str = "/wisp/";
+
+/// Whether this path of the gateway's own site is a dialect's that is on.
+pub(crate) fn speaks(path: &str, on: Dialects) -> bool {
+    match path {
+        WEBSOCKIFY => on.websockify,
+        WISP => on.wisp,
+        path => path.starts_with(TCP) && (on.tcp || on.upgrade),
+    }
+}
+
+/// Answers a request for one that is spoken.
+///
+/// # Errors
+/// The refusal, by code.
+pub(crate) async fn serve(
+    connection: &Arc<Connection>,
+    request: &mut Request<()>,
+) -> Result<Response<Body>, Refusal> {
+    match request.uri().path() {
+        WISP => wisp::serve(connection, request),
+        _ => Err(Code::ERR_NOT_FOUND.into()),
+    }
+}
