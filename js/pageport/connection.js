@@ -86,10 +86,11 @@ async function open(session, head, shell, isHalfOpen, infoOf, address = "") {
     session.poke();
   };
   life.signal.onabort = () => abandon();
-  let info;
+  let info, replied;
   try {
     const answer = await replyOf(core, stream);
     life.signal.throwIfAborted();
+    replied = stream.in.start;
     info = infoOf(answer, stream, abandon);
   } catch (error) {
     abandon(error);
@@ -156,7 +157,7 @@ async function open(session, head, shell, isHalfOpen, infoOf, address = "") {
         shell.sink.error(new PageportError(INVALID_STATE));
         over();
         if (start < end || isHeld) fail(STARTTLS_DIRTY);
-        secured = await open(session, { starttls: stream.id, at: stream.out.end - first, servername, alpn }, next, allowHalfOpen, secureInfo(address, alpn));
+        secured = await open(session, { starttls: stream.id, at: stream.out.end - first, heard: end - replied, servername, alpn }, next, allowHalfOpen, secureInfo(address, alpn));
         // Whatever the gateway thinks of it.
         if (stream.in.end !== end) fail(STARTTLS_DIRTY);
         return secured;
