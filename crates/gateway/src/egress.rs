@@ -12,11 +12,13 @@
 //! | `judge` | which rule decides, and why |
 //! | `resolve`, `lookup` | from a target to addresses that may be connected to |
 //! | `race` | from these to a connection |
+//! | `datagrams` | the same where there are only datagrams |
 //! | `quota` | what rules use of what they allow |
 //! | `flow`, `paced` | connections that are open: counted, slowed down, ended |
 //! | `explain` | a decision in words, for operators |
 
 mod authority;
+mod datagrams;
 mod destination;
 mod explain;
 mod flow;
@@ -38,6 +40,7 @@ pub use explain::{Explanation, Question, explain};
 pub use judge::Why;
 pub use rule::{Bounds, Deny, Party, Rule, Spoken, Who};
 
+pub(crate) use datagrams::connect_udp;
 pub(crate) use flow::{Begun, Flow, Flows, Route};
 pub(crate) use judge::{Granted, Wanted};
 pub(crate) use own::Own;

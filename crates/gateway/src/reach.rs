@@ -11,7 +11,7 @@ use pageport_proto::Code;
 use pageport_proto::head::Refusal;
 use pageport_proto::target::{Host, Protocol};
 use socket2::SockRef;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 use crate::egress::{self, Authority, Begun, Bounds, Flow, Granted, Party, Route, Seeker, Wanted, Why};
 use crate::front::accept::KEEPALIVE;
@@ -27,6 +27,13 @@ pub(crate) struct Reached {
     pub(crate) tcp: TcpStream,
     pub(crate) begun: Begun,
     pub(crate) authority: Authority,
+}
+
+/// A way for datagrams to a target, and the rule that allows it.
+pub(crate) struct ReachedUdp {
+    /// Connected to the address that was judged. What was in it before may be from elsewhere: whoever reads looks whose it is.
+    pub(crate) socket: UdpSocket,
+    pub(crate) begun: Begun,
 }
 
 /// What a rule allows: where, and how much.
@@ -51,17 +58,33 @@ pub(crate) async fn reach(
     let Allowed { addresses, bounds, authority, place } = allow(shared, &seeker, wanted).await?;
     // No name any more: what is connected to is what was judged.
     let tcp = egress::connect(&addresses).await.map_err(|error| unreachable(wanted, &error))?;
-    let address = tcp.peer_addr().map_err(|error| unreachable(wanted, &error))?;
-    if !addresses.contains(&address) {
-        tracing::error!(to = %wanted, %address, "connected to an address that was not judged");
-        return Err(refusal(Code::ERR_TARGET_FORBIDDEN));
-    }
+    let address = judged(&addresses, tcp.peer_addr(), wanted)?;
     // An option that cannot be set is no reason to do without the connection.
     let _ = tcp.set_nodelay(true);
     let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
     let route = Route { seeker, wanted: wanted.clone(), address };
     let begun = Begun::new(shared, route, bounds, [slot, place]);
     Ok(Reached { tcp, begun, authority })
+}
+
+/// The same for datagrams. Nothing has been sent: that nobody listens there shows, if at all, as an error of the socket behind the first datagram (`unreachable`
+/// makes a code of it). A rule that says nothing of idle flows has `limits.udp_idle`: nobody else says that one is over.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) async fn reach_udp(
+    shared: &Arc<Shared>,
+    seeker: Seeker,
+    wanted: &Wanted,
+    slot: Slot,
+) -> Result<ReachedUdp, Refusal> {
+    let Allowed { addresses, mut bounds, place, .. } = allow(shared, &seeker, wanted).await?;
+    let socket = egress::connect_udp(&addresses).await.map_err(|error| unreachable(wanted, &error))?;
+    let address = judged(&addresses, socket.peer_addr(), wanted)?;
+    bounds.idle = bounds.idle.or(Some(shared.policy.load().limits.udp_idle));
+    let route = Route { seeker, wanted: wanted.clone(), address };
+    let begun = Begun::new(shared, route, bounds, [slot, place]);
+    Ok(ReachedUdp { socket, begun })
 }
 
 /// What is still to be done before bytes can flow ends with the flow.
@@ -108,6 +131,20 @@ async fn allow(shared: &Shared, seeker: &Seeker, wanted: &Wanted) -> Result<Allo
     let rule = &policy.egress.allow[rule];
     let place = shared.quotas.take(rule).ok_or_else(|| refusal(Code::ERR_TARGET_LIMIT))?;
     Ok(Allowed { addresses, bounds: rule.bounds, authority: rule.authority.clone(), place })
+}
+
+/// The address that a socket is connected to, which must be one of those that were judged.
+fn judged(
+    addresses: &[SocketAddr],
+    peer: io::Result<SocketAddr>,
+    wanted: &Wanted,
+) -> Result<SocketAddr, Refusal> {
+    let address = peer.map_err(|error| unreachable(wanted, &error))?;
+    if addresses.contains(&address) {
+        return Ok(address);
+    }
+    tracing::error!(to = %wanted, %address, "connected to an address that was not judged");
+    Err(refusal(Code::ERR_TARGET_FORBIDDEN))
 }
 
 fn refused(seeker: &Seeker, wanted: &Wanted, why: &Why) -> Refusal {

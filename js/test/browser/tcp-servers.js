@@ -1,13 +1,10 @@
 // Real TCP servers, each with one habit, for pages that connect to them; and what each of them saw of its clients.
 
-import { execFileSync, spawn } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createSecureContext, createServer, TLSSocket } from "node:tls";
+import { certified } from "../servers/certificate.js";
 
 /** What the text of `split` has in it: one, two, three and four bytes a character. */
 export const TEXT = "plain, naïve, 日本語, 😀 and \u{10FFFF}.";
@@ -89,18 +86,6 @@ const speakTls = (secureContext) => (/** @type {net.Socket} */ socket) => {
   secure.on("end", () => secure.end());
 };
 
-/** A certificate that is good for a test, and vouches for itself. */
-function certified() {
-  const place = mkdtempSync(join(tmpdir(), "pageport-tls-"));
-  process.once("exit", () => rmSync(place, { recursive: true, force: true }));
-  const [cert, key] = ["cert.pem", "key.pem"].map((name) => join(place, name));
-  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
-  execFileSync("openssl", ["req", "-x509", ...made, ...names], { stdio: "ignore" });
-  const pem = readFileSync(cert);
-  return { file: cert, cert: pem, key: readFileSync(key), fingerprint: new X509Certificate(pem).fingerprint256.replaceAll(":", "").toLowerCase() };
-}
-
 /** A port whose connections are never accepted, and which takes no more of them. */
 async function startFull() {
   const script = `const s=require("node:net").createServer();s.listen({port:0,host:"127.0.0.1",backlog:1},()=>process.stdout.write(s.address().port+"\\n",()=>process.kill(process.pid,"SIGSTOP")))`;
@@ -123,7 +108,7 @@ async function startFull() {
 }
 
 export async function startServers() {
-  const { file, cert, key, fingerprint } = certified();
+  const { certFile, cert, key, fingerprint } = certified();
   /** Who waits for the next client of a server. @type {Map<string, (end: Promise<End>) => void>} */
   const waiting = new Map();
   /** How many there were of each. @type {Record<string, number>} */
@@ -171,7 +156,7 @@ export async function startServers() {
     /** How the next client of this server is going to end. @param {string} name @returns {Promise<End>} */
     next: (name) => new Promise((resolve) => waiting.set(name, resolve)),
     /** The file with the authority of those that speak TLS. */
-    authority: file,
+    authority: certFile,
     /** The hash of their certificate. */
     fingerprint,
     /** What `dev` has to be told. */

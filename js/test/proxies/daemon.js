@@ -1,4 +1,4 @@
-// A proxy of Debian's, started for a test on a free port in a directory of its own, from the configuration that its package brings. Only
+// A proxy or a server of Debian's, started for a test on a free port in a directory of its own, from the configuration that its package brings. Only
 // what has to be different on a machine that has other things to do is changed: ports, paths, and where the log goes.
 
 import { spawn, spawnSync } from "node:child_process";
@@ -92,9 +92,9 @@ export function version(pack) {
  * Starts a daemon in the foreground and waits until it accepts connections.
  * @param {string} command
  * @param {string[]} args
- * @param {{ port: number, env?: Record<string, string> }} options
+ * @param {{ port: number, env?: Record<string, string>, says?: RegExp }} options `says`: what it has to have written besides
  */
-export async function launch(command, args, { port, env = {} }) {
+export async function launch(command, args, { port, env = {}, says = /^/ }) {
   // A group of its own: some have several processes.
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const signal = (/** @type {NodeJS.Signals} */ name) => child.pid && child.exitCode === null && process.kill(-child.pid, name);
@@ -108,7 +108,7 @@ export async function launch(command, args, { port, env = {} }) {
     child.once("exit", (code, signal) => resolve((failure = `it ended: ${signal ?? code}`)));
   });
   const until = Date.now() + STARTED_WITHIN_MS;
-  while (!(await accepts(port))) {
+  while (!says.test(said) || !(await accepts(port))) {
     if (failure || Date.now() > until) {
       kill();
       throw new Error(`${command}: ${failure ?? "it does not listen"}\n${said.slice(-2_000)}`);

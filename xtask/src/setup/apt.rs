@@ -15,6 +15,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "apache2", present: || Path::new("/usr/sbin/apache2").exists() },
     Package { name: "chromium", present: || Path::new("/usr/bin/chromium").exists() },
     Package { name: "curl", present: || child::succeeds("curl", &["--version"]) },
+    Package { name: "dovecot-imapd", present: || Path::new("/usr/lib/dovecot/imap").exists() },
     Package { name: "firefox-esr", present: || Path::new("/usr/bin/firefox-esr").exists() },
     // libFuzzer is C++ and is compiled from its crate.
     Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
@@ -24,6 +25,7 @@ const PACKAGES: &[Package] = &[
         name: "netcat-openbsd",
         present: || child::succeeds("sh", &["-c", "command -v nc >/dev/null"]),
     },
+    Package { name: "ngircd", present: || Path::new("/usr/sbin/ngircd").exists() },
     Package { name: "nginx", present: || Path::new("/usr/sbin/nginx").exists() },
     Package { name: "privoxy", present: || Path::new("/usr/sbin/privoxy").exists() },
     Package { name: "python3", present: || child::succeeds(python::system(), &["--version"]) },
@@ -31,6 +33,7 @@ const PACKAGES: &[Package] = &[
         name: "python3-venv",
         present: || child::succeeds(python::system(), &["-c", "import venv, ensurepip"]),
     },
+    Package { name: "redis-server", present: || Path::new("/usr/bin/redis-server").exists() },
     Package { name: "redis-tools", present: || child::succeeds("redis-cli", &["--version"]) },
     Package { name: "squid", present: || Path::new("/usr/sbin/squid").exists() },
     Package { name: "tinyproxy", present: || Path::new("/usr/bin/tinyproxy").exists() },

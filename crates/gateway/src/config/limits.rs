@@ -154,6 +154,9 @@ limits! {
         "Names of targets that are looked up at once: each costs two sockets and some kilobytes while a name server is slow.";
     connect_addresses: Count = 8, 1..=64,
         "Addresses of one target that are tried: whoever owns its name says how many there are, and each is a socket.";
+    udp_idle: Time = 120_000, 1_000..=86_400_000,
+        "How long a flow of datagrams stays on which nothing moves, where its rule does not say: UDP has no end of its own, and two minutes \
+         is what RFC 4787 asks of every NAT at least.";
     measures_per_session: Count = 2, 1..=64,
         "Measurements of one session at once: one for each direction.";
     measure_bytes: Size = 64 * MIB, KIB..=4_096 * MIB,
