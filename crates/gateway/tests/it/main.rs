@@ -15,6 +15,8 @@ mod connect_starttls;
 mod connect_tcp;
 mod connect_tls;
 mod credential;
+mod dialect;
+mod dialect_tcp;
 mod dns;
 mod door;
 mod handshake;
