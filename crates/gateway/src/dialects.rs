@@ -9,7 +9,7 @@
 //! Must never look up or connect to anything for somebody who may not attach, nor collect what is on its way.
 
 mod admission;
-mod wisp;
+pub mod wisp;
 
 use std::sync::Arc;
 
