@@ -15,6 +15,7 @@ mod raw;
 mod secure;
 mod tcp;
 mod units;
+mod wisp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use dialects::Dialects;
 pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
+pub use wisp::Wisp;
 
 use pageport_proto::claim::Key;
 
@@ -80,6 +82,8 @@ pub struct Policy {
     pub dns: Vec<SocketAddr>,
     /// What clients may speak here that know nothing of pages.
     pub dialects: Dialects,
+    /// What is particular to one of them.
+    pub wisp: Wisp,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.

@@ -21,7 +21,7 @@ mod messages;
 mod raw;
 mod splice;
 mod tcp;
-mod wisp;
+pub mod wisp;
 
 use std::sync::Arc;
 

@@ -51,3 +51,5 @@ mod visitor;
 mod webtransport;
 mod webtransport_hostile;
 mod wire;
+mod wisp;
+mod wisp_client;
