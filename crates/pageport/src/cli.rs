@@ -108,7 +108,7 @@ pub(crate) struct DevFlags {
     /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, ws or wss; as often as needed
+    /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, udp, ws or wss; as often as needed
     #[arg(long, value_name = "TARGET")]
     pub(crate) allow: Vec<String>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
@@ -158,7 +158,7 @@ pub(crate) struct ExplainFlags {
     /// A public key that the caller has proven as a listener, in base64url; as often as needed
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Where: PROTOCOL://HOST:PORT, with tcp, tls, ws or wss
+    /// Where: PROTOCOL://HOST:PORT, with tcp, tls, udp, ws or wss
     #[arg(long, value_name = "TARGET")]
     pub(crate) to: String,
     /// By tcp, and TLS may begin later

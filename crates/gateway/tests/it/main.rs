@@ -14,6 +14,7 @@ mod connect_pages;
 mod connect_starttls;
 mod connect_tcp;
 mod connect_tls;
+mod connect_udp;
 mod credential;
 mod dialect;
 mod dialect_tcp;
