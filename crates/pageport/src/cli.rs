@@ -66,9 +66,9 @@ pub(crate) enum Command {
             service gets a name, http://NAME.GATEWAY/; with --tcp any service gets a public port."
     )]
     Expose(native::ExposeFlags),
-    /// Talk to a listener through stdin and stdout
+    /// Talk to a server, a page or a listener through stdin and stdout, or give programs a SOCKS server for that
     #[command(after_help = native::CONNECT_EXAMPLES)]
-    Connect(native::ConnectFlags),
+    Connect(Box<native::ConnectFlags>),
     /// Find out what the network lets through to a gateway, and how well
     #[command(after_help = check::CHECK_EXAMPLES)]
     Check(check::CheckFlags),
