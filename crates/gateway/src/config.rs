@@ -16,6 +16,7 @@ mod secure;
 mod tcp;
 mod units;
 mod websockify;
+mod wisp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
 pub use websockify::{Websockify, WebsockifyFlags};
+pub use wisp::Wisp;
 
 use pageport_proto::claim::Key;
 
@@ -84,6 +86,8 @@ pub struct Policy {
     pub dialects: Dialects,
     /// Targets with a public name, and pages that use them.
     pub websockify: Websockify,
+    /// What is particular to one of them.
+    pub wisp: Wisp,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.

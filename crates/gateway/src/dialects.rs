@@ -23,7 +23,7 @@ mod raw;
 mod splice;
 mod tcp;
 mod websockify;
-mod wisp;
+pub mod wisp;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use super::allow;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp, websockify};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp, websockify, wisp};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 /// In `dev` visitors may wait for somebody who types the answer, as in the gallery's webhook catcher.
@@ -39,6 +39,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             websockify,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
+            wisp: wisp::check(&raw.wisp, &tokens, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,

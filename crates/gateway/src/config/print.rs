@@ -7,6 +7,7 @@ use super::credentials;
 use super::dialects;
 use super::limits::TABLE;
 use super::websockify;
+use super::wisp;
 use super::{Admin, Config, Listen};
 use crate::front::origin::AllowedOrigins;
 use crate::tls::Tls;
@@ -83,6 +84,7 @@ pub(crate) fn print(config: &Config) -> String {
     }
     dialects::print(text, config.policy.dialects);
     websockify::print(text, &config.policy.websockify);
+    wisp::print(text, &config.policy.wisp);
     line(text, "\n[limits]");
     for limit in TABLE {
         line(text, &format!("# {} {}.", limit.reason, limit.format_range()));

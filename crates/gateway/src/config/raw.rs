@@ -11,6 +11,7 @@ use super::dialects::RawDialects;
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
 use super::websockify::RawWebsockify;
+use super::wisp::RawWisp;
 
 /// A value and where it was found.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub(crate) struct Raw {
     pub(crate) dialects: RawDialects,
     #[serde(default)]
     pub(crate) websockify: RawWebsockify,
+    #[serde(default)]
+    pub(crate) wisp: RawWisp,
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]

@@ -139,6 +139,21 @@ impl Applicant {
     /// that differ, or for one that is not for this origin.
     pub(crate) fn prove(self, credential: Option<&str>, shared: &Shared) -> Result<Caller, Code> {
         let shown = credential.map(|text| Credential::find(text, shared)).transpose()?;
+        self.show(shown)
+    }
+
+    /// The same for whoever has proven a key that stands for this token.
+    ///
+    /// # Errors
+    /// As [`Applicant::prove`].
+    pub(crate) fn prove_token(self, token: Arc<Token>) -> Result<Caller, Code> {
+        if token.expiry.is_some_and(|expiry| expiry <= SystemTime::now()) {
+            return Err(Code::ERR_CREDENTIAL_INVALID);
+        }
+        self.show(Some(Credential::Token(token)))
+    }
+
+    fn show(self, shown: Option<Credential>) -> Result<Caller, Code> {
         let credential = match (self.credential, shown) {
             (Some(one), Some(other)) if one != other => return Err(Code::ERR_CREDENTIAL_INVALID),
             (one, other) => one.or(other),
