@@ -35,7 +35,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             egress: allow::egress(&raw.allow, &raw.deny, &known, source)?,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
-            wisp: wisp::check(&raw.wisp, &tokens, source)?,
+            wisp: wisp::check(&raw.wisp, &tokens, dev, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,
