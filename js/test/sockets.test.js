@@ -316,7 +316,7 @@ test("startTls(): the same connection, behind what was written, for another sock
   const first = await byteStream(secure);
   first.write("EHLO\r\n");
   assert.deepEqual((await secure.opened).tls, VERIFIED);
-  assert.deepEqual(network.asked, [{ connect: `tcp://127.0.0.1:${port}`, starttls: true }, { starttls: 1, at: 10, servername: "mail.test", alpn: ["smtp"] }]);
+  assert.deepEqual(network.asked, [{ connect: `tcp://127.0.0.1:${port}`, starttls: true }, { starttls: 1, at: 10, heard: 25, servername: "mail.test", alpn: ["smtp"] }]);
   assert.equal(await first.readLine(), "250 EHLO");
   assert.deepEqual([secure.upgraded, (await io.read()).length], [false, 0]);
   await assert.rejects(io.write("x"), { code: "ERR_INVALID_STATE" });

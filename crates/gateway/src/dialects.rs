@@ -4,11 +4,23 @@
 //! | module | what |
 //! |---|---|
 //! | `admission` | who may use a dialect, and how many connections there are |
+//! | `connect` | from a target to a connection, before anything is answered |
+//! | `tcp` | `/tcp/{host}/{port}`: one connection over one WebSocket, or as raw bytes |
+//! | `messages`, `raw`, `splice` | what moves these bytes |
+//! | [`frames`] | RFC 6455, as it comes |
+//! | `end` | either end of a connection |
 //! | `wisp` | `/wisp/`: many connections over one WebSocket |
 //!
 //! Must never look up or connect to anything for somebody who may not attach, nor collect what is on its way.
 
 mod admission;
+mod connect;
+mod end;
+pub mod frames;
+mod messages;
+mod raw;
+mod splice;
+mod tcp;
 pub mod wisp;
 
 use std::sync::Arc;
@@ -22,6 +34,7 @@ use crate::front::connection::Connection;
 use crate::front::respond::Refusal;
 
 pub(crate) use admission::{admit, place, refused, seeker};
+pub(crate) use splice::Pipes;
 
 const TCP: &str = "/tcp/";
 const WEBSOCKIFY: &str = "/websockify";
@@ -46,6 +59,7 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Refusal> {
     match request.uri().path() {
         WISP => wisp::serve(connection, request),
-        _ => Err(Code::ERR_NOT_FOUND.into()),
+        WEBSOCKIFY => Err(Code::ERR_NOT_FOUND.into()),
+        _ => tcp::serve(connection, request).await,
     }
 }

@@ -15,6 +15,7 @@ use crate::admin::Admin;
 use crate::bind::{self, BindError, Doors};
 use crate::carriers::HttpCarriers;
 use crate::config::{Config, Policy, Tcp};
+use crate::dialects::Pipes;
 use crate::egress::{Finder, Flows, Own, Quotas};
 use crate::front::webtransport::{self, DoorError, QuicDoor};
 use crate::front::{accept, connection, h2_windows::Windows};
@@ -122,6 +123,7 @@ impl Gateway {
             lifetime: Lifetime::default(),
             connections: Slots::default(),
             dialects: Slots::default(),
+            pipes: Pipes::default(),
             sessions: Sessions::default(),
             http_carriers: HttpCarriers::default(),
             listeners: Listeners::default(),
@@ -287,6 +289,10 @@ async fn drain(shared: &Shared) {
         if timeout_at(deadline, entry.session.finished()).await.is_err() {
             tracing::warn!(session = %entry.id, "cut short");
         }
+    }
+    // Clients of the dialects are told when their time is over.
+    if timeout_at(deadline, shared.dialects.all_free()).await.is_err() {
+        tracing::warn!(connections = shared.dialects.open(), "cut short");
     }
     // Visitors' connections end with their streams.
     if timeout(FAREWELL, shared.connections.all_free()).await.is_err() {

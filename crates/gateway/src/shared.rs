@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use crate::address::PublicAddress;
 use crate::carriers::HttpCarriers;
 use crate::config::Policy;
+use crate::dialects::Pipes;
 use crate::egress::{Finder, Flows, Quotas};
 use crate::front::h2_windows::Windows;
 use crate::front::webtransport::QuicDoor;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Slots,
     /// Connections to targets, for clients of the dialects.
     pub(crate) dialects: Slots,
+    pub(crate) pipes: Pipes,
     pub(crate) budget: Budget,
     pub(crate) sessions: Sessions,
     pub(crate) http_carriers: HttpCarriers,

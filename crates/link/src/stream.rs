@@ -249,12 +249,6 @@ impl WriteHalf {
         poll_fn(|cx| self.poll_room(want, cx)).await
     }
 
-    /// How many bytes of this direction the peer has not acknowledged, the head or reply among them; 0 when the stream is over.
-    #[must_use]
-    pub fn unacknowledged(&self) -> u64 {
-        self.session.shared().unacknowledged(self.id)
-    }
-
     /// Waits until the peer wants no more of this direction, or the session has ended, and says why. Works before the reply, too, when
     /// nothing can be written yet.
     pub async fn stopped(&mut self) -> StreamError {

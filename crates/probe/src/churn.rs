@@ -17,13 +17,11 @@ const AT_ONCE: usize = 256;
 pub(crate) async fn run(place: &Place) -> Outcome {
     let page = Page::listen(place).await?;
     churn(&page.session, WARM).await?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = place.rss()?;
+    let before = least(place).await?;
     let start = Instant::now();
     churn(&page.session, STREAMS).await?;
     let seconds = start.elapsed().as_secs_f64();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let after = place.rss()?;
+    let after = least(place).await?;
     let stats = page.session.stats();
     fact(&[
         ("streams", &STREAMS),
@@ -35,6 +33,16 @@ pub(crate) async fn run(place: &Place) -> Outcome {
     ]);
     demand(stats.streams == 1, "only the listener's stream is left")?;
     demand(after * 100 <= before * 105, "memory is within 5 % of the start")
+}
+
+/// What the gateway cannot do without: the least that it has within some seconds, while whatever it has freed goes back to the kernel.
+async fn least(place: &Place) -> Outcome<u64> {
+    let mut least = u64::MAX;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        least = place.rss()?.min(least);
+    }
+    Ok(least)
 }
 
 /// Streams that the gateway refuses, each with a head, a reply and both ends.

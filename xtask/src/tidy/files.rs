@@ -33,11 +33,15 @@ impl Source {
     }
 }
 
-/// Files that were deleted but are still in the index, and files that are not UTF-8, are left out.
+/// What others have written is in the repository as they wrote it.
+const THIRD_PARTY: &str = "demos/vendor/";
+
+/// Files that were deleted but are still in the index, files that are not UTF-8, and those of others are left out.
 pub(super) fn tracked() -> Outcome<Vec<Source>> {
     let list = ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z"];
     let listed = child::capture(child::command("git").args(list))?;
-    let sources = listed.split_terminator('\0').filter_map(|path| {
+    let ours = listed.split_terminator('\0').filter(|path| !path.starts_with(THIRD_PARTY));
+    let sources = ours.filter_map(|path| {
         let text = std::fs::read_to_string(paths::root().join(path)).ok()?;
         Some(Source { path: path.to_owned(), text })
     });

@@ -33,6 +33,7 @@ struct Module;
 #[include = "*.js"]
 #[include = "*.json"]
 #[include = "*.svg"]
+#[include = "*.txt"]
 struct Gallery;
 
 /// The one line of `/pageport.js`.
@@ -178,12 +179,12 @@ fn eager_files() -> Vec<String> {
     names
 }
 
-/// Scripts and styles are files, never inline, and no text becomes markup. Pages of the gallery speak to listeners, which have
-/// origins of their own.
+/// Scripts and styles are files, never inline, and no text becomes markup; pictures may be data, as those that a VNC server sends are.
+/// Pages of the gallery speak to listeners, which have origins of their own.
 fn gallery_policy(address: &PublicAddress) -> String {
     let (base, ws) = (&address.base, if address.secure { "wss" } else { "ws" });
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; worker-src 'self'; \
          connect-src 'self' {ws}://{base}:* {ws}://*.{base}:* {ws}://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
@@ -207,6 +208,7 @@ fn content_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -130,7 +130,8 @@ fn bytes(request: &Request<()>) -> Result<Response<Body>, Refusal> {
     Ok(switch(PROTOCOL))
 }
 
-fn switch(protocol: &'static str) -> Response<Body> {
+/// 101 for something else than a WebSocket.
+pub(crate) fn switch(protocol: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     common_headers(response.headers_mut());

@@ -2,8 +2,6 @@
 
 use pageport_link::{Session, Stream, StreamError};
 use pageport_proto::Code;
-use pageport_proto::StreamId;
-use pageport_proto::frame::{Data, Frame, Mark, Resume};
 use pageport_proto::head::{Reply, Secured};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,13 +10,13 @@ use crate::client::soon;
 use crate::connect::{CALLER, open};
 use crate::connect_tcp::{allow, server};
 use crate::connect_tls::{ask, refusal};
-use crate::door::Door;
-use crate::page::{RawCarrier, attach_with, hello};
+use crate::page::attach_with;
 use crate::secure::Authority;
 
 const GREETING: &[u8] = b"220 ready\r\n";
 const ASK: &[u8] = b"STARTTLS\r\n";
 const GO: &[u8] = b"220 go ahead\r\n";
+const SAID: usize = GREETING.len() + GO.len();
 
 /// A rule for a connection that may become one within TLS.
 fn rule(listener: &TcpListener, authority: &Authority) -> (String, String) {
@@ -55,8 +53,8 @@ async fn hears(stream: &mut Stream, what: &[u8]) {
     assert_eq!(heard, what);
 }
 
-fn head(stream: &Stream, at: usize) -> serde_json::Value {
-    serde_json::json!({ "starttls": stream.id(), "at": at })
+fn head(stream: &Stream, at: usize, heard: usize) -> serde_json::Value {
+    serde_json::json!({ "starttls": stream.id(), "at": at, "heard": heard })
 }
 
 /// Both ends are cut short with this code.
@@ -82,7 +80,7 @@ async fn the_connection_goes_on_within_tls_and_belongs_to_the_new_stream() {
     let door = open(&rule);
     let session = attach_with(&door, CALLER).await;
     let (mut old, socket) = agreed(&session, &to, &listener).await;
-    let mut head = head(&old, ASK.len());
+    let mut head = head(&old, ASK.len(), SAID);
     head["alpn"] = serde_json::json!(["imap"]);
     let ((mut stream, reply), socket) = tokio::join!(ask(&session, head), soon(acceptor.accept(socket)));
     let Reply::Ok(Secured { tls }) = reply else { panic!("{reply:?}") };
@@ -114,7 +112,7 @@ async fn what_the_page_said_in_the_clear_leaves_in_the_clear_however_late_it_com
     let session = attach_with(&door, CALLER).await;
     let (mut old, mut socket) = begun(&session, &to, &listener).await;
     // The request for TLS comes before what it stands behind.
-    let asking = ask(&session, head(&old, 4));
+    let asking = ask(&session, head(&old, 4, 0));
     let saying = async {
         old.write_all(b"PL").await.expect("is sent");
         let mut heard = [0; 4];
@@ -137,7 +135,7 @@ async fn what_the_target_says_in_the_clear_meanwhile_is_dirty() {
     let session = attach_with(&door, CALLER).await;
     // Before the ClientHello, for which the gateway waits for two bytes of the page's.
     let (mut old, mut socket) = agreed(&session, &to, &listener).await;
-    let mut stream = session.open(&head(&old, ASK.len() + 2)).expect("opens");
+    let mut stream = session.open(&head(&old, ASK.len() + 2, SAID)).expect("opens");
     let mut next = [0; 1];
     old.write_all(b"X").await.expect("is sent");
     soon(socket.read_exact(&mut next)).await.expect("is heard");
@@ -154,7 +152,7 @@ async fn what_the_target_says_in_the_clear_meanwhile_is_dirty() {
         socket
     });
     door.until("pageport_connects 1").await;
-    let refused = refusal(&session, head(&old, ASK.len())).await;
+    let refused = refusal(&session, head(&old, ASK.len(), SAID)).await;
     assert_eq!(refused.error, "ERR_STARTTLS_DIRTY");
     soon(flood).await.expect("ends");
     door.until("pageport_connects_total{kind=\"starttls\",outcome=\"ERR_STARTTLS_DIRTY\"} 2").await;
@@ -162,46 +160,21 @@ async fn what_the_target_says_in_the_clear_meanwhile_is_dirty() {
 }
 
 #[tokio::test]
-async fn what_the_page_has_not_acknowledged_is_dirty() {
+async fn what_the_page_has_not_heard_is_dirty_and_what_was_never_said_it_cannot_have_heard() {
     let authority = Authority::new();
     let (listener, _) = server().await;
     let (to, rule) = rule(&listener, &authority);
     let door = open(&rule);
-    let mut page = raw(&door).await;
-    let connect = format!("{{\"connect\":\"tcp://{to}\",\"starttls\":true}}");
-    open_raw(&mut page, 1, &connect).await;
-    let (mut socket, _) = soon(listener.accept()).await.expect("a client");
-    assert_eq!(next_data(&mut page, 1).await, b"\x0b{\"ok\":true}");
-    socket.write_all(GREETING).await.expect("is sent");
-    assert_eq!(next_data(&mut page, 1).await, GREETING, "it has come, and is not acknowledged");
-    open_raw(&mut page, 3, "{\"starttls\":1,\"at\":0}").await;
-    let reply = next_data(&mut page, 3).await;
-    assert!(String::from_utf8_lossy(&reply).contains("ERR_STARTTLS_DIRTY"), "{reply:?}");
-}
-
-/// A page that acknowledges nothing.
-async fn raw(door: &Door) -> RawCarrier {
-    let mut page = RawCarrier::bytes(door, &format!("Authorization: Bearer {CALLER}\r\n")).await;
-    page.welcome(&hello()).await;
-    page.send(&Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() })).await;
-    page
-}
-
-async fn open_raw(page: &mut RawCarrier, id: u64, head: &str) {
-    let length = u16::try_from(head.len()).expect("short") | 0x4000;
-    let bytes = [&length.to_be_bytes(), head.as_bytes()].concat().into();
-    let stream = StreamId::new(id).expect("an id");
-    page.send(&Frame::Data(Data { stream, offset: 0, mark: Mark::None, bytes })).await;
-}
-
-async fn next_data(page: &mut RawCarrier, id: u64) -> Vec<u8> {
-    loop {
-        if let Frame::Data(Data { stream, bytes, .. }) = page.frame().await
-            && stream.get() == id
-            && !bytes.is_empty()
-        {
-            return bytes.to_vec();
-        }
+    let session = attach_with(&door, CALLER).await;
+    for (heard, code) in [
+        (SAID - 1, Code::ERR_STARTTLS_DIRTY),
+        (SAID + 1, Code::ERR_HEAD_INVALID),
+        (0, Code::ERR_STARTTLS_DIRTY),
+    ] {
+        let (old, socket) = agreed(&session, &to, &listener).await;
+        let refused = refusal(&session, head(&old, ASK.len(), heard)).await;
+        assert_eq!(Some(&*refused.error), code.name(), "{heard}");
+        is_over(old, socket, code).await;
     }
 }
 
@@ -213,12 +186,12 @@ async fn a_page_that_said_more_or_ended_before_has_broken_it() {
     let door = open(&rule);
     let session = attach_with(&door, CALLER).await;
     let (old, socket) = agreed(&session, &to, &listener).await;
-    let refused = refusal(&session, head(&old, ASK.len() - 1)).await;
+    let refused = refusal(&session, head(&old, ASK.len() - 1, SAID)).await;
     assert_eq!(refused.error, "ERR_HEAD_INVALID", "more was sent");
     is_over(old, socket, Code::ERR_HEAD_INVALID).await;
 
     let (mut old, socket) = agreed(&session, &to, &listener).await;
-    let mut stream = session.open(&head(&old, ASK.len() + 1)).expect("opens");
+    let mut stream = session.open(&head(&old, ASK.len() + 1, SAID)).expect("opens");
     old.finish();
     let reply = soon(stream.reply()).await.expect("a reply");
     assert!(
@@ -239,7 +212,7 @@ async fn only_what_was_opened_for_it_becomes_tls() {
     let session = attach_with(&door, CALLER).await;
     let (mut plain, mut socket) = crate::connect_tcp::pair(&session, &listener).await;
     for id in [plain.id(), 77] {
-        let head = serde_json::json!({ "starttls": id, "at": 0 });
+        let head = serde_json::json!({ "starttls": id, "at": 0, "heard": 0 });
         assert_eq!(refusal(&session, head).await.error, "ERR_TARGET_UNREACHABLE");
     }
     socket.write_all(b"still here").await.expect("is sent");
@@ -247,13 +220,13 @@ async fn only_what_was_opened_for_it_becomes_tls() {
 
     let other = attach_with(&door, CALLER).await;
     let (old, _socket) = begun(&session, &to, &listener).await;
-    assert_eq!(refusal(&other, head(&old, 0)).await.error, "ERR_TARGET_UNREACHABLE", "another session's");
+    assert_eq!(refusal(&other, head(&old, 0, 0)).await.error, "ERR_TARGET_UNREACHABLE", "another session's");
 
     // Whoever has ended one half cannot begin again.
     let (mut old, mut socket) = begun(&session, &to, &listener).await;
     old.finish();
     assert_eq!(soon(socket.read(&mut [0])).await.expect("an end in order"), 0);
-    assert_eq!(refusal(&session, head(&old, 0)).await.error, "ERR_TARGET_UNREACHABLE");
+    assert_eq!(refusal(&session, head(&old, 0, 0)).await.error, "ERR_TARGET_UNREACHABLE");
     socket.write_all(b"bye").await.expect("is sent");
     hears(&mut old, b"bye").await;
 }
@@ -267,7 +240,7 @@ async fn a_certificate_that_does_not_hold_ends_both() {
     let door = open(&rule);
     let session = attach_with(&door, CALLER).await;
     let (mut old, socket) = agreed(&session, &to, &listener).await;
-    let (refused, _) = tokio::join!(refusal(&session, head(&old, ASK.len())), acceptor.accept(socket));
+    let (refused, _) = tokio::join!(refusal(&session, head(&old, ASK.len(), SAID)), acceptor.accept(socket));
     assert_eq!(refused.error, "ERR_TARGET_TLS", "{}", refused.message);
     assert_eq!(soon(old.read_chunk()).await, Err(StreamError::Reset(Code::ERR_TARGET_TLS)));
     door.until("pageport_connects 0").await;

@@ -111,6 +111,14 @@ impl Door {
         soon(asking).await;
     }
 
+    /// What a line of the metrics says now; 0 while there is none.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let answer = Client::connect(self.admin).await.ask(request).await;
+        let value = answer.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().expect("a number"))
+    }
+
     /// Begins to drain; the returned task ends when the gateway has.
     pub(crate) fn close(mut self) -> JoinHandle<()> {
         if let Some(stop) = self.stop.take() {

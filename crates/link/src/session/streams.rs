@@ -134,11 +134,6 @@ impl Shared {
         })
     }
 
-    /// How many bytes of the own direction the peer has not acknowledged.
-    pub(crate) fn unacknowledged(&self, id: StreamId) -> u64 {
-        self.look(|state| state.proto.unacknowledged(id))
-    }
-
     pub(crate) fn reply(&self, id: StreamId, json: &[u8]) -> Result<(), StreamError> {
         self.with(None, |state, _| state.proto.reply(id, json).map_err(|_| state.write_error(id)))
     }

@@ -5,6 +5,7 @@
 mod check;
 mod config;
 mod connect;
+mod connect_servers;
 mod dev;
 mod expose;
 mod expose_http;
@@ -13,4 +14,6 @@ mod manual;
 mod middlebox;
 mod names;
 mod program;
+mod socks;
+mod socks_hostile;
 mod tokens;

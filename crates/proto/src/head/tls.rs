@@ -33,6 +33,8 @@ pub struct StartTls {
     pub stream: u64,
     /// How many bytes the page has sent on it, head aside.
     pub at: u64,
+    /// How many bytes of the target have come to it, reply aside.
+    pub heard: u64,
     /// What it wishes of TLS.
     pub wish: TlsWish,
 }
@@ -111,11 +113,11 @@ impl StartTls {
     /// # Errors
     /// [`Code::ERR_HEAD_INVALID`].
     pub(super) fn parse(stream: u64, raw: RawStartTls) -> Result<StartTls, Code> {
-        let RawStartTls { at, wish } = raw;
-        if stream.is_multiple_of(2) || stream > varint::MAX || at > varint::MAX {
+        let RawStartTls { at, heard, wish } = raw;
+        if stream.is_multiple_of(2) || stream > varint::MAX || at > varint::MAX || heard > varint::MAX {
             return Err(Code::ERR_HEAD_INVALID);
         }
-        Ok(StartTls { stream, at, wish: TlsWish::parse(wish)? })
+        Ok(StartTls { stream, at, heard, wish: TlsWish::parse(wish)? })
     }
 }
 
@@ -124,6 +126,7 @@ impl Serialize for StartTls {
         let mut map = out.serialize_map(None)?;
         map.serialize_entry("starttls", &self.stream)?;
         map.serialize_entry("at", &self.at)?;
+        map.serialize_entry("heard", &self.heard)?;
         self.wish.serialize_into(&mut map)?;
         map.end()
     }
@@ -147,6 +150,7 @@ impl RawWish {
 #[derive(Deserialize)]
 pub(super) struct RawStartTls {
     at: u64,
+    heard: u64,
     #[serde(flatten)]
     wish: RawWish,
 }

@@ -131,12 +131,6 @@ impl Session {
             .map_or(0, |stream| stream.send.room().min(free))
     }
 
-    /// How many bytes of the own direction the peer has not acknowledged, the head or reply among them; 0 when the stream is over.
-    #[must_use]
-    pub fn unacknowledged(&self, id: StreamId) -> u64 {
-        self.streams.get(&id).map_or(0, |stream| stream.send.written - stream.send.acked)
-    }
-
     /// Ends the own direction behind what was written.
     pub fn finish(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.send.open()) {
@@ -209,6 +203,12 @@ impl Session {
     /// The oldest datagram that came: its flow and bytes.
     pub fn take_datagram(&mut self) -> Option<(u64, Bytes)> {
         self.datagrams_in.pop_front()
+    }
+
+    /// Drops what came, and counts it.
+    pub fn drop_datagrams(&mut self) {
+        self.stats.datagrams_dropped += self.datagrams_in.len() as u64;
+        self.datagrams_in.clear();
     }
 
     pub(super) fn insert(&mut self, id: StreamId, now: Instant) {

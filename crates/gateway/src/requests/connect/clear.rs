@@ -1,6 +1,7 @@
 //! A connection that speaks in the clear for now. Until TLS begins every byte is counted, and at any moment the connection can be handed over with what is
 //! left to do: so nothing here may be lost when a future is dropped.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -70,6 +71,8 @@ pub(super) struct Clear {
     taken: u64,
     /// The last of them, which the connection has not taken yet.
     pending: Bytes,
+    /// Bytes that were handed to the stream.
+    given: u64,
     /// Whether the stream has not taken all that was read from the connection.
     held: bool,
     /// Which directions have ended in order: from the page, from the target.
@@ -96,6 +99,7 @@ impl Clear {
             pace,
             taken: 0,
             pending: Bytes::new(),
+            given: 0,
             held: false,
             ended: (false, false),
         }
@@ -125,14 +129,16 @@ impl Clear {
         }
     }
 
-    /// Writes the rest of what the page has sent in the clear, which is `at` bytes all told.
+    /// Writes the rest of what the page has sent in the clear, which is `at` bytes all told; it has heard so many of the target.
     ///
     /// # Errors
-    /// [`Code::ERR_STARTTLS_DIRTY`] when something of the target's is on its way to the page; [`Code::ERR_HEAD_INVALID`] when the page has sent more, or has
-    /// ended before.
-    pub(super) async fn settle(&mut self, at: u64, metrics: &Metrics) -> Result<(), Code> {
-        if self.held || self.to.unacknowledged() > 0 {
-            return Err(Code::ERR_STARTTLS_DIRTY);
+    /// [`Code::ERR_STARTTLS_DIRTY`] when something of the target's is on its way to the page; [`Code::ERR_HEAD_INVALID`] when the page has sent more, has
+    /// ended before, or has heard what was never said.
+    pub(super) async fn settle(&mut self, at: u64, heard: u64, metrics: &Metrics) -> Result<(), Code> {
+        match heard.cmp(&self.given) {
+            Ordering::Equal if !self.held => {}
+            Ordering::Greater => return Err(Code::ERR_HEAD_INVALID),
+            _ => return Err(Code::ERR_STARTTLS_DIRTY),
         }
         let flow = Arc::clone(self.begun.flow());
         loop {
@@ -194,7 +200,7 @@ impl Clear {
     }
 
     async fn relay(&mut self, flow: &Flow, metrics: &Metrics) -> Result<(), Broken> {
-        let Clear { tcp, from, to, pace, taken, pending, held, ended, .. } = self;
+        let Clear { tcp, from, to, pace, taken, pending, given, held, ended, .. } = self;
         let (page_ended, target_ended) = (&mut ended.0, &mut ended.1);
         let outward = async {
             while !*page_ended {
@@ -243,6 +249,7 @@ impl Clear {
                         *held = true;
                         to.write_chunk(buffer.freeze()).await.map_err(|_| Broken::Stream)?;
                         *held = false;
+                        *given += length as u64;
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => return Err(Broken::Socket),

@@ -28,14 +28,14 @@ const KIND: &str = "starttls";
 
 /// Serves such a request to its end.
 pub(crate) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, start: StartTls, mut asked: Asked) {
-    let StartTls { stream, at, wish } = start;
+    let StartTls { stream, at, heard, wish } = start;
     let Some(mut clear) = entry.startable.take(stream).await else {
         shared.metrics.connected(KIND, Some(Code::ERR_TARGET_UNREACHABLE));
         let message = "There is no connection on which TLS could begin.";
         return asked.refuse(shared, Refusal::new(Code::ERR_TARGET_UNREACHABLE, message));
     };
     let wanted = clear.wanted.clone();
-    let secured = within(shared, &mut asked, secure(shared, entry, &mut clear, at, &wish)).await;
+    let secured = within(shared, &mut asked, secure(shared, entry, &mut clear, (at, heard), &wish)).await;
     let (stream, verified) = match secured {
         Ok(secured) => secured,
         Err(refusal) => {
@@ -55,7 +55,7 @@ async fn secure(
     shared: &Arc<Shared>,
     entry: &Entry,
     clear: &mut Clear,
-    at: u64,
+    (at, heard): (u64, u64),
     wish: &TlsWish,
 ) -> Result<(TlsStream<Quiet>, Verified), Refusal> {
     let wanted = clear.wanted.clone();
@@ -66,7 +66,7 @@ async fn secure(
     let config = tls::config(&clear.authority, Some(&wish.alpn))?;
     let flow = Arc::clone(clear.begun.flow());
     let securing = async {
-        clear.settle(at, &shared.metrics).await.map_err(refusal)?;
+        clear.settle(at, heard, &shared.metrics).await.map_err(refusal)?;
         let quiet = Quiet { tcp: clear.tcp.clone(), spoken: false };
         let stream = tls::shake(quiet, name, config).await.map_err(|error| {
             if error.get_ref().is_some_and(|error| error.is::<Dirty>()) {

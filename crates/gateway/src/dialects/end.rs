@@ -1,0 +1,238 @@
+//! One end of a connection that is relayed, taken apart into reading and writing. A buffer exists from when there is something to read until there is
+//! nothing left.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut as _, BytesMut};
+use pageport_link::relay::{broken, tear};
+use pageport_link::{Io, SharedTcp, Socket};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio_util::io::poll_read_buf;
+
+/// What a quiet connection is read into: most messages are shorter. What cannot say that it has something to read is read into this much first.
+const QUIET: usize = 2 * 1024;
+
+/// A TCP connection as the kernel has it, or something else that moves bytes.
+pub(super) enum End {
+    Tcp(TcpStream),
+    Layered(Layered),
+}
+
+/// TLS, or a stream of an HTTP/2 connection.
+pub(super) struct Layered {
+    io: Mutex<Box<dyn Io>>,
+    /// The connection below, where it is this one's alone.
+    tcp: Option<SharedTcp>,
+}
+
+/// The half to read from.
+pub(super) struct Reader<'e> {
+    half: Half<ReadHalf<'e>, &'e Layered>,
+    size: usize,
+}
+
+/// The half to write to.
+pub(super) struct Writer<'e>(Half<WriteHalf<'e>, &'e Layered>);
+
+enum Half<T, L> {
+    Tcp(T),
+    Layered(L),
+}
+
+impl From<Socket> for End {
+    fn from(socket: Socket) -> End {
+        match socket {
+            Socket::Tcp(tcp) => End::Tcp(tcp),
+            Socket::Over { io, tcp } => End::Layered(Layered { io: Mutex::new(io), tcp: Some(tcp) }),
+            Socket::Other(io) => End::Layered(Layered { io: Mutex::new(io), tcp: None }),
+        }
+    }
+}
+
+impl End {
+    pub(super) fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
+        let (read, write) = match self {
+            End::Tcp(tcp) => {
+                let (read, write) = tcp.split();
+                (Half::Tcp(read), Half::Tcp(write))
+            }
+            End::Layered(layered) => (Half::Layered(&*layered), Half::Layered(&*layered)),
+        };
+        (Reader { half: read, size: QUIET }, Writer(write))
+    }
+
+    /// Makes its end a reset, where that can be.
+    pub(super) fn tear(&self) {
+        match self {
+            End::Tcp(tcp) => tear(tcp),
+            End::Layered(layered) => {
+                if let Some(tcp) = &layered.tcp {
+                    tear(tcp);
+                }
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads what there is, at most `most` bytes, behind `room` bytes that are left free; waits until there is something, and holds no buffer
+    /// meanwhile. The number of bytes read, 0 at the end.
+    pub(super) async fn fill(
+        &mut self,
+        buffer: &mut BytesMut,
+        room: usize,
+        most: usize,
+    ) -> io::Result<usize> {
+        let size = self.size.min(most);
+        let read = poll_fn(|cx| self.poll_fill(cx, buffer, room, size)).await?;
+        // A connection that brings little gets little.
+        self.size = if read == size { size * 2 } else { (read * 2).max(QUIET) };
+        Ok(read)
+    }
+
+    /// Reads to the end, and keeps nothing.
+    pub(super) async fn discard(&mut self) -> io::Result<()> {
+        let mut buffer = BytesMut::new();
+        while self.fill(&mut buffer, 0, QUIET).await? > 0 {}
+        Ok(())
+    }
+
+    /// Resolves when the connection was reset, where that can be known without reading.
+    pub(super) async fn broken(&self) {
+        match &self.half {
+            Half::Tcp(half) => broken(half.as_ref()).await,
+            Half::Layered(Layered { tcp: Some(tcp), .. }) => broken(tcp).await,
+            Half::Layered(_) => std::future::pending().await,
+        }
+    }
+
+    /// The connection, where it is one as the kernel has it.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        match &self.half {
+            Half::Tcp(half) => Some(half.as_ref()),
+            Half::Layered(_) => None,
+        }
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        room: usize,
+        size: usize,
+    ) -> Poll<io::Result<usize>> {
+        buffer.clear();
+        let layered = match &mut self.half {
+            Half::Layered(layered) => *layered,
+            Half::Tcp(half) => {
+                let readable = half.as_ref().poll_read_ready(cx);
+                if readable.is_ready() {
+                    buffer.reserve(room + size);
+                    buffer.put_bytes(0, room);
+                    let read = poll_read_buf(Pin::new(half), cx, &mut (&mut *buffer).limit(size));
+                    if read.is_ready() {
+                        return read;
+                    }
+                }
+                *buffer = BytesMut::new();
+                return Poll::Pending;
+            }
+        };
+        let mut io = layered.lock();
+        if size > QUIET {
+            buffer.reserve(room + size);
+            buffer.put_bytes(0, room);
+            let read = poll_read_buf(Pin::new(&mut *io), cx, &mut (&mut *buffer).limit(size));
+            if read.is_pending() {
+                *buffer = BytesMut::new();
+                self.size = QUIET;
+            }
+            return read;
+        }
+        let mut quiet = [0; QUIET];
+        let mut part = ReadBuf::new(&mut quiet[..size]);
+        if Pin::new(&mut *io).poll_read(cx, &mut part)?.is_pending() {
+            *buffer = BytesMut::new();
+            return Poll::Pending;
+        }
+        let filled = part.filled();
+        buffer.reserve(room + filled.len());
+        buffer.put_bytes(0, room);
+        buffer.extend_from_slice(filled);
+        Poll::Ready(Ok(filled.len()))
+    }
+}
+
+impl Writer<'_> {
+    /// Writes some of it, and says how much.
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = poll_fn(|cx| match &mut self.0 {
+            Half::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
+            Half::Layered(layered) => {
+                let mut io = layered.lock();
+                let written = ready!(Pin::new(&mut *io).poll_write(cx, bytes))?;
+                // What TLS could not hand on it keeps, and tries again with the next.
+                let _ = Pin::new(&mut *io).poll_flush(cx)?;
+                Poll::Ready(Ok(written))
+            }
+        });
+        match written.await? {
+            0 if !bytes.is_empty() => Err(io::ErrorKind::WriteZero.into()),
+            written => Ok(written),
+        }
+    }
+
+    /// Writes all of it.
+    pub(super) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            bytes = &bytes[self.write(bytes).await?..];
+        }
+        self.flush().await
+    }
+
+    /// The connection, where it is one as the kernel has it.
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Half::Tcp(half) => Some(half.as_ref()),
+            Half::Layered(_) => None,
+        }
+    }
+
+    /// Resolves when the connection was reset, where that can be known.
+    pub(super) async fn broken(&self) {
+        match &self.0 {
+            Half::Tcp(half) => broken(half.as_ref()).await,
+            Half::Layered(Layered { tcp: Some(tcp), .. }) => broken(tcp).await,
+            Half::Layered(_) => std::future::pending().await,
+        }
+    }
+
+    /// Lets what is held on the way go.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Half::Tcp(_) => Ok(()),
+            Half::Layered(layered) => poll_fn(|cx| Pin::new(&mut *layered.lock()).poll_flush(cx)).await,
+        }
+    }
+
+    /// Nothing comes any more.
+    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+        poll_fn(|cx| match &mut self.0 {
+            Half::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            Half::Layered(layered) => Pin::new(&mut *layered.lock()).poll_shutdown(cx),
+        })
+        .await
+    }
+}
+
+impl Layered {
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
+        self.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

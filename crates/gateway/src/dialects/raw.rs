@@ -1,0 +1,146 @@
+//! One TCP connection over what was an HTTP/1.1 connection: bytes, each direction to its own end. Within the kernel where both are plain TCP and nothing
+//! slows them down.
+//!
+//! Must never look at a byte, nor make a connection look complete that was cut short.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use pageport_link::relay::{Broken, Moved};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::connect::over;
+use super::end::{End, Reader, Writer};
+use super::splice::Pipes;
+use crate::egress::{Begun, Flow, Pace};
+use crate::front::accept::UNSENT;
+use crate::relay::Open;
+use crate::shared::Shared;
+
+/// What one read takes at most.
+const READ_MAX: usize = 64 * 1024;
+
+/// One direction, which a flow counts and slows down.
+struct Lane<'l> {
+    shared: &'l Shared,
+    flow: &'l Flow,
+    pace: &'l Pace,
+    moved: fn(u64) -> Moved,
+    /// How it is called when the end breaks that is read from, and the one that is written to.
+    broken: [Broken; 2],
+}
+
+/// Relays to the end. `read_ahead` came from the client behind its request.
+pub(super) async fn relay(
+    shared: &Shared,
+    mut client: End,
+    read_ahead: Bytes,
+    target: TcpStream,
+    mut begun: Begun,
+) {
+    begun.flows();
+    let _open = Open::new(&shared.metrics.connects_open);
+    let flow = Arc::clone(begun.flow());
+    // What waits in the kernel is in nobody's budget.
+    let _ = SockRef::from(&target).set_tcp_notsent_lowat(UNSENT);
+    let mut target = End::Tcp(target);
+    let ended = {
+        let pace = Pace::new(flow.bytes_per_second());
+        let (from_client, to_client) = client.split();
+        let (from_target, to_target) = target.split();
+        let lane = |moved, broken| Lane { shared, flow: &flow, pace: &pace, moved, broken };
+        let up = lane(Moved::Out, [Broken::Stream, Broken::Socket]);
+        let down = lane(Moved::In, [Broken::Socket, Broken::Stream]);
+        let both = async {
+            let up = up.run(from_client, to_target, &read_ahead);
+            tokio::try_join!(up, down.run(from_target, to_client, &[])).map(|_| ())
+        };
+        tokio::select! {
+            ended = both => ended,
+            code = over(shared, &flow) => Err(Broken::Over(code)),
+        }
+    };
+    if ended.is_err() {
+        client.tear();
+        target.tear();
+    }
+    begun.ended(ended);
+}
+
+impl Lane<'_> {
+    async fn run(&self, mut from: Reader<'_>, mut to: Writer<'_>, ahead: &[u8]) -> Result<(), Broken> {
+        self.write(&from, &mut to, ahead).await?;
+        self.splice(&mut from, &mut to).await?;
+        let mut buffer = BytesMut::new();
+        loop {
+            self.pace.ready().await;
+            let most = READ_MAX.min(self.pace.piece());
+            let read = tokio::select! {
+                biased;
+                read = from.fill(&mut buffer, 0, most) => read.map_err(|_| self.broken[0])?,
+                () = to.broken() => return Err(self.broken[1]),
+            };
+            if read == 0 {
+                return to.shutdown().await.map_err(|_| self.broken[1]);
+            }
+            self.pace.moved(read);
+            self.write(&from, &mut to, &buffer).await?;
+        }
+    }
+
+    /// To the end, unless something else than the kernel has to do it: then the rest is left.
+    async fn splice(&self, from: &mut Reader<'_>, to: &mut Writer<'_>) -> Result<(), Broken> {
+        let (Some(from), Some(to), None) = (from.tcp(), to.tcp(), self.flow.bytes_per_second()) else {
+            return Ok(());
+        };
+        let pipes: &Pipes = &self.shared.pipes;
+        loop {
+            tokio::select! {
+                biased;
+                readable = poll_fn(|cx| from.poll_read_ready(cx)) => readable.map_err(|_| self.broken[0])?,
+                () = pageport_link::relay::broken(to) => return Err(self.broken[1]),
+            }
+            match pipes.load(from) {
+                Ok(None) => {}
+                Ok(Some(load)) if load.left() == 0 => return Ok(()),
+                Ok(Some(load)) => {
+                    let length = load.left() as u64;
+                    tokio::select! {
+                        biased;
+                        done = load.unload(to) => done.map_err(|_| self.broken[1])?,
+                        () = pageport_link::relay::broken(from) => return Err(self.broken[0]),
+                    }
+                    self.count(length);
+                }
+                Err(None) => return Ok(()),
+                Err(Some(_)) => return Err(self.broken[0]),
+            }
+        }
+    }
+
+    async fn write(&self, from: &Reader<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Broken> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written: io::Result<()> = tokio::select! {
+            biased;
+            written = to.write_all(bytes) => written,
+            () = from.broken() => return Err(self.broken[0]),
+        };
+        written.map_err(|_| self.broken[1])?;
+        self.count(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn count(&self, bytes: u64) {
+        let moved = (self.moved)(bytes);
+        self.flow.count(moved);
+        match moved {
+            Moved::In(bytes) => self.shared.metrics.connect_in.increment(bytes),
+            Moved::Out(bytes) => self.shared.metrics.connect_out.increment(bytes),
+        }
+    }
+}
