@@ -18,6 +18,7 @@ use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
 use super::stream::{Direct, End, Next, count_in, count_out};
 use crate::egress::{Flow, Pace};
+use crate::front::accept::UNSENT;
 use crate::reach::Reached;
 use crate::relay::{Open, broken, tear};
 
@@ -34,6 +35,8 @@ impl Job {
     pub(super) async fn carry(&self, Reached { tcp, mut begun, .. }: Reached) -> Option<Reason> {
         begun.flows();
         let _open = Open::new(&self.shared.metrics.connects_open);
+        // What waits in the kernel is in nobody's budget.
+        let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(UNSENT);
         let (tcp, flow) = (Arc::new(tcp), Arc::clone(begun.flow()));
         let pace = Pace::new(flow.bytes_per_second());
         if flow.bytes_per_second().is_none() {
