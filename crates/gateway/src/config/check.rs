@@ -39,7 +39,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             websockify,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
-            wisp: wisp::check(&raw.wisp, &tokens, source)?,
+            wisp: wisp::check(&raw.wisp, &tokens, dev, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,
