@@ -4,6 +4,7 @@
 mod e1;
 mod e2;
 mod e3;
+mod e7;
 mod l1;
 mod l10;
 mod l2;
@@ -84,6 +85,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "E1", title: "pages are clients of real servers, and OpenSSH goes through the program", run: e1::run },
     Proof { id: "E2", title: "TCP servers of every habit, from pages in both browsers by each carrier", run: e2::run },
     Proof { id: "E3", title: "clients that exist reach servers through the gateway, unchanged", run: e3::run },
+    Proof { id: "E7", title: "a reload is whole or nothing, ends what it forbids, and is explained as it is", run: e7::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
