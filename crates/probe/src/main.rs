@@ -10,6 +10,7 @@ mod cuts;
 mod facts;
 mod host;
 mod hostile;
+mod origins;
 mod page;
 mod place;
 mod rough;
@@ -54,9 +55,10 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "webtransport" => webtransport::run(place).await,
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
+        "origins" => origins::run(place).await,
         "attackers" => attack::attackers(place).await,
         _ => {
-            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through"
+            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, origins, through"
                 .into())
         }
     }
