@@ -208,7 +208,8 @@ impl Config {
         environment::overlay(&mut raw, environment, &source)?;
         let flag = |name, value: &str| Located { value: value.to_owned(), at: At::Flag(name) };
         if let Some(listen) = listen {
-            raw.listen = Some(vec![flag("--listen", listen)]);
+            let value = vec![flag("--listen", listen)];
+            raw.listen = Some(Located { value, at: At::Flag("--listen") });
         }
         if let Some(admin) = admin {
             raw.admin = Some(flag("--admin", admin));

@@ -39,7 +39,7 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
             websockify,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
-            wisp: wisp::check(&raw.wisp, &tokens, source)?,
+            wisp: wisp::check(&raw.wisp, &tokens, dev, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,
@@ -51,8 +51,8 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
 
 fn listen(raw: &Raw, source: &Source) -> Result<Listen, ConfigError> {
     let Some(list) = &raw.listen else { return Ok(Listen::Loopback(PORT)) };
-    let mut addresses = Vec::with_capacity(list.len());
-    for entry in list {
+    let mut addresses = Vec::with_capacity(list.value.len());
+    for entry in &list.value {
         let address = socket_address(&entry.value).ok_or_else(|| {
             let hint = "write \"127.0.0.1:7070\", \"[::]:443\", or a port alone for both loopback addresses";
             source.error(&entry.at, format!("not an address: {:?}", entry.value), Some(hint.to_owned()))
@@ -60,11 +60,7 @@ fn listen(raw: &Raw, source: &Source) -> Result<Listen, ConfigError> {
         addresses.push(address);
     }
     match addresses.as_slice() {
-        [] => Err(source.error(
-            &list_place(raw),
-            "`listen` is empty",
-            Some("name at least one address".to_owned()),
-        )),
+        [] => Err(source.error(&list.at, "`listen` is empty", Some("name at least one address".to_owned()))),
         // `localhost` means either family to a browser, which tries one and may not try the other.
         [one] if one.ip().is_loopback() => Ok(Listen::Loopback(one.port())),
         _ => Ok(Listen::Addresses(addresses)),
@@ -189,9 +185,4 @@ fn socket_address(text: &str) -> Option<SocketAddr> {
         Ok(port) => Some((IpAddr::from([127, 0, 0, 1]), port).into()),
         Err(_) => text.parse().ok(),
     }
-}
-
-fn list_place(raw: &Raw) -> super::raw::At {
-    let first = raw.listen.iter().flatten().next();
-    first.map_or(super::raw::At::File(0..0), |entry: &Located<String>| entry.at.clone())
 }

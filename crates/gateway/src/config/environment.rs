@@ -20,7 +20,10 @@ pub(crate) fn overlay(
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
         let located = |value: String| Located { value, at: At::Environment(name.clone()) };
         match key {
-            "LISTEN" => raw.listen = Some(list(&value).map(located).collect()),
+            "LISTEN" => {
+                let value = list(&value).map(located).collect();
+                raw.listen = Some(Located { value, at: At::Environment(name.clone()) });
+            }
             "ADMIN" => raw.admin = Some(located(value)),
             "BASE" => raw.base = Some(located(value)),
             "DATA" => raw.data = Some(located(value)),

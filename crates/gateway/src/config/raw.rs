@@ -35,7 +35,7 @@ pub(crate) enum At {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Raw {
-    pub(crate) listen: Option<Vec<Located<String>>>,
+    pub(crate) listen: Option<Located<Vec<Located<String>>>>,
     pub(crate) admin: Option<Located<String>>,
     pub(crate) base: Option<Located<String>>,
     pub(crate) url: Option<Located<String>>,

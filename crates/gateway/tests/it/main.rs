@@ -58,4 +58,6 @@ mod webtransport;
 mod webtransport_hostile;
 mod wire;
 mod wisp;
+mod wisp_auth;
 mod wisp_client;
+mod wisp_limits;
