@@ -18,7 +18,7 @@ use crate::page;
 use crate::secure::Authority;
 
 /// A connection that began with the preface, without having asked (RFC 9113 §3.3).
-async fn connect(door: &Door) -> SendRequest<Bytes> {
+pub(crate) async fn connect(door: &Door) -> SendRequest<Bytes> {
     let tcp = soon(TcpStream::connect(door.address)).await.expect("connects");
     over(tcp).await
 }
@@ -36,7 +36,7 @@ fn get(uri: &str) -> Request<()> {
 }
 
 /// A WebSocket's handshake (RFC 8441 §5).
-fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
+pub(crate) fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
     let mut request = get(uri);
     *request.method_mut() = Method::CONNECT;
     request.extensions_mut().insert(Protocol::from_static("websocket"));
@@ -53,7 +53,7 @@ async fn ask(requests: &mut SendRequest<Bytes>, request: Request<()>) -> Respons
     soon(response).await.expect("an answer")
 }
 
-async fn tunnel(
+pub(crate) async fn tunnel(
     requests: &mut SendRequest<Bytes>,
     request: Request<()>,
 ) -> (Response<RecvStream>, SendStream<Bytes>) {
@@ -62,7 +62,7 @@ async fn tunnel(
 }
 
 /// The next bytes, which count as read.
-async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
+pub(crate) async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
     let chunk = soon(body.data()).await;
     if let Some(Ok(bytes)) = &chunk {
         body.flow_control().release_capacity(bytes.len()).expect("was granted");
