@@ -36,7 +36,7 @@ fn every_mistake_is_named_with_line_and_column() {
         ("[[wisp.key]]\ntoken = \"nobody\"\nkey = \"x\"", 2, 9, "no such token"),
         ("base =\nadmin = \"127.0.0.1:1\"", 1, 7, ""),
         ("base = 3", 1, 8, "invalid type"),
-        ("listen = []", 1, 1, "`listen` is empty"),
+        ("base = \"a.b\"\nlisten = []", 2, 10, "`listen` is empty"),
         ("listen = [\"127.0.0.1:1\", \"gw.example:443\"]", 1, 26, "not an address"),
         ("admin = \"localhost:1\"", 1, 9, "not an address"),
         ("base = \"GW.example\"", 1, 8, "not a domain"),

@@ -48,7 +48,7 @@ pub(crate) fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
     request
 }
 
-async fn ask(requests: &mut SendRequest<Bytes>, request: Request<()>) -> Response<RecvStream> {
+pub(crate) async fn ask(requests: &mut SendRequest<Bytes>, request: Request<()>) -> Response<RecvStream> {
     let (response, _) = requests.send_request(request, true).expect("is sent");
     soon(response).await.expect("an answer")
 }
@@ -71,7 +71,7 @@ pub(crate) async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Erro
 }
 
 #[track_caller]
-fn refuses(response: &Response<RecvStream>, status: u16, code: &str) {
+pub(crate) fn refuses(response: &Response<RecvStream>, status: u16, code: &str) {
     let found = response.headers().get("pageport-error").map(|value| value.to_str().expect("text"));
     assert_eq!((response.status().as_u16(), found), (status, Some(code)));
 }
