@@ -9,7 +9,7 @@ use super::allow;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp, wisp};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp, websockify, wisp};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 /// In `dev` visitors may wait for somebody who types the answer, as in the gallery's webhook catcher.
@@ -20,7 +20,10 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
     let tokens = credentials::tokens(&raw.token, &base, source)?;
     let issuers = credentials::issuers(&raw.issuer, &tokens, &base, source)?;
     let tls = secure::tls(raw, source)?;
+    let websockify = websockify::check(&raw.websockify, source)?;
     let known = allow::Known { tokens: &tokens, issuers: &issuers, base: &base };
+    let mut egress = allow::egress(&raw.allow, &raw.deny, &known, source)?;
+    egress.allow.extend(websockify.rules());
     Ok(Config {
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
@@ -32,10 +35,11 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         lan: None,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
-            egress: allow::egress(&raw.allow, &raw.deny, &known, source)?,
+            egress,
+            websockify,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
-            wisp: wisp::check(&raw.wisp, &tokens, source)?,
+            wisp: wisp::check(&raw.wisp, &tokens, dev, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,

@@ -10,6 +10,7 @@ use super::credentials::{RawIssuer, RawToken};
 use super::dialects::RawDialects;
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
+use super::websockify::RawWebsockify;
 use super::wisp::RawWisp;
 
 /// A value and where it was found.
@@ -48,6 +49,8 @@ pub(crate) struct Raw {
     pub(crate) tcp: Option<RawTcp>,
     #[serde(default)]
     pub(crate) dialects: RawDialects,
+    #[serde(default)]
+    pub(crate) websockify: RawWebsockify,
     #[serde(default)]
     pub(crate) wisp: RawWisp,
     #[serde(default)]
