@@ -92,6 +92,7 @@ impl Entry {
             origin: self.caller.origin().cloned(),
             token: self.caller.credential_name().map(Into::into),
             keys: self.claims.keys(),
+            alias: None,
         }
     }
 

@@ -120,6 +120,12 @@ pub(crate) struct DevFlags {
 pub(crate) struct GatewayFlags {
     #[command(flatten)]
     pub(crate) file: ConfigFile,
+    /// Serve the files of this directory at /, such as noVNC's, and let their pages use /websockify
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web: Option<PathBuf>,
+    /// Lead /websockify?token=NAME where the lines "NAME: HOST:PORT" of this file, or of the files in this directory, say
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets: Option<PathBuf>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
     #[arg(long)]
     pub(crate) json: bool,

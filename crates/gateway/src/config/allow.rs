@@ -154,6 +154,7 @@ fn who(
         origins: list(origins.as_deref(), origin)?,
         tokens: list(tokens.as_deref(), token)?,
         keys: list(keys.as_deref(), key)?,
+        alias: None,
     })
 }
 

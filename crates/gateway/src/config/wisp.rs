@@ -43,10 +43,11 @@ struct RawKey {
     key: Located<String>,
 }
 
-pub(crate) fn check(raw: &RawWisp, tokens: &Tokens, source: &Source) -> Result<Wisp, ConfigError> {
+/// In `dev` clients may show the token of its file by INFO, since few can send a header.
+pub(crate) fn check(raw: &RawWisp, tokens: &Tokens, dev: bool, source: &Source) -> Result<Wisp, ConfigError> {
     let motd = raw.motd.as_ref().map(|entry| motd(entry, source)).transpose()?;
     let keys = raw.key.iter().map(|entry| token_key(entry, tokens, source)).collect::<Result<_, _>>()?;
-    Ok(Wisp { motd, login: raw.login.as_ref().is_some_and(|login| login.value), keys })
+    Ok(Wisp { motd, login: raw.login.as_ref().map_or(dev, |login| login.value), keys })
 }
 
 fn motd(entry: &Located<String>, source: &Source) -> Result<Box<str>, ConfigError> {

@@ -7,7 +7,7 @@
 //! | `auth` | who a client is |
 //! | `session`, `io` | its WebSocket |
 //! | `stream`, `credit` | what it has sent, and may send |
-//! | `tcp` | connections to targets |
+//! | `job`, `tcp`, `udp` | its task: connections to targets |
 //! | `line` | what all streams of a client share |
 //!
 //! The protocol gives a client no way to say how much it takes. So a client that stops reading stalls its own connection with all its streams: nothing
@@ -17,12 +17,14 @@ mod auth;
 pub mod credit;
 pub mod info;
 mod io;
+mod job;
 mod line;
 pub mod packet;
 pub mod reason;
 mod session;
 mod stream;
 mod tcp;
+mod udp;
 
 use std::sync::Arc;
 

@@ -66,6 +66,26 @@ impl Applicant {
         Applicant::of_origin(headers, native, connection)?.with_bearer(headers, &connection.shared)
     }
 
+    /// The same, but that pages of this very origin, the gateway's own, count as listed: where the operator has put them there.
+    ///
+    /// # Errors
+    /// As [`Applicant::of`].
+    pub(crate) fn of_own_pages(
+        headers: &HeaderMap,
+        own: &str,
+        connection: &Connection,
+    ) -> Result<Applicant, Code> {
+        match Origin::of(headers)? {
+            Some(origin) if origin.as_str() == own => {
+                let shared = &connection.shared;
+                let local = shared.dev && connection.lan().is_none();
+                let applicant = Applicant { origin: Some(origin), listed: true, local, credential: None };
+                applicant.with_bearer(headers, shared)
+            }
+            _ => Applicant::of(headers, false, connection),
+        }
+    }
+
     /// The first half of it: whose page this is, who may read why it is refused.
     ///
     /// # Errors

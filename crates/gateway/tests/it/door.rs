@@ -39,7 +39,7 @@ pub(crate) fn open(lines: &str) -> Door {
 
 /// The same with another base domain, which stands in the lines too.
 pub(crate) fn open_at(host: &str, lines: &str) -> Door {
-    Door { host: host.to_owned(), ..open(lines) }
+    open(lines).called(host)
 }
 
 /// The configuration of [`open`].
@@ -81,6 +81,11 @@ fn run(config: Config) -> Door {
 }
 
 impl Door {
+    /// The same, asked for by another Host.
+    pub(crate) fn called(self, host: &str) -> Door {
+        Door { host: host.to_owned(), ..self }
+    }
+
     /// Sends one request and reads the answer.
     pub(crate) async fn ask(&self, request: &str) -> Answer {
         Client::connect(self.address).await.ask(request).await

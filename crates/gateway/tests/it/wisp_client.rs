@@ -81,11 +81,6 @@ impl Wisp {
         self.client.send(frame(0x82, &packet)).await;
     }
 
-    /// False when the gateway reads no more for now.
-    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> usize {
-        self.client.socket.try_write(bytes).unwrap_or(0)
-    }
-
     pub(crate) async fn connect(&mut self, stream: u32, to: std::net::SocketAddr) {
         self.connect_to(stream, TCP, &to.ip().to_string(), to.port()).await;
     }
@@ -170,11 +165,12 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Writes until nothing more is taken, and the peer has had time to take it; how much was.
+/// Writes these bytes again and again until nothing more is taken; how many were.
 pub(crate) async fn fill(socket: &mut tokio::net::TcpStream, bytes: &[u8]) -> usize {
     let mut written = 0;
     loop {
-        match tokio::time::timeout(std::time::Duration::from_millis(500), socket.write(bytes)).await {
+        let rest = &bytes[written % bytes.len()..];
+        match tokio::time::timeout(std::time::Duration::from_millis(500), socket.write(rest)).await {
             Ok(more) => written += more.expect("is taken"),
             Err(_) => return written,
         }

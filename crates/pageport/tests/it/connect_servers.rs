@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use rustix::process::Signal;
 
+use crate::configured::Configured;
 use crate::connect::pipe;
 use crate::expose::answering;
 use crate::program::{Place, Running};
@@ -124,7 +125,7 @@ fn the_rule_that_is_suggested_is_the_one_that_helps() {
     let rule: String =
         said.lines().filter_map(|line| line.strip_prefix("  ")).flat_map(|line| [line, "\n"]).collect();
     assert_eq!(rule, format!("[[allow]]\nto = \"{server}\"\nprotocol = \"tcp\"\n"), "{said}");
-    gateway.write(&rule);
+    gateway.reload(&rule);
     let (code, output, said) = pipe(gateway.connect(&to).arg("--json"), b"now it does");
     assert_eq!((code, output.as_slice()), (Some(0), &b"now it does"[..]), "{said}");
     assert_eq!(said, format!("{{\"event\":\"connected\",\"to\":\"{to}\"}}\n"));
@@ -170,40 +171,6 @@ fn what_else_may_be_said_is_checked_first() {
         &["connect", "--socks", "0", "--socks-handshake", "1h"],
     ] {
         assert_eq!(place.run(arguments).code, Some(2), "{arguments:?}");
-    }
-}
-
-/// A gateway with a file and a token.
-struct Configured<'a> {
-    place: &'a Place,
-    head: String,
-    running: Running,
-    url: String,
-}
-
-/// Of the token `test`.
-const TOKEN: &str = "[[token]]\nname = \"t\"\nmay = [\"connect\"]\n\
-                     sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
-
-impl<'a> Configured<'a> {
-    fn new(place: &'a Place, head: &str, rest: &str) -> Configured<'a> {
-        let head = format!("listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\n{head}");
-        place.write("p.toml", &format!("{head}{TOKEN}{rest}"));
-        let mut running = place.start(&["gateway", "--config", "p.toml", "--json"]);
-        let url = running.ready()["url"].as_str().unwrap().to_owned();
-        Configured { place, head, running, url }
-    }
-
-    fn write(&mut self, rest: &str) {
-        self.place.write("p.toml", &format!("{}{TOKEN}{rest}", self.head));
-        self.running.signal(Signal::HUP);
-        self.running.logged("configuration read again");
-    }
-
-    fn connect(&self, to: &str) -> Command {
-        let mut command = self.place.command(&["connect", to, "--gateway", &self.url]);
-        command.env("PAGEPORT_TOKEN", "test");
-        command
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod check;
 mod config;
+mod configured;
 mod connect;
 mod connect_servers;
 mod dev;
@@ -14,6 +15,7 @@ mod manual;
 mod middlebox;
 mod names;
 mod program;
+mod reload;
 mod socks;
 mod socks_hostile;
 mod tokens;

@@ -19,11 +19,11 @@ use tokio_websockets::{CloseCode, Config, Error, Limits, Message, ServerBuilder,
 
 use super::info::Theirs;
 use super::io::Io;
+use super::job::Job;
 use super::line::{Line, Out};
 use super::packet::{self, Kind, Packet, StreamId, Wish};
 use super::reason::Reason;
 use super::stream::{End, Stream};
-use super::tcp::Job;
 use crate::dialects::{place, seeker};
 use crate::egress::Wanted;
 use crate::front::admission::Caller;
@@ -217,9 +217,7 @@ impl Session {
             let refusal = refused(Code::ERR_TARGET_INVALID);
             return self.put(refusal);
         };
-        let slot = if wish.kind == Kind::Udp {
-            Err(Code::ERR_UNSUPPORTED)
-        } else if self.shared.lifetime.is_draining() {
+        let slot = if self.shared.lifetime.is_draining() {
             Err(Code::ERR_GOING_AWAY)
         } else if self.streams.len() >= self.streams_limit {
             Err(Code::ERR_CONNECT_LIMIT)

@@ -148,7 +148,8 @@ impl Stream {
         line.release(packets, bytes);
         let mut upload = self.lock();
         upload.busy = false;
-        upload.credit.consume(packets as u64)
+        // Nobody accounts for datagrams.
+        if self.kind == Kind::Udp { None } else { upload.credit.consume(packets as u64) }
     }
 
     /// What the client is told when the stream is connected.

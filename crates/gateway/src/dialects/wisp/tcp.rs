@@ -1,4 +1,4 @@
-//! The task of a stream with bytes: connects, carries both ways, and says how it ended.
+//! Bytes between a client and a target.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -9,21 +9,18 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use pageport_link::relay::Broken;
-use pageport_proto::Code;
-use pageport_proto::head::Refusal;
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use super::line::{Line, Out};
+use super::job::Job;
+use super::line::Out;
 use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
-use super::stream::{Direct, End, Next, Stream, count_in, count_out};
-use crate::egress::{Flow, Pace, Seeker, Wanted};
-use crate::lifetime::Slot;
-use crate::reach::{Reached, reach};
+use super::stream::{Direct, End, Next, count_in, count_out};
+use crate::egress::{Flow, Pace};
+use crate::front::accept::UNSENT;
+use crate::reach::Reached;
 use crate::relay::{Open, broken, tear};
-use crate::shared::Shared;
 
 /// What one read takes: with its header the longest message whose length fits into 16 bits (RFC 6455 §5.2). A target that says little gets little.
 const READ_MAX: usize = 64 * 1024 - 1 - HEADER;
@@ -33,47 +30,13 @@ const BATCH: usize = 16;
 /// How long what a client had sent before it closed its stream may still take.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What a stream's task needs.
-pub(super) struct Job {
-    pub(super) shared: Arc<Shared>,
-    pub(super) line: Arc<Line>,
-    pub(super) stream: Arc<Stream>,
-    /// The client wants to know when it is connected.
-    pub(super) confirm: bool,
-}
-
 impl Job {
-    /// From the wish to the end.
-    pub(super) async fn run(self, seeker: Seeker, wanted: Wanted, slot: Slot) {
-        let reason = match self.reach(seeker, &wanted, slot).await {
-            Ok(reached) => self.carry(reached).await,
-            Err(code) => Some(code.into()),
-        };
-        self.stream.discard(&self.line);
-        if let Some(reason) = reason {
-            self.line.send(Out::Over(Arc::clone(&self.stream), reason));
-        }
-    }
-
-    async fn reach(&self, seeker: Seeker, wanted: &Wanted, slot: Slot) -> Result<Reached, Code> {
-        let limit = self.shared.policy.load().limits.connect_timeout;
-        let reached = tokio::select! {
-            reached = timeout(limit, reach(&self.shared, seeker, wanted, slot)) => {
-                reached.unwrap_or_else(|_| Err(Refusal::new(Code::ERR_TARGET_TIMEOUT, "")))
-            }
-            // Dropping what was begun closes it.
-            () = self.stream.given_up() => Err(Refusal::new(Code::ERR_ABORTED, "")),
-        };
-        let reached =
-            reached.map_err(|refusal| Code::from_name(&refusal.error).unwrap_or(Code::ERR_INTERNAL));
-        self.shared.metrics.dialect_connected(super::NAME, reached.as_ref().err().copied());
-        reached
-    }
-
     /// Carries to the end; `None`: the client has ended it.
-    async fn carry(&self, Reached { tcp, mut begun, .. }: Reached) -> Option<Reason> {
+    pub(super) async fn carry(&self, Reached { tcp, mut begun, .. }: Reached) -> Option<Reason> {
         begun.flows();
         let _open = Open::new(&self.shared.metrics.connects_open);
+        // What waits in the kernel is in nobody's budget.
+        let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(UNSENT);
         let (tcp, flow) = (Arc::new(tcp), Arc::clone(begun.flow()));
         let pace = Pace::new(flow.bytes_per_second());
         if flow.bytes_per_second().is_none() {

@@ -12,6 +12,8 @@ use crate::metrics::{Metrics, Undelivered};
 use crate::sessions::Entry;
 use crate::shared::Shared;
 
+/// How many are handed over at once: whoever sends them on must have its turn before their queues are full.
+const AT_ONCE: usize = QUEUE;
 /// How many datagrams of a flow wait until its socket or its rule's rate takes them: a burst. With `limits.connects_per_session` it bounds what a page can pile up.
 const QUEUE: usize = 16;
 
@@ -129,7 +131,11 @@ impl Queue {
 
 /// Takes what comes until the session ends.
 async fn take(shared: Arc<Shared>, entry: Arc<Entry>) {
-    while let Some((flow, bytes)) = entry.session.datagram().await {
-        entry.datagrams.hand(&shared.metrics, flow, bytes);
+    loop {
+        for _ in 0..AT_ONCE {
+            let Some((flow, bytes)) = entry.session.datagram().await else { return };
+            entry.datagrams.hand(&shared.metrics, flow, bytes);
+        }
+        tokio::task::yield_now().await;
     }
 }
