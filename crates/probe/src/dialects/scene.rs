@@ -40,10 +40,11 @@ impl Drop for Directory {
 }
 
 /// More than the crowd needs; where the defaults lie is no question of this.
-const LIMITS: [(&str, &str); 3] = [
+const LIMITS: [(&str, &str); 4] = [
     ("PAGEPORT_LIMITS__CONNECTIONS", "19000"),
     ("PAGEPORT_LIMITS__DIALECT_CONNECTIONS", "19000"),
     ("PAGEPORT_LIMITS__CONNECTS_PER_SESSION", "19000"),
+    ("PAGEPORT_LIMITS__STREAMS_PER_SESSION", "19000"),
 ];
 
 impl Scene {
@@ -92,7 +93,16 @@ impl Scene {
         };
         if way == Way::Socks {
             let mut command = Command::new(&program);
-            command.args(["connect", "--socks", "0", "--json", "--gateway", &url]);
+            command.args([
+                "connect",
+                "--socks",
+                "0",
+                "--socks-connections",
+                "9000",
+                "--json",
+                "--gateway",
+                &url,
+            ]);
             command.env("PAGEPORT_TOKEN", token.trim());
             let ready = scene.add(command).await?;
             scene.socks = ready["socks"].as_str().map(str::to_owned);
