@@ -3,6 +3,7 @@
 
 mod e1;
 mod e3;
+mod e4;
 mod e7;
 mod l1;
 mod l10;
@@ -83,6 +84,7 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
     Proof { id: "E1", title: "pages are clients of real servers, and OpenSSH goes through the program", run: e1::run },
     Proof { id: "E3", title: "clients that exist reach servers through the gateway, unchanged", run: e3::run },
+    Proof { id: "E4", title: "what is forbidden is refused before a packet leaves, and harmful names reach nothing", run: e4::run },
     Proof { id: "E7", title: "a reload is whole or nothing, ends what it forbids, and is explained as it is", run: e7::run },
 ];
 
