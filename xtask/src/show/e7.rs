@@ -6,7 +6,7 @@ use super::tools::script;
 use crate::failure::{Outcome, failed};
 
 /// One for each of the three, in the test's own words.
-const TESTS: u64 = 3;
+const TESTS: u32 = 3;
 
 pub(super) fn run(report: &Report) -> Outcome {
     let tally = script::cargo_test("pageport", "reload::", &[("PAGEPORT_PROOF", "1")])?;

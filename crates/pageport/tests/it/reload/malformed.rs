@@ -112,7 +112,8 @@ fn a_malformed_configuration_changes_nothing_and_is_named_with_its_place() {
     // Control: had one of them counted, this would have been seen, since none has the rules.
     gateway.reload("");
     for flow in life.flows {
-        assert!(runtime.block_on(flow.ended()).1.is_some(), "a file without rules that is right ends them");
+        let (_, end) = runtime.block_on(flow.ended());
+        assert_eq!(end, "ERR_TARGET_FORBIDDEN", "a file without rules that is right ends them");
     }
     println!("fact control=\"a right file without rules\" flows_alive=0");
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -43,9 +43,12 @@ impl Certificate {
 
 impl Server {
     pub(super) async fn start(kind: &'static str, certificate: &Certificate) -> Server {
+        let (tell, ended) = unbounded_channel();
+        if kind == "udp" {
+            return Server { kind, address: echo_datagrams().await, ended };
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (tell, ended) = unbounded_channel();
         let acceptor = certificate.0.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -78,6 +81,20 @@ async fn serve(kind: &str, socket: TcpStream, acceptor: TlsAcceptor, tell: Unbou
     };
     // Nobody listens any more at the end of a test.
     let _ = tell.send((Instant::now(), reset));
+}
+
+/// Nobody hears when these end.
+async fn echo_datagrams() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 2_048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            // Whoever asked may have gone.
+            let _ = socket.send_to(&buffer[..length], from).await;
+        }
+    });
+    address
 }
 
 async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> bool {
