@@ -3,7 +3,8 @@
 
 import { randomBytes } from "node:crypto";
 import { startGateway } from "../browser/gateway.js";
-import { demand, run, sha256, sshd } from "../show/programs.mjs";
+import { startSshd } from "../servers/sshd.js";
+import { demand, run, sha256 } from "../show/programs.mjs";
 import { reached, settled, startSocks, version } from "./reached.js";
 
 /**
@@ -11,7 +12,7 @@ import { reached, settled, startSocks, version } from "./reached.js";
  * @param {{ bytes?: number }} [size]
  */
 export async function sshThroughConnect(fact, { bytes = 16 << 20 } = {}) {
-  const server = await sshd();
+  const server = await startSshd();
   const gateway = await startGateway({ args: ["--allow", `tcp://127.0.0.1:${server.port}`] });
   const socks = await startSocks(gateway);
   const bin = process.env.PAGEPORT_BIN ?? "";

@@ -4,8 +4,14 @@ use super::report::Report;
 use super::tools::script;
 use crate::failure::Outcome;
 
+/// A client, and what runs it.
+type Piece = (&'static str, fn() -> Outcome);
+
 /// What is shown, one after the other: a new client is a line here.
-const PIECES: &[(&str, fn() -> Outcome)] = &[("curl by SOCKS", || script::node("e3-curl.mjs", &[]))];
+const PIECES: &[Piece] = &[
+    ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
+    ("OpenSSH by its ProxyCommand, and by SOCKS with netcat", || script::node("e3-ssh.mjs", &[])),
+];
 
 pub(super) fn run(report: &Report) -> Outcome {
     for (name, piece) in PIECES {

@@ -175,7 +175,7 @@ fn what_else_may_be_said_is_checked_first() {
 }
 
 /// A server that speaks first, and no TLS, for as long as the tests run.
-fn greeting() -> SocketAddr {
+pub(crate) fn greeting() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
