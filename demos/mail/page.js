@@ -80,6 +80,7 @@ export class MailPage {
     this.#imap = undefined;
     $("folder").disabled = true;
     $("older").hidden = true;
+    $("folder-summary").textContent = $("messages").childElementCount ? "Read before the connection ended" : "";
   }
 
   /** What fails here is said, and the session goes on if it can. @param {(imap: Session) => Promise<unknown>} what */

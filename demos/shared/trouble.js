@@ -62,5 +62,6 @@ export class Trouble {
 
   clear() {
     this.#root.hidden = true;
+    this.#words.textContent = this.#command.textContent = "";
   }
 }

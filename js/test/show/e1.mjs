@@ -1,5 +1,4 @@
-// Pages in Chromium are clients of real servers behind the real gateway: IRC, XMPP, IMAP, Redis, PostgreSQL and VNC; OpenSSH goes through the
-// program. What they see is compared with what the servers' own clients and files say. Whom no rule allows, or nobody vouches for, is not reached.
+// Pages in Chromium are clients of real servers behind the real gateway: IRC, XMPP, IMAP, Redis, PostgreSQL and VNC. What they see is compared with what the servers' own clients and files say. Whom no rule allows, or nobody vouches for, is not reached.
 
 import { readFileSync } from "node:fs";
 import { launchChromium } from "../browser/driver.js";
@@ -16,10 +15,8 @@ import { imap, unverified } from "../servers/scenes/imap.js";
 import { irc } from "../servers/scenes/irc.js";
 import { postgres } from "../servers/scenes/postgres.js";
 import { redis } from "../servers/scenes/redis.js";
-import { ssh } from "../servers/scenes/ssh.js";
 import { vnc } from "../servers/scenes/vnc.js";
 import { xmpp } from "../servers/scenes/xmpp.js";
-import { startSshd } from "../servers/sshd.js";
 import { startVnc } from "../servers/vnc.js";
 import { fact, table } from "./facts.mjs";
 import { run } from "./programs.mjs";
@@ -28,7 +25,7 @@ import { run } from "./programs.mjs";
 const WITHIN_MS = 120_000;
 
 const certificate = certified();
-const [chat, messages, mail, stranger, store, hidden, database, screen, shell] = await Promise.all([
+const [chat, messages, mail, stranger, store, hidden, database, screen] = await Promise.all([
   startNgircd(),
   startProsody({ certificate }),
   startDovecot({ certificate }),
@@ -37,10 +34,9 @@ const [chat, messages, mail, stranger, store, hidden, database, screen, shell] =
   startRedis(),
   startPostgres({ certificate }),
   startVnc({ width: 500, height: 340 }),
-  startSshd(),
 ]);
-const servers = [chat, messages, mail, stranger, store, hidden, database, screen, shell];
-const plain = [chat, messages, mail, stranger, store, database, screen, shell].map(({ host, port }) => `tcp://${host}:${port}`);
+const servers = [chat, messages, mail, stranger, store, hidden, database, screen];
+const plain = [chat, messages, mail, stranger, store, database, screen].map(({ host, port }) => `tcp://${host}:${port}`);
 const secure = [messages, mail, stranger].map(({ host, tlsPort }) => `tls://${host}:${tlsPort}`);
 const gateway = await startGateway({ args: [...plain, ...secure].flatMap((target) => ["--allow", target]), env: { SSL_CERT_FILE: certificate.certFile } });
 const [site, browser] = [await startSite(), await launchChromium()];
@@ -57,7 +53,6 @@ const SCENES = {
   "PostgreSQL, SCRAM": () => postgres(world, database, false),
   "PostgreSQL, SCRAM within TLS": () => postgres(world, database, true),
   "TigerVNC with noVNC": () => vnc(world, screen),
-  "OpenSSH through pageport connect": () => ssh(world, shell),
   "control: a certificate that nobody vouches for": async () => fails("ERR_TARGET_TLS", [await unverified(world, stranger, "on"), await unverified(world, stranger, "starttls")]),
   "control: a Redis that no rule allows": async () => {
     const page = await ClientPage.open(world, "redis-client");
@@ -95,9 +90,9 @@ async function versions() {
     return (out.toString() + err).split("\n")[0].trim();
   };
   fact({ pageport: await said(process.env.PAGEPORT_BIN ?? "", ["--version"]), chromium: browser.version });
-  for (const { name, version } of new Set(servers)) fact({ server: name, version });
+  for (const { name, version } of new Map(servers.map((server) => [server.name, server])).values()) fact({ server: name, version });
   const novnc = JSON.parse(readFileSync(new URL("../../node_modules/@novnc/novnc/package.json", import.meta.url), "utf8")).version;
-  fact({ novnc, ssh: await said("ssh", ["-V"]), psql: await said("psql", ["--version"]), redis_cli: await said("redis-cli", ["--version"]) });
+  fact({ novnc, psql: await said("psql", ["--version"]), redis_cli: await said("redis-cli", ["--version"]) });
   fact({ clients_in_the_page: "our own for IRC, XMPP, IMAP, Redis and PostgreSQL, noVNC for VNC" });
 }
 

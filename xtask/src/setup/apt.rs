@@ -38,7 +38,11 @@ const PACKAGES: &[Package] = &[
     Package { name: "redis-server", present: || Path::new("/usr/bin/redis-server").exists() },
     Package { name: "redis-tools", present: || child::succeeds("redis-cli", &["--version"]) },
     Package { name: "squid", present: || Path::new("/usr/sbin/squid").exists() },
+    Package { name: "tigervnc-standalone-server", present: || Path::new("/usr/bin/Xtigervnc").exists() },
     Package { name: "tinyproxy", present: || Path::new("/usr/bin/tinyproxy").exists() },
+    // xwd, which says what a screen shows.
+    Package { name: "x11-apps", present: || Path::new("/usr/bin/xwd").exists() },
+    Package { name: "xterm", present: || Path::new("/usr/bin/xterm").exists() },
 ];
 
 pub(crate) fn install_missing() -> Outcome {

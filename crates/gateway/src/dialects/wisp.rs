@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `packet`, `info`, `reason` | what travels |
 //! | `auth` | who a client is |
-//! | `session`, `io` | its WebSocket |
+//! | `session`, `socket` | its WebSocket |
 //! | `stream`, `credit` | what it has sent, and may send |
 //! | `job`, `tcp`, `udp` | its task: connections to targets |
 //! | `line` | what all streams of a client share |
@@ -16,12 +16,12 @@
 mod auth;
 pub mod credit;
 pub mod info;
-mod io;
 mod job;
 mod line;
 pub mod packet;
 pub mod reason;
 mod session;
+mod socket;
 mod stream;
 mod tcp;
 mod udp;
@@ -40,8 +40,8 @@ use crate::front::link::{handshake_refusal, switch_to_websocket, upgrade_require
 use crate::front::respond::Refusal;
 use auth::Challenge;
 use info::Ours;
-use io::Io;
 use session::{Farewell, Session};
+use socket::Io;
 
 /// For rules, logs and metrics.
 const NAME: &str = "wisp";

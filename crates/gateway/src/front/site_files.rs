@@ -72,8 +72,10 @@ pub(crate) async fn serve(directory: &Path, request: &Request<()>) -> Result<Res
 fn name(path: &str) -> Option<PathBuf> {
     let mut name = PathBuf::new();
     let path = path.strip_prefix('/')?;
-    let path = path.strip_suffix('/').unwrap_or(path);
-    for segment in path.split('/').filter(|_| !path.is_empty()) {
+    if path.is_empty() {
+        return Some(name);
+    }
+    for segment in path.strip_suffix('/').unwrap_or(path).split('/') {
         let segment = decoded(segment)?;
         let is_plain = !segment.is_empty() && !segment.starts_with('.');
         if !is_plain || segment.contains(['/', '\\', '\0']) {

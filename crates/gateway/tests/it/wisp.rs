@@ -9,6 +9,7 @@ use crate::client::{Client, soon};
 use crate::connect::CALLER;
 use crate::connect_tcp::{allow, server};
 use crate::door::{self, nobody, token_section};
+use crate::http2;
 use crate::page::handshake;
 use crate::wisp_client::{
     CLOSE, CONNECT, CONTINUE, DATA, INFO, Said, TCP, UDP, Wisp, accept, closed, frame, more, open,
@@ -255,4 +256,33 @@ async fn datagrams_are_refused_where_no_rule_allows_them() {
     let mut wisp = Wisp::v1(&door).await;
     wisp.connect_to(1, UDP, "127.0.0.1", address.port()).await;
     assert_eq!(wisp.said().await, closed(1, 0x48));
+}
+
+#[tokio::test]
+async fn it_is_spoken_over_a_stream_of_http2() {
+    let (listener, address) = server().await;
+    let door = open(&allow(address));
+    let mut requests = http2::connect(&door).await;
+    let bearer = format!("Bearer {CALLER}");
+    let fields = [("authorization", bearer.as_str()), ("sec-websocket-protocol", "wisp-v2")];
+    let (response, mut up) =
+        http2::tunnel(&mut requests, http2::knock("http://localhost/wisp/", &fields)).await;
+    assert_eq!(
+        (response.status(), &response.headers()["sec-websocket-protocol"]),
+        (http::StatusCode::OK, &"wisp-v2".parse().expect("a value"))
+    );
+    let mut down = response.into_body();
+    let host = address.ip().to_string();
+    let connect = [&b"\x01\x01\0\0\0\x01"[..], &address.port().to_le_bytes(), host.as_bytes()].concat();
+    up.send_data(frame(0x82, &connect).into(), false).expect("is sent");
+    accept(&listener).await.write_all(b"over HTTP/2").await.expect("is sent");
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\x88\x02\x03\xe8") {
+        heard.extend(http2::read(&mut down).await.expect("more").expect("in order"));
+        if heard.ends_with(b"\x82\x06\x04\x01\0\0\0\x02") {
+            up.send_data(frame(0x88, &1000_u16.to_be_bytes()).into(), true).expect("is sent");
+        }
+    }
+    let data = b"\x82\x10\x02\x01\0\0\0over HTTP/2";
+    assert!(heard.windows(data.len()).any(|part| part == data), "{heard:?}");
 }

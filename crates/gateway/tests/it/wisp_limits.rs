@@ -139,7 +139,7 @@ async fn refusals_that_nobody_reads_are_bounded() {
     let door = open(&allow(address));
     let mut wisp = Wisp::v1(&door).await;
     // Nobody may go there: each is answered with a CLOSE that nobody reads.
-    let packet = frame(0x82, b"\x01\x01\0\0\0\x01\x01\0127.0.0.9");
+    let packet = frame(0x82, b"\x01\x01\0\0\0\x01\x01\x00127.0.0.9");
     let written = fill(&mut wisp.client.socket, &packet.repeat(1_000)).await;
     assert!(written < 128 << 20, "{written} bytes");
 }

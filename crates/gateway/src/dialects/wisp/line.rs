@@ -1,13 +1,14 @@
 //! What the streams of one client share: the way to it, and how much may wait on either way. Bytes towards the client wait for room in turn, so
 //! that none of its streams keeps another from being read; bytes towards targets are counted, and over the limit the client is not read.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::reason::Reason;
 use super::stream::Stream;
@@ -20,7 +21,9 @@ const NOTICES: usize = 1_024;
 
 /// Shared by the streams of a client.
 pub(super) struct Line {
-    out: mpsc::UnboundedSender<Out>,
+    /// On its way to the client: bounded by `room` and `notices`.
+    out: Mutex<VecDeque<Out>>,
+    writer: AtomicWaker,
     room: Arc<Semaphore>,
     /// Bytes for targets that do not take them.
     held: AtomicUsize,
@@ -43,19 +46,18 @@ pub(super) enum Out {
 }
 
 impl Line {
-    pub(super) fn new(limits: &Limits) -> (Arc<Line>, mpsc::UnboundedReceiver<Out>) {
+    pub(super) fn new(limits: &Limits) -> Arc<Line> {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let (out, outbox) = mpsc::unbounded_channel();
-        let line = Line {
-            out,
+        Arc::new(Line {
+            out: Mutex::default(),
+            writer: AtomicWaker::new(),
             room: Arc::new(Semaphore::new(size(limits.wisp_download).min(Semaphore::MAX_PERMITS))),
             held: AtomicUsize::new(0),
             held_limit: size(limits.wisp_upload),
             notices: AtomicUsize::new(0),
             reader: AtomicWaker::new(),
             buffer: u32::try_from(limits.wisp_buffer).unwrap_or(u32::MAX),
-        };
-        (Arc::new(line), outbox)
+        })
     }
 
     /// Waits for room for so many bytes towards the client; whoever asked first has it first.
@@ -68,12 +70,32 @@ impl Line {
         Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()
     }
 
-    /// On its way. A client that has gone meanwhile misses nothing.
+    /// On its way.
     pub(super) fn send(&self, out: Out) {
         if !matches!(out, Out::Data(..)) {
             self.notices.fetch_add(1, Ordering::Relaxed);
         }
-        let _ = self.out.send(out);
+        self.lock().push_back(out);
+        self.writer.wake();
+    }
+
+    /// Takes what is on its way, at most `most`; waits until there is something.
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>, most: usize) -> Poll<Vec<Out>> {
+        if self.lock().is_empty() {
+            self.writer.register(cx.waker());
+        }
+        let mut out = self.lock();
+        if out.is_empty() {
+            // A quiet client has no memory of a busy time.
+            *out = VecDeque::new();
+            return Poll::Pending;
+        }
+        let count = out.len().min(most);
+        Poll::Ready(out.drain(..count).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Out>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// So many such packets have left, or are not to be sent any more.

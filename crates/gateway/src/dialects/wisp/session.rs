@@ -10,19 +10,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Sink as _, SinkExt as _, Stream as _};
 use pageport_proto::Code;
 use pageport_proto::target::{Protocol, Target};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use tokio_websockets::{CloseCode, Config, Error, Limits, Message, ServerBuilder, WebSocketStream};
+use tokio_websockets::{CloseCode, Error, Message};
 
 use super::info::Theirs;
-use super::io::Io;
 use super::job::Job;
 use super::line::{Line, Out};
 use super::packet::{self, Kind, Packet, StreamId, Wish};
 use super::reason::Reason;
+use super::socket::{Io, WebSocket};
 use super::stream::{End, Stream};
 use crate::dialects::{place, seeker};
 use crate::egress::Wanted;
@@ -39,8 +38,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A WebSocket of a client's, and its streams.
 pub(super) struct Session {
     shared: Arc<Shared>,
-    socket: WebSocketStream<Io>,
-    outbox: mpsc::UnboundedReceiver<Out>,
+    socket: WebSocket,
     line: Arc<Line>,
     streams: HashMap<StreamId, Arc<Stream>>,
     streams_limit: usize,
@@ -86,17 +84,14 @@ impl Session {
         let policy = shared.policy.load();
         let limits = &policy.limits;
         let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let message = Limits::default().max_payload_len(Some(size(limits.wisp_packet)));
-        let config = Config::default().frame_size(usize::MAX).flush_threshold(usize::MAX);
-        let socket = ServerBuilder::new().config(config).limits(message).serve(io);
-        let (line, outbox) = Line::new(limits);
+        let socket = WebSocket::new(io, size(limits.wisp_packet));
+        let line = Line::new(limits);
         let period = limits.wisp_idle / 3;
         let mut clock = interval_at(Instant::now() + period, period);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Session {
             shared: Arc::clone(shared),
             socket,
-            outbox,
             line,
             streams: HashMap::new(),
             streams_limit: size(limits.wisp_streams),
@@ -195,12 +190,9 @@ impl Session {
         if let Some(reason) = reason {
             self.put(packet::close(None, reason));
         }
-        let ending = async {
-            // Behind a CLOSE of the client's own this fails, and its answer is on its way.
-            let _ = self.socket.send(Message::close(Some(code), "")).await;
-            let _ = self.socket.close().await;
-        };
-        let _ = timeout(FAREWELL, ending).await;
+        // Behind a CLOSE of the client's own this goes nowhere, and the answer is on its way.
+        self.socket.put(Message::close(Some(code), ""));
+        let _ = timeout(FAREWELL, self.socket.close()).await;
     }
 
     fn connect(&mut self, caller: &Caller, id: StreamId, wish: Option<Wish>, confirm: bool) {
@@ -284,7 +276,7 @@ impl Session {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Packet, Farewell>> {
         loop {
-            let message = match std::task::ready!(Pin::new(&mut self.socket).poll_next(cx)) {
+            let message = match std::task::ready!(self.socket.poll_next(cx)) {
                 Some(Ok(message)) => message,
                 Some(Err(Error::PayloadTooLong { .. })) => {
                     return Poll::Ready(Err(Farewell::Violation(CloseCode::MESSAGE_TOO_BIG)));
@@ -320,20 +312,14 @@ impl Session {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             if !self.flushed {
-                std::task::ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+                std::task::ready!(self.socket.poll_flush(cx))?;
                 self.flushed = true;
                 self.queued = 0;
                 self.leaving.clear();
                 self.line.sent(std::mem::take(&mut self.notices));
             }
-            for _ in 0..BATCH {
-                match self.outbox.poll_recv(cx) {
-                    Poll::Ready(Some(out)) => self.take(out),
-                    Poll::Ready(None) | Poll::Pending => break,
-                }
-            }
-            if self.flushed {
-                return Poll::Pending;
+            for out in std::task::ready!(self.line.poll_take(cx, BATCH)) {
+                self.take(out);
             }
         }
     }
@@ -370,8 +356,7 @@ impl Session {
                 _ if !reads => Life::Heard,
                 Life::Heard => Life::Quiet,
                 Life::Quiet => {
-                    // This fails only behind a CLOSE, and then the next read ends it all.
-                    let _ = Pin::new(&mut self.socket).start_send(Message::ping(Bytes::new()));
+                    self.socket.put(Message::ping(Bytes::new()));
                     self.flushed = false;
                     // To be polled again: it has to leave.
                     cx.waker().wake_by_ref();
@@ -385,8 +370,7 @@ impl Session {
 
     /// Leaves with the next write.
     fn put(&mut self, packet: Bytes) {
-        // This fails only behind a CLOSE, and then the next read ends it all.
-        let _ = Pin::new(&mut self.socket).start_send(Message::binary(packet));
+        self.socket.put(Message::binary(packet));
         self.queued += 1;
         self.flushed = false;
     }
