@@ -67,6 +67,7 @@ export class ScreenPage {
     this.#target = target;
     this.#bytes = { in: 0, out: 0 };
     this.#name = this.#failure = "";
+    this.#showFacts({ Screen: "none yet" });
     this.#network.watch();
     this.dial.say("waiting", `Connected to ${target.address}, no screen yet`);
     this.dial.goodbye = () => screen.disconnect();
@@ -108,7 +109,10 @@ export class ScreenPage {
     this.dial.say("good", `Showing ${this.#name || this.#target.address}`);
     this.#enable(true);
     const { width, height } = this.place.querySelector("canvas");
-    const facts = { Screen: `${width} × ${height}`, Name: this.#name || "none" };
+    this.#showFacts({ Screen: `${width} × ${height}`, Name: this.#name || "none" });
+  }
+
+  #showFacts(facts) {
     const parts = Object.entries(facts).flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
     $("facts").replaceChildren(...parts);
   }
