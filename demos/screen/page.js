@@ -39,6 +39,8 @@ export class ScreenPage {
       event.preventDefault();
       this.#screen?.sendCredentials({ username: $("user").value, password: $("password").value });
       this.#ask([]);
+      // The form has gone, and the focus with it.
+      $("disconnect").focus();
     });
     // Before noVNC sees it: everything else that is typed goes there.
     this.place.addEventListener("keydown", (event) => event.key === "Escape" && event.shiftKey && this.#takeBack(event), { capture: true });
