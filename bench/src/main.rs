@@ -4,11 +4,17 @@
 //! |---|---|
 //! | `service PORT` | the native service behind every tunnel |
 //! | `relay copy\|splice PORT TARGET` | one hop that does nothing but move bytes, on one thread |
+//! | `relay hoard\|spoil PORT TARGET` | one that nobody should have: a measurement must notice it |
+//! | `gateway PORT` | the yardstick: WebSocket to TCP, as short as it can be |
 //! | `raw websocket\|webtransport PORT` | the same service for a browser, with nothing in between |
-//! | `load bulk\|trips\|setups\|idle …` | a visitor's side; prints one line of JSON |
+//! | `load …` | a visitor's side; prints one line of JSON |
+//!
+//! A load's TARGET is `HOST:PORT`, or `ws://HOST:PORT/path` or `upgrade://HOST:PORT/path` for whoever leads to the service from there.
 //!
 //! Port 0 is a free one; `service`, `relay` and `raw` say theirs. Everything runs on one thread. Must never link a crate of the product: what measures shares no code with what it measures.
 
+mod flawed;
+mod gateway;
 mod listen;
 mod load;
 mod raw;
@@ -19,17 +25,25 @@ mod splice;
 use std::error::Error;
 use std::process::ExitCode;
 
+use flawed::Flaw;
+use load::{bulk, idle, setups, trips, verify, wisp};
+
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const USAGE: &str = "\
 usage: pageport-bench service PORT
        pageport-bench relay copy|splice PORT TARGET
+       pageport-bench relay hoard|spoil PORT TARGET
+       pageport-bench gateway PORT
        pageport-bench raw websocket|webtransport PORT
        pageport-bench load bulk down|up BYTES TARGET
        pageport-bench load trips CONNECTIONS SECONDS TARGET
        pageport-bench load setups WORKERS SECONDS TARGET
        pageport-bench load exactly WORKERS COUNT TARGET
-       pageport-bench load idle CONNECTIONS TARGET";
+       pageport-bench load idle CONNECTIONS TARGET
+       pageport-bench load verify BYTES TARGET
+       pageport-bench load wisp down|up|verify BYTES STREAMS TARGET SERVICE
+       pageport-bench load wisp trips SECONDS STREAMS TARGET SERVICE";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -51,18 +65,33 @@ async fn run(args: &[&str]) -> Outcome {
         ["relay", "splice", port, target] => splice::run(port.parse()?, target.parse()?).await,
         ["raw", "websocket", port] => raw::websocket::run(port.parse()?).await,
         ["raw", "webtransport", port] => raw::webtransport::run(port.parse()?).await,
-        ["load", "bulk", "down", bytes, target] => load::bulk::down(bytes.parse()?, target.parse()?).await,
-        ["load", "bulk", "up", bytes, target] => load::bulk::up(bytes.parse()?, target.parse()?).await,
+        ["relay", "hoard", port, target] => flawed::run(Flaw::Hoards, port.parse()?, target.parse()?).await,
+        ["relay", "spoil", port, target] => flawed::run(Flaw::Spoils, port.parse()?, target.parse()?).await,
+        ["gateway", port] => gateway::run(port.parse()?).await,
+        ["load", "wisp", what, number, streams, gateway, service] => {
+            let streams = streams.parse()?;
+            let scene = wisp::Scene { gateway: gateway.parse()?, service: service.parse()?, streams };
+            match what {
+                "down" => wisp::down(number.parse()?, &scene).await,
+                "up" => wisp::up(number.parse()?, &scene).await,
+                "verify" => wisp::check(number.parse()?, &scene).await,
+                "trips" => wisp::round_trips(number.parse()?, &scene).await,
+                _ => Err(USAGE.into()),
+            }
+        }
+        ["load", "bulk", "down", bytes, target] => bulk::down(bytes.parse()?, &target.parse()?).await,
+        ["load", "bulk", "up", bytes, target] => bulk::up(bytes.parse()?, &target.parse()?).await,
         ["load", "trips", connections, seconds, target] => {
-            load::trips::run(connections.parse()?, seconds.parse()?, target.parse()?).await
+            trips::run(connections.parse()?, seconds.parse()?, &target.parse()?).await
         }
         ["load", "setups", workers, seconds, target] => {
-            load::setups::during(workers.parse()?, seconds.parse()?, target.parse()?).await
+            setups::during(workers.parse()?, seconds.parse()?, &target.parse()?).await
         }
         ["load", "exactly", workers, count, target] => {
-            load::setups::exactly(workers.parse()?, count.parse()?, target.parse()?).await
+            setups::exactly(workers.parse()?, count.parse()?, &target.parse()?).await
         }
-        ["load", "idle", connections, target] => load::idle::run(connections.parse()?, target.parse()?).await,
+        ["load", "idle", connections, target] => idle::run(connections.parse()?, &target.parse()?).await,
+        ["load", "verify", bytes, target] => verify::run(bytes.parse()?, &target.parse()?).await,
         _ => Err(USAGE.into()),
     }
 }

@@ -139,7 +139,7 @@ function apply(core, carrier, [type, a, b, c, d, e]) {
       return stream && onData(core, stream, b, c, d);
     }
     case DATAGRAM:
-      return enqueue(core.arrived, { flow: a, bytes: b });
+      return (core.streams.get(a)?.enqueue ?? enqueue)(core.arrived, { flow: a, bytes: b });
     case GOAWAY:
       core.away = [d, e];
       return core.streams.forEach((stream, id) => id % 2 === core.side && id > a && abandon(core, stream, GOING_AWAY));

@@ -5,7 +5,7 @@
  * Must never call a connection secure that the gateway has not verified, nor end one before what was written is on its way.
  */
 
-import { ABORTED, INVALID_ARGUMENT, INVALID_STATE, STARTTLS_DIRTY } from "./codes.js";
+import { ABORTED, INVALID_ARGUMENT, INVALID_STATE, STARTTLS_DIRTY, UNSUPPORTED } from "./codes.js";
 import { fail, PageportError } from "./errors.js";
 import { ENCODER } from "./frames.js";
 import { PageStream, pageOf } from "./page-stream.js";
@@ -35,31 +35,38 @@ import { nextTask } from "./ws-events.js";
 
 /** `alpn` is null without TLS, and when nothing was agreed on. @typedef {{ remoteAddress: string, localAddress: null, alpn: string | null, tls?: import("./replies.js").TlsInfo }} SocketInfo */
 
+/** What a `TCPSocket` and a `UDPSocket` ask for. @typedef {[hostname: string, port: number] | [datagrams: import("./udp-socket.js").UDPSocketOptions]} DirectTarget */
+
 /**
  * Asks for a connection. Rejects when there is none, or nobody wants it any more.
  * @param {Session} session
- * @param {any} target `host:port` or `page:name`; `{ hostname, port }`; or both in a list, for a TCPSocket
+ * @param {any} target `host:port` or `page:name`; `{ hostname, port }`; or a DirectTarget
  * @param {Shell} shell
  */
-export function dial(session, target, shell) {
+export async function dial(session, target, shell) {
   const { readable, writable } = shell;
   const isDirect = Array.isArray(target);
   /** @type {import("./socket.js").SocketOptions} */
   const { secureTransport = "off", sni, servername = sni, alpn, allowHalfOpen } = isDirect ? { allowHalfOpen: true } : shell.options;
-  const { hostname = "", port } = isDirect ? { hostname: target[0], port: target[1] } : Object(target);
+  // Datagrams are asked for by their options alone.
+  const isUdp = isDirect && target.length < 2;
+  const { remoteAddress, remotePort } = isUdp ? Object(target[0]) : isDirect ? { remoteAddress: target[0], remotePort: target[1] } : {};
+  if (isUdp && !remotePort) fail(UNSUPPORTED, "no bound mode: remoteAddress and remotePort");
+  const { hostname = "", port } = isDirect ? { hostname: remoteAddress, port: remotePort } : Object(target);
   // An IPv6 address may come without its brackets.
   const address = hostname === "" ? `${target}` : `${`${hostname}`.replace(/^[^[]*:.*/, "[$&]")}:${port}`;
   if (hostname === "" && /^\s*page:/i.test(address)) {
     return open(session, pageOf(address), shell, true, (_, stream, reset) => new PageStream(session, stream, { readable, writable, reset }));
   }
   if (!/^[^\s/?#@]+:[1-9]\d{0,4}$/.test(address)) fail(INVALID_ARGUMENT, "host:port");
+  const info = isDirect ? { remoteAddress, remotePort } : plainInfo(address);
+  if (isUdp) return (await import("./udp-connection.js")).open(session, address, /** @type {any} */ (info), shell);
   if (!/^(off|on|starttls)$/.test(secureTransport)) fail(INVALID_ARGUMENT, "secureTransport");
   // Whoever names a server or protocols thinks that it is going to be TLS.
   if (secureTransport === "off" && (servername ?? alpn)) fail(INVALID_ARGUMENT, "no TLS");
   if (secureTransport === "on") return open(session, { connect: `tls://${address}`, servername, alpn }, shell, allowHalfOpen, secureInfo(address, alpn));
   const head = { connect: `tcp://${address}`, ...(secureTransport === "starttls" && { starttls: true }) };
-  const info = isDirect ? { readable, writable, remoteAddress: hostname, remotePort: port } : plainInfo(address);
-  return open(session, head, shell, allowHalfOpen, () => info, address);
+  return open(session, head, shell, allowHalfOpen, () => (isDirect ? { readable, writable, ...info } : info), address);
 }
 
 /**

@@ -12,5 +12,6 @@ export { session } from "./session.js";
 export { byteStream, connect } from "./socket.js";
 export { TCPServerSocket } from "./tcp-server.js";
 export { TCPSocket } from "./tcp-socket.js";
+export { UDPSocket } from "./udp-socket.js";
 export { install, uninstall, WebSocket } from "./websocket.js";
 export { WebSocketError, WebSocketStream } from "./websocket-stream.js";

@@ -271,7 +271,8 @@ export class Native {
       const state = this.#state;
       if (!(flow <= MAX && at <= value.length) || state?.phase !== ATTACHED) continue;
       state.heard = performance.now();
-      enqueue(this.#session.core.arrived, { flow, bytes: value.subarray(at) });
+      const { streams, arrived } = this.#session.core;
+      (streams.get(flow)?.enqueue ?? enqueue)(arrived, { flow, bytes: value.subarray(at) });
       this.#session.poke();
     }
   }

@@ -41,6 +41,9 @@ export class Stream {
   /** Head (of the peer's streams) or reply (of own ones), once complete. @type {import("./json.js").Json | undefined} */
   head;
 
+  /** Takes datagrams of its flow, in place of the queue for everybody's. @type {typeof import("./core.js").enqueue | undefined} */
+  enqueue;
+
   /** Called after something has changed. @type {(() => void) | undefined} */
   notify;
 

@@ -24,7 +24,7 @@ export class TCPServerSocket {
   /** @param {string} localAddress @param {TCPServerSocketOptions} [options] */
   constructor(localAddress, options = {}) {
     const { localPort: port, backlog } = options;
-    if (port === 0 || backlog === 0) throw new TypeError("zero");
+    if (port === 0 || backlog === 0) throw new TypeError("options");
     const listening = new Listening({ ...options, port }, { kind: "tcp", load: () => import("./tcp-visit.js") });
     /** Resolves once clients can connect. @type {Promise<TCPServerSocketOpenInfo>} */
     this.opened = listening.opened;

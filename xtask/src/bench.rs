@@ -8,6 +8,7 @@
 //! | `contestant`, `field` | a tunnel and its processes; all of them |
 //! | `load` | one call of the load program |
 //! | `rounds`, `idle`, `crowd`, `page`, `carriers`, `profile` | the measurements |
+//! | `dialects`, `dialects/*` | gateways for clients that exist, beside others |
 //! | `samples` | medians and ranges |
 //! | `results`, `results/*` | what is kept of a run, and the page that people read |
 //!
@@ -16,6 +17,7 @@
 mod carriers;
 mod contestant;
 mod crowd;
+mod dialects;
 mod field;
 mod idle;
 mod install;
@@ -48,8 +50,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
     isolate::prepare()?;
     let mut results = Results::open(options)?;
-    // What is said of the machine at the top is not of carriers that were measured anew by themselves.
-    let is_beside = options.parts == [Part::Carriers];
+    // What is said of the machine at the top is not of what was measured anew by themselves.
+    let is_beside = options.parts.iter().all(|part| matches!(part, Part::Carriers | Part::Dialects));
     if !is_beside {
         results.set("machine", machine::facts(options)?);
     }
@@ -61,6 +63,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
             Part::Crowd => results.set("crowd", crowd::run(options)?),
             Part::Page => results.set("page", page::run(options)?),
             Part::Carriers => results.set("carriers", carriers::run(options)?),
+            Part::Dialects => dialects::run(options, &mut results)?,
         }
         println!("bench: {} took {:.0} s", part.name(), started.elapsed().as_secs_f64());
     }

@@ -16,6 +16,11 @@ pub(crate) fn autobahn() -> Outcome<PathBuf> {
     environment("py-autobahn", "requirements-autobahn.txt")
 }
 
+/// The interpreter of the environment that has websockify's own client; made by whoever asks first.
+pub(crate) fn websockify() -> Outcome<PathBuf> {
+    environment("py-websockify", "requirements-websockify.txt")
+}
+
 /// The system's own interpreter where there is one: what Debian's `python3-venv` belongs to.
 pub(crate) fn system() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }

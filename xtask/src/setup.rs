@@ -2,7 +2,7 @@
 //! locked npm packages and a Python environment. Says so and does nothing when all is there.
 
 pub(crate) mod apt;
-mod npm;
+pub(crate) mod npm;
 
 use crate::failure::{Failure, Outcome};
 use crate::tally::Tally;

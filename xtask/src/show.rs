@@ -1,6 +1,12 @@
 //! `cargo xtask show <ID>`: one proof per file, from outside, against the release binary. A proof prints facts that a
 //! person can weigh, and where it could pass without having looked at anything it runs a control that must fail.
 
+mod e1;
+mod e2;
+mod e3;
+mod e6;
+mod e7;
+mod e8;
 mod l1;
 mod l10;
 mod l2;
@@ -78,6 +84,12 @@ const PROOFS: &[Proof] = &[
     Proof { id: "N7", title: "2,000 simulated networks: streams come through byte-exact or say why, none hangs", run: n7::run },
     Proof { id: "N8", title: "each carrier is measured beside the browser's own, and so is the time to the first byte", run: n8::run },
     Proof { id: "N9", title: "bad input on each carrier has its documented code, and memory stays flat", run: n9::run },
+    Proof { id: "E1", title: "pages are clients of real servers, and OpenSSH goes through the program", run: e1::run },
+    Proof { id: "E2", title: "TCP servers of every habit, from pages in both browsers by each carrier", run: e2::run },
+    Proof { id: "E3", title: "clients that exist reach servers through the gateway, unchanged", run: e3::run },
+    Proof { id: "E6", title: "who stops reading costs no dialect memory or a sibling; thousands stand still, thousands come and go", run: e6::run },
+    Proof { id: "E7", title: "a reload is whole or nothing, ends what it forbids, and is explained as it is", run: e7::run },
+    Proof { id: "E8", title: "the dialects are measured beside what others offer, and every byte is compared", run: e8::run },
 ];
 
 pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {

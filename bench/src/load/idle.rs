@@ -1,21 +1,19 @@
 //! Connections that were used once and then stand still, until standard input ends.
 
-use std::net::SocketAddr;
-
 use serde_json::json;
-use tokio::net::TcpStream;
 
-use super::echoed;
+use super::connection::Connection;
+use super::target::Target;
 use crate::Outcome;
 
 /// How many are made at the same time: fewer than any listener's backlog.
 const AT_ONCE: usize = 64;
 
-pub(crate) async fn run(connections: usize, target: SocketAddr) -> Outcome {
+pub(crate) async fn run(connections: usize, target: &Target) -> Outcome {
     let mut open = Vec::with_capacity(connections);
     while open.len() < connections {
         let count = AT_ONCE.min(connections - open.len());
-        let tasks: Vec<_> = (0..count).map(|_| tokio::spawn(echoed(target))).collect();
+        let tasks: Vec<_> = (0..count).map(|_| spawned(target.clone())).collect();
         for task in tasks {
             open.push(task.await??);
         }
@@ -26,6 +24,10 @@ pub(crate) async fn run(connections: usize, target: SocketAddr) -> Outcome {
     Ok(())
 }
 
+fn spawned(target: Target) -> tokio::task::JoinHandle<Outcome<Connection>> {
+    tokio::spawn(async move { Connection::echoed(&target).await })
+}
+
 /// Whoever reads the line above closes our input when it has seen enough.
 async fn released() -> Outcome {
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
@@ -33,9 +35,6 @@ async fn released() -> Outcome {
 }
 
 /// How many nobody has closed meanwhile.
-fn alive(open: &[TcpStream]) -> usize {
-    let waits = |stream: &&TcpStream| {
-        stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-    };
-    open.iter().filter(waits).count()
+fn alive(open: &[Connection]) -> usize {
+    open.iter().filter(|connection| connection.is_alive()).count()
 }

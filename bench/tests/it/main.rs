@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report")]
 
 mod raw;
+mod ways;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -15,6 +15,8 @@ mod raw;
 mod secure;
 mod tcp;
 mod units;
+mod websockify;
+mod wisp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -26,6 +28,8 @@ pub use dialects::Dialects;
 pub use limits::Limits;
 pub use tcp::Tcp;
 pub use units::Kind;
+pub use websockify::{Websockify, WebsockifyFlags};
+pub use wisp::Wisp;
 
 use pageport_proto::claim::Key;
 
@@ -80,6 +84,10 @@ pub struct Policy {
     pub dns: Vec<SocketAddr>,
     /// What clients may speak here that know nothing of pages.
     pub dialects: Dialects,
+    /// Targets with a public name, and pages that use them.
+    pub websockify: Websockify,
+    /// What is particular to one of them.
+    pub wisp: Wisp,
     /// What anything may cost.
     pub limits: Limits,
     /// The certificate of the front door; `None`: it speaks without TLS.
@@ -143,10 +151,22 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let Some(file) = file else { return Config::parse("", "", environment) };
+        Config::load_with(file, environment, &WebsockifyFlags::default())
+    }
+
+    /// The same, with flags over both.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &WebsockifyFlags,
+    ) -> Result<Config, ConfigError> {
+        let Some(file) = file else { return Config::parse_with("", "", environment, flags) };
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(&name, &error))?;
-        Config::parse(&name, &text, environment)
+        Config::parse_with(&name, &text, environment, flags)
     }
 
     /// Reads the text of a file, and the environment over it. `name` is for messages.
@@ -158,9 +178,19 @@ impl Config {
         text: &str,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
+        Config::parse_with(name, text, environment, &WebsockifyFlags::default())
+    }
+
+    fn parse_with(
+        name: &str,
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &WebsockifyFlags,
+    ) -> Result<Config, ConfigError> {
         let source = Source::new(name, text);
         let mut raw: Raw = toml::from_str(text).map_err(|error| source.parse_error(&error))?;
         environment::overlay(&mut raw, environment, &source)?;
+        flags.overlay(&mut raw);
         check::check(&raw, false, &source)
     }
 
@@ -178,7 +208,8 @@ impl Config {
         environment::overlay(&mut raw, environment, &source)?;
         let flag = |name, value: &str| Located { value: value.to_owned(), at: At::Flag(name) };
         if let Some(listen) = listen {
-            raw.listen = Some(vec![flag("--listen", listen)]);
+            let value = vec![flag("--listen", listen)];
+            raw.listen = Some(Located { value, at: At::Flag("--listen") });
         }
         if let Some(admin) = admin {
             raw.admin = Some(flag("--admin", admin));

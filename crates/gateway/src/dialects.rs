@@ -6,6 +6,7 @@
 //! | `admission` | who may use a dialect, and how many connections there are |
 //! | `connect` | from a target to a connection, before anything is answered |
 //! | `tcp` | `/tcp/{host}/{port}`: one connection over one WebSocket, or as raw bytes |
+//! | `websockify` | the same to targets that have a public name |
 //! | `messages`, `raw`, `splice` | what moves these bytes |
 //! | [`frames`] | RFC 6455, as it comes |
 //! | `end` | either end of a connection |
@@ -21,17 +22,16 @@ mod messages;
 mod raw;
 mod splice;
 mod tcp;
-mod wisp;
+mod websockify;
+pub mod wisp;
 
 use std::sync::Arc;
-
-use http::{Request, Response};
-use pageport_proto::Code;
 
 use crate::config::Dialects;
 use crate::front::body::Body;
 use crate::front::connection::Connection;
 use crate::front::respond::Refusal;
+use http::{Request, Response};
 
 pub(crate) use admission::{admit, place, refused, seeker};
 pub(crate) use splice::Pipes;
@@ -59,7 +59,7 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Refusal> {
     match request.uri().path() {
         WISP => wisp::serve(connection, request),
-        WEBSOCKIFY => Err(Code::ERR_NOT_FOUND.into()),
+        WEBSOCKIFY => websockify::serve(connection, request).await,
         _ => tcp::serve(connection, request).await,
     }
 }

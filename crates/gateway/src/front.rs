@@ -11,7 +11,8 @@
 //! | `carried` | an answer with carrier messages |
 //! | `link`, `link_http`, `link_close` | where pages attach, also by plain requests, and how they leave without a carrier |
 //! | `webtransport` | the same over QUIC |
-//! | `assets`, `well_known` | what is served to everybody |
+//! | `assets`, `site_files`, `content_type`, `well_known` | what is served to everybody |
+//! | `percent` | what stands in paths |
 //! | `respond`, `advice`, `error_page`, `body` | answers and their codes |
 //! | [`response_headers`] | what of a page's answer reaches its visitor |
 
@@ -22,6 +23,7 @@ mod assets;
 pub(crate) mod body;
 mod carried;
 pub(crate) mod connection;
+mod content_type;
 pub mod credential;
 mod error_page;
 mod frame_guard;
@@ -37,9 +39,11 @@ pub(crate) mod link;
 mod link_close;
 mod link_http;
 pub mod origin;
+pub(crate) mod percent;
 pub(crate) mod respond;
 pub mod response_headers;
 mod route;
+pub(crate) mod site_files;
 mod strict_head;
 pub(crate) mod transport;
 pub(crate) mod webtransport;

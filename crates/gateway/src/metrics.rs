@@ -42,6 +42,19 @@ pub(crate) struct Metrics {
     pub(crate) connect_pages: Counter,
 }
 
+/// Why a datagram was not passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    /// Others came faster than they could leave.
+    Queue,
+    /// Its flow is no stream's.
+    Unknown,
+    /// It came from elsewhere than from the target.
+    Unsolicited,
+    /// The target's was longer than the wire takes.
+    Oversize,
+}
+
 /// What is read off when somebody asks.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
@@ -125,6 +138,22 @@ impl Metrics {
         });
     }
 
+    /// So many datagrams that were dropped.
+    pub(crate) fn undelivered(&self, why: Undelivered, datagrams: u64) {
+        if datagrams == 0 {
+            return;
+        }
+        let reason = match why {
+            Undelivered::Queue => "queue",
+            Undelivered::Unknown => "unknown",
+            Undelivered::Unsolicited => "unsolicited",
+            Undelivered::Oversize => "oversize",
+        };
+        with_local_recorder(&self.recorder, || {
+            counter!("pageport_datagrams_dropped_total", "reason" => reason).increment(datagrams);
+        });
+    }
+
     /// The text that Prometheus reads.
     #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
     pub(crate) fn render(&self, now: &Snapshot) -> String {
@@ -181,6 +210,10 @@ fn describe() {
     );
     describe_counter!("pageport_connect_received_bytes_total", "Bytes from servers to callers.");
     describe_counter!("pageport_connect_sent_bytes_total", "Bytes from callers to servers.");
+    describe_counter!(
+        "pageport_datagrams_dropped_total",
+        "Datagrams of callers and targets that were not passed on, by reason."
+    );
     describe_counter!(
         "pageport_connect_page_bytes_total",
         "Bytes between callers and other pages, both ways."

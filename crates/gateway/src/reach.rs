@@ -67,7 +67,7 @@ pub(crate) async fn reach(
     Ok(Reached { tcp, begun, authority })
 }
 
-/// The same for datagrams. Nothing has been sent: that nobody listens there shows, if at all, as an error of the socket behind the first datagram (`unreachable`
+/// The same for datagrams. Nothing has been sent: that nobody listens there shows, if at all, as an error of the socket behind the first datagram (`code_of`
 /// makes a code of it). A rule that says nothing of idle flows has `limits.udp_idle`: nobody else says that one is over.
 ///
 /// # Errors
@@ -108,14 +108,18 @@ pub(crate) fn may_be_called(shared: &Shared, party: &Party, wanted: &Wanted, nam
 
 /// Only the kind of it: the rest may tell of the network behind the gateway.
 pub(crate) fn unreachable(wanted: &Wanted, error: &io::Error) -> Refusal {
+    Refusal::new(code_of(wanted, error), &error.kind().to_string())
+}
+
+/// What an error of a socket to a target is called.
+pub(crate) fn code_of(wanted: &Wanted, error: &io::Error) -> Code {
     // Of a WebSocket nothing more is known than that there is none (§7.5).
     let tells = !matches!(wanted.protocol(), Protocol::Ws | Protocol::Wss);
-    let code = match error.kind() {
+    match error.kind() {
         io::ErrorKind::ConnectionRefused if tells => Code::ERR_TARGET_CONNECTION_REFUSED,
         io::ErrorKind::TimedOut if tells => Code::ERR_TARGET_TIMEOUT,
         _ => Code::ERR_TARGET_UNREACHABLE,
-    };
-    Refusal::new(code, &error.kind().to_string())
+    }
 }
 
 /// A refusal that says no more than its code, and when to come again.

@@ -14,7 +14,7 @@ use pageport_proto::Code;
 use pageport_proto::head::{Listen, Refusal, Request};
 
 use asked::Asked;
-pub(crate) use connect::Startable;
+pub(crate) use connect::{Datagrams, Startable};
 
 use crate::sessions::Entry;
 use crate::shared::Shared;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,9 @@ use crate::egress::{Party, Seeker, Via};
 use crate::front::admission::{Applicant, Caller};
 use crate::front::credential::sha256;
 use crate::lifetime::Slots;
+use crate::metrics::{Metrics, Undelivered};
 use crate::names::{Claims, Proven};
-use crate::requests::{self, Startable};
+use crate::requests::{self, Datagrams, Startable};
 use crate::shared::Shared;
 use crate::usage::{Seat, Usage};
 
@@ -46,6 +48,10 @@ pub(crate) struct Entry {
     pub(crate) measures: Slots,
     /// Its connections on which TLS may begin.
     pub(crate) startable: Startable,
+    /// Its connections by UDP.
+    pub(crate) datagrams: Datagrams,
+    /// How many datagrams its queues had lost when somebody counted last.
+    datagrams_lost: AtomicU64,
     pub(crate) claims: Claims,
     secret_hash: [u8; 32],
     /// What its first WELCOME said; a reload changes later sessions only.
@@ -86,6 +92,7 @@ impl Entry {
             origin: self.caller.origin().cloned(),
             token: self.caller.credential_name().map(Into::into),
             keys: self.claims.keys(),
+            alias: None,
         }
     }
 
@@ -93,6 +100,13 @@ impl Entry {
     pub(crate) fn seeker(&self) -> Seeker {
         let via = Via::Session(self.id.clone());
         Seeker { via, label: self.caller.label().into(), party: self.party() }
+    }
+
+    /// Counts what the session's own queues of datagrams have dropped since the last time.
+    pub(crate) fn tell_datagrams(&self, metrics: &Metrics) {
+        let lost = self.session.stats().datagrams_dropped;
+        let told = self.datagrams_lost.fetch_max(lost, Ordering::Relaxed);
+        metrics.undelivered(Undelivered::Queue, lost.saturating_sub(told));
     }
 
     fn parked_since(&self) -> Option<Instant> {
@@ -189,6 +203,8 @@ fn begin(shared: &Arc<Shared>, caller: Caller) -> Result<(Arc<Entry>, Secret), C
         connects: Slots::default(),
         measures: Slots::default(),
         startable: Startable::default(),
+        datagrams: Datagrams::default(),
+        datagrams_lost: AtomicU64::new(0),
         claims: Claims::default(),
         secret_hash: sha256(&secret),
         announced,
@@ -209,6 +225,7 @@ async fn run(shared: Arc<Shared>, entry: Arc<Entry>) {
     let code = entry.session.closed().await;
     shared.sessions.lock().remove(&entry.id);
     shared.listeners.forget(&entry);
+    entry.tell_datagrams(&shared.metrics);
     shared.metrics.session_ended(code);
     tracing::info!(session = %entry.id, %code, "session ended");
 }

@@ -75,6 +75,8 @@ pub struct Stats {
     pub attaches: u64,
     /// Frames for streams that are forgotten or refused.
     pub ignored: u64,
+    /// Datagrams that were dropped, in either direction: too many, too long, or nobody takes any.
+    pub datagrams_dropped: u64,
     /// What carries the session now.
     pub carrier: Option<CarrierKind>,
     /// The smoothed round trip, zero before it was measured.
@@ -257,6 +259,7 @@ impl Session {
                 received: stats.received,
                 attaches: stats.attaches,
                 ignored: stats.ignored,
+                datagrams_dropped: stats.datagrams_dropped,
                 carrier: state.carriers.iter().find(|line| Some(line.id) == active).map(|line| line.kind),
                 rtt: state.proto.rtt(),
             }

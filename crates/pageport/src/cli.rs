@@ -66,9 +66,9 @@ pub(crate) enum Command {
             service gets a name, http://NAME.GATEWAY/; with --tcp any service gets a public port."
     )]
     Expose(native::ExposeFlags),
-    /// Talk to a listener through stdin and stdout
+    /// Talk to a server, a page or a listener through stdin and stdout, or give programs a SOCKS server for that
     #[command(after_help = native::CONNECT_EXAMPLES)]
-    Connect(native::ConnectFlags),
+    Connect(Box<native::ConnectFlags>),
     /// Find out what the network lets through to a gateway, and how well
     #[command(after_help = check::CHECK_EXAMPLES)]
     Check(check::CheckFlags),
@@ -108,7 +108,7 @@ pub(crate) struct DevFlags {
     /// Speak TLS with a certificate made for this machine, which browsers have to be told to trust
     #[arg(long)]
     pub(crate) tls: bool,
-    /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, ws or wss; as often as needed
+    /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, udp, ws or wss; as often as needed
     #[arg(long, value_name = "TARGET")]
     pub(crate) allow: Vec<String>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
@@ -120,6 +120,12 @@ pub(crate) struct DevFlags {
 pub(crate) struct GatewayFlags {
     #[command(flatten)]
     pub(crate) file: ConfigFile,
+    /// Serve the files of this directory at /, such as noVNC's, and let their pages use /websockify
+    #[arg(long, value_name = "DIR")]
+    pub(crate) web: Option<PathBuf>,
+    /// Lead /websockify?token=NAME where the lines "NAME: HOST:PORT" of this file, or of the files in this directory, say
+    #[arg(long, value_name = "FILE")]
+    pub(crate) targets: Option<PathBuf>,
     /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}
     #[arg(long)]
     pub(crate) json: bool,
@@ -158,7 +164,7 @@ pub(crate) struct ExplainFlags {
     /// A public key that the caller has proven as a listener, in base64url; as often as needed
     #[arg(long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Where: PROTOCOL://HOST:PORT, with tcp, tls, ws or wss
+    /// Where: PROTOCOL://HOST:PORT, with tcp, tls, udp, ws or wss
     #[arg(long, value_name = "TARGET")]
     pub(crate) to: String,
     /// By tcp, and TLS may begin later

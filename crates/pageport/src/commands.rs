@@ -26,7 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Dev(flags) => on_runtime(dev::run(flags)),
         Command::Gateway(flags) => on_runtime(gateway::run(flags)),
         Command::Expose(flags) => on_runtime(expose::run(flags)),
-        Command::Connect(flags) => on_runtime(connect::run(flags)),
+        Command::Connect(flags) => on_runtime(connect::run(*flags)),
         Command::Check(flags) => on_runtime(check::run(flags)),
         Command::Completions { shell } => completions::print(shell),
         Command::Man { command } => man::print(command.as_deref()),

@@ -4,6 +4,7 @@ mod native;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,7 +50,7 @@ pub(crate) enum Failure {
     Identity { path: PathBuf, error: io::Error },
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Native(NativeFailure),
+    Native(#[from] NativeFailure),
     #[error("the connection broke: {0}")]
     Broken(io::Error),
     #[error("there is no command {0:?}")]
@@ -69,6 +70,18 @@ pub(crate) enum Failure {
     /// Everything has been said on stdout.
     #[error("")]
     Forbidden,
+    /// Everything has been said, or whoever asked to stop knows.
+    #[error("")]
+    Silent,
+    #[error("cannot listen on {address}: {error}")]
+    #[diagnostic(help("is the port taken? choose another with --socks"))]
+    Listening { address: SocketAddr, error: io::Error },
+    #[error("{0} is not loopback: whoever reaches it could go wherever you may")]
+    #[diagnostic(
+        code(ERR_INVALID_ARGUMENT),
+        help("set PAGEPORT_SOCKS_AUTH=USER:PASSWORD, or --socks-auth; or listen on 127.0.0.1")
+    )]
+    OpenToOthers(SocketAddr),
     #[error("stopped before open streams had finished")]
     #[diagnostic(help("`limits.drain` says how long they may take"))]
     CutShort,
@@ -100,14 +113,14 @@ impl Failure {
         match self {
             Failure::Config(_) => ExitCode::from(78),
             Failure::Argument { .. } | Failure::Question { .. } => ExitCode::from(2),
-            Failure::NoSuchCommand(_) => ExitCode::from(2),
+            Failure::NoSuchCommand(_) | Failure::OpenToOthers(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }
 
     /// Says it on stderr.
     pub(crate) fn print(&self) {
-        if matches!(self, Failure::Forbidden) {
+        if matches!(self, Failure::Forbidden | Failure::Silent) {
             return;
         }
         // Nobody is left to tell when stderr is closed.

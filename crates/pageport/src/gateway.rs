@@ -1,19 +1,19 @@
-//! The way of `expose` to its gateway: the address, and whatever credential there is for it.
+//! The way of `expose` and `connect` to their gateway: the address, and whatever credential there is for it.
 
 use pageport_link::Connector;
 
 use crate::cli::native::GatewayAccess;
-use crate::failure::{Failure, NativeFailure};
+use crate::failure::NativeFailure;
 use crate::token;
 
 /// A connector with the credential that was given, or that of `dev` on this machine.
-pub(crate) fn connector(access: &GatewayAccess) -> Result<Connector, Failure> {
-    connector_to(&access.gateway, access.token.as_deref())
+pub(crate) fn connector(access: &GatewayAccess) -> Result<Connector, NativeFailure> {
+    connector_to(access.url(), access.token.as_deref())
 }
 
 /// The same for this address and token.
-pub(crate) fn connector_to(gateway: &str, token: Option<&str>) -> Result<Connector, Failure> {
-    let connector = Connector::new(gateway).map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
+pub(crate) fn connector_to(gateway: &str, token: Option<&str>) -> Result<Connector, NativeFailure> {
+    let connector = Connector::new(gateway).map_err(|error| NativeFailure::dial(&error))?;
     let token = token.filter(|token| !token.is_empty()).map(str::to_owned).or_else(|| dev_token(gateway));
     Ok(token.into_iter().fold(connector, Connector::credential))
 }

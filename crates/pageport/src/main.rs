@@ -4,6 +4,7 @@ mod allocator;
 mod check;
 mod cli;
 mod commands;
+mod connect;
 mod descriptors;
 mod expose;
 mod failure;

@@ -51,6 +51,16 @@ impl Requested {
     }
 }
 
+/// SIGINT, SIGTERM, or SIGHUP: what OpenSSH sends to a ProxyCommand when it ends.
+pub(crate) async fn ended() -> io::Result<()> {
+    let (mut stop, mut hangup) = (Stop::listen()?, hangup()?);
+    tokio::select! {
+        () = stop.next() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
 /// SIGHUP.
 pub(crate) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())

@@ -7,6 +7,7 @@ mod attack;
 mod churn;
 mod crowd;
 mod cuts;
+mod dialects;
 mod facts;
 mod host;
 mod hostile;
@@ -31,6 +32,8 @@ async fn main() -> ExitCode {
     let outcome = match Place::from_environment() {
         // Knows of no process: what it talks to may be a proxy.
         _ if scenario == "through" => through::run().await,
+        // Starts a gateway of its own for each way.
+        _ if scenario == "dialects" => dialects::run().await,
         Err(fault) => Err(fault),
         Ok(place) => run(&scenario, &place).await,
     };
@@ -56,7 +59,7 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "attack" => attack::run(place).await,
         "attackers" => attack::attackers(place).await,
         _ => {
-            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through"
+            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through, dialects"
                 .into())
         }
     }

@@ -48,18 +48,13 @@ impl Way {
 impl Place {
     pub(crate) fn from_environment() -> Outcome<Place> {
         let get = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
-        let url = get("GATEWAY")?;
-        let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default().parse()?;
         Ok(Place {
-            url,
-            token: get("TOKEN")?,
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
             way: Way::named(&get("CARRIER").unwrap_or_else(|_| "bytes".to_owned()))?,
             admin: get("ADMIN")
                 .ok()
                 .map(|url| url.trim_start_matches("http://").trim_end_matches('/').parse())
                 .transpose()?,
-            pid: get("PID")?.parse()?,
+            ..Place::of(&get("GATEWAY")?, &get("TOKEN")?, get("PID")?.parse()?)?
         })
     }
 
@@ -73,6 +68,19 @@ impl Place {
         Ok(match self.way.kind {
             CarrierKind::WebTransport => connector.certificate_hashes(&[self.hash().await?]),
             _ => connector,
+        })
+    }
+
+    /// One that was started for this.
+    pub(crate) fn of(url: &str, token: &str, pid: u32) -> Outcome<Place> {
+        let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default().parse()?;
+        Ok(Place {
+            url: url.to_owned(),
+            token: token.to_owned(),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            way: Way::named("bytes")?,
+            admin: None,
+            pid,
         })
     }
 

@@ -28,17 +28,18 @@ const STOP_WITHIN_MS = 10_000;
 const LOG_BYTES = 65_536;
 
 /**
- * @param {{ args?: string[], env?: Record<string, string>, config?: string }} [options] `args` come after `dev --json`; with a
- *   `config`, which is the text of one, it is `pageport gateway` instead
+ * @param {{ args?: string[], env?: Record<string, string>, config?: string, command?: string[], through?: string[] }} [options] `args` come after
+ *   `dev --json`; with a `config`, which is the text of one, it is `pageport gateway` instead, and with a `command` that; `through`: what starts it
  * @returns {Promise<Gateway>}
  */
-export async function startGateway({ args = [], env = {}, config } = {}) {
+export async function startGateway({ args = [], env = {}, config, command, through = [] } = {}) {
   const bin = process.env.PAGEPORT_BIN;
   if (!bin) throw new Error("PAGEPORT_BIN is not set: run this through `cargo xtask test --only browser`");
   const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
   const file = config && (await written(config));
-  const how = file ? ["gateway", "--config", file] : ["dev", ...listen];
-  const child = spawn(bin, [...how, "--json", ...args], {
+  const how = command ?? (file ? ["gateway", "--config", file] : ["dev", ...listen]);
+  const [program, ...words] = [...through, bin, ...how, "--json", ...args];
+  const child = spawn(program, words, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,4 +1,4 @@
-// A web site for tests that has nothing to do with the gateway: blank pages, pages with one script, and the scripts in `pages/`, at one port
+// A web site for tests that has nothing to do with the gateway: blank pages, pages with one script, the scripts in `pages/`, and noVNC, at one port
 // that is two origins.
 
 import { once } from "node:events";
@@ -20,9 +20,10 @@ export async function startSite({ isolated = false } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
     for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
-    const script = /^\/pages\/([a-z-]+\.js)$/.exec(pathname)?.[1];
+    const script = /^\/(?:pages\/[a-z-]+|novnc\/[a-z0-9/_-]+)\.js$/.exec(pathname)?.[0];
     if (script) {
-      const text = await readFile(new URL(`pages/${script}`, import.meta.url)).catch(() => undefined);
+      const place = script.replace("/novnc/", "../../node_modules/@novnc/novnc/").replace(/^\//, "");
+      const text = await readFile(new URL(place, import.meta.url)).catch(() => undefined);
       response.setHeader("content-type", "text/javascript; charset=utf-8");
       response.writeHead(text ? 200 : 404).end(text);
     } else {

@@ -17,6 +17,8 @@ let flooded = 0;
 /** @type {Record<string, (socket: net.Socket) => unknown>} */
 const HABITS = {
   echo: (socket) => socket.pipe(socket),
+  /** Gives back what it gets, but for one bit. */
+  spoil: (socket) => socket.on("data", (data) => ((data[data.length - 1] ^= 1), socket.write(data))).on("end", () => socket.end()),
   /** Says each line that it has heard. */
   lines(socket) {
     let text = "";

@@ -10,9 +10,10 @@ import { MESSAGES } from "./mailbox.js";
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
-export async function startDovecot() {
+/** @param {{ certificate?: ReturnType<typeof certified> }} [options] */
+export async function startDovecot({ certificate = certified() } = {}) {
   const [dir, port, tlsPort] = [workDirectory("dovecot"), await freePort(), await freePort()];
-  const { certFile, keyFile, fingerprint } = certified();
+  const { certFile, keyFile, fingerprint } = certificate;
   const [user, password] = ["reader", "correct-horse"];
   const file = written(
     dir,

@@ -13,7 +13,7 @@ process.once("exit", () => clients.forEach((client) => client.kill("SIGKILL")));
 /** @param {{ width?: number, height?: number }} [size] */
 export async function startVnc({ width = 640, height = 480 } = {}) {
   const [dir, port] = [workDirectory("vnc"), await freePort()];
-  const screen = ["-geometry", `${width}x${height}`, "-depth", "24"];
+  const screen = ["-geometry", `${width}x${height}`, "-depth", "24", "-desktop", "a screen for tests"];
   // Whoever may reach the port may see the screen: it is on loopback, and the gateway decides.
   const access = ["-rfbport", `${port}`, "-localhost", "-SecurityTypes", "None", "-nolisten", "tcp"];
   // It takes the first display that nobody has, and says which.

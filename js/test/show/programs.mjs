@@ -150,38 +150,6 @@ export async function website() {
   return { port, file, stop: server.kill };
 }
 
-/** An SSH server that lets the unprivileged user in by a key. */
-export async function sshd() {
-  const path = place();
-  const { uid } = await identity();
-  const [host, own] = ["host", "own"].map((name) => join(path, name));
-  for (const key of [host, own]) {
-    const made = await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-    demand(made.code === 0, `ssh-keygen: ${made.err}`);
-  }
-  const port = await freePort();
-  const config = [
-    `Port ${port}`,
-    "ListenAddress 127.0.0.1",
-    `HostKey ${host}`,
-    `AuthorizedKeysFile ${own}.pub`,
-    "StrictModes no",
-    "UsePAM no",
-    "PasswordAuthentication no",
-    "PidFile none",
-  ];
-  writeFileSync(join(path, "config"), `${config.join("\n")}\n`);
-  for (const name of readdirSync(path)) give(join(path, name), uid, 0o600);
-  give(path, uid, 0o755);
-  // The client runs as whoever runs this, and takes no key that somebody else owns.
-  if (root) chownSync(own, 0, 0);
-  const server = start(...as("/usr/sbin/sshd", ["-D", "-e", "-f", join(path, "config")]));
-  await listens(port, server.log);
-  const options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "LogLevel=ERROR"];
-  const flags = ["-F", "none", "-i", own, ...options.flatMap((option) => ["-o", option])];
-  return { port, flags, login: user, log: server.log, stop: server.kill };
-}
-
 /** A PostgreSQL with a new, empty data directory. */
 export async function postgres() {
   const path = place();
@@ -200,7 +168,7 @@ export async function postgres() {
 }
 
 /** The ids of the unprivileged user. */
-async function identity() {
+export async function identity() {
   const { out } = await run("id", ["-u", user]);
   return { uid: Number(out.toString()) };
 }

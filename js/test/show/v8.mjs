@@ -5,13 +5,14 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { startGateway } from "../browser/gateway.js";
 import { fact } from "./facts.mjs";
-import { demand, expose, postgres, run, sha256, sshd, website } from "./programs.mjs";
+import { startSshd } from "../servers/sshd.js";
+import { demand, expose, postgres, run, sha256, website } from "./programs.mjs";
 import { cuts } from "./v8-cuts.mjs";
 import { restart } from "./v8-restart.mjs";
 
 const bin = process.env.PAGEPORT_BIN ?? "";
 
-const [gateway, site, ssh, database] = await Promise.all([startGateway(), website(), sshd(), postgres()]);
+const [gateway, site, ssh, database] = await Promise.all([startGateway(), website(), startSshd(), postgres()]);
 let failed = false;
 try {
   await versions();

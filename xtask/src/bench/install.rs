@@ -1,7 +1,8 @@
 //! What a run needs: other people's tunnels from crates.io and Debian, and release builds of this workspace.
 
 use crate::failure::{Failure, Outcome};
-use crate::{child, paths};
+use crate::setup::npm;
+use crate::{child, paths, python};
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian, by a program that each brings.
@@ -11,6 +12,9 @@ const DEBIAN: &[(&str, &str)] = &[
     ("iproute2", "/usr/sbin/ip"),
     ("util-linux", "/usr/bin/unshare"),
     ("linux-perf", "/usr/bin/perf"),
+    ("haproxy", "/usr/sbin/haproxy"),
+    ("nginx", "/usr/sbin/nginx"),
+    ("libnginx-mod-stream", "/usr/lib/nginx/modules/ngx_stream_module.so"),
 ];
 
 /// Crates, the program that each brings, and what else cargo has to be told.
@@ -29,6 +33,8 @@ pub(super) fn everything() -> Outcome {
             child::run(cargo.arg("--target-dir").arg(directory().join("build")).args(*flags))?;
         }
     }
+    npm::install_if_stale()?;
+    python::websockify()?;
     println!("bench: release builds");
     let packages = ["pageport", "pageport-bench", "pageport-probe", "pageport-testkit"];
     let mut cargo = child::cargo("build");

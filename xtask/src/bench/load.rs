@@ -6,16 +6,27 @@ use crate::child;
 use crate::failure::{About, Outcome, failed};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Runs a load to its end and gives what it has measured.
 pub(super) fn run(args: &[&str]) -> Outcome<Value> {
+    run_with("", args)
+}
+
+/// The same with a credential for whoever wants one.
+pub(super) fn run_with(bearer: &str, args: &[&str]) -> Outcome<Value> {
     let mut all = vec!["load"];
     all.extend(args);
-    let text = child::capture(&mut pinned(LOAD_CORE, install::own("pageport-bench"), &all))?;
+    let mut command = pinned(LOAD_CORE, install::own("pageport-bench"), &all);
+    let text = child::capture(credential(&mut command, bearer))?;
     parse(text.lines().last().unwrap_or_default())
+}
+
+/// What the load program shows to a gateway.
+pub(super) fn credential<'c>(command: &'c mut Command, bearer: &str) -> &'c mut Command {
+    if bearer.is_empty() { command } else { command.env("BEARER", bearer) }
 }
 
 /// A number of what a load has said.
@@ -44,9 +55,14 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn open(connections: usize, target: &str) -> Outcome<Idle> {
+        Idle::open_with("", connections, target)
+    }
+
+    pub(super) fn open_with(bearer: &str, connections: usize, target: &str) -> Outcome<Idle> {
         let count = connections.to_string();
         let mut command =
             pinned(LOAD_CORE, install::own("pageport-bench"), &["load", "idle", &count, target]);
+        credential(&mut command, bearer);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().about("idle visitors")?;
         let hold = child.stdin.take();

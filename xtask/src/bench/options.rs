@@ -4,8 +4,7 @@ use crate::failure::{Failure, Outcome};
 use crate::paths;
 use std::path::PathBuf;
 
-pub(crate) const USAGE: &str =
-    "usage: cargo xtask bench [--quick] [--only tunnels|crowd|page|carriers]... [--output FILE] [--rounds N]";
+pub(crate) const USAGE: &str = "usage: cargo xtask bench [--quick] [--only tunnels|crowd|page|carriers|dialects]... [--output FILE] [--rounds N]";
 
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -28,10 +27,13 @@ pub(crate) enum Part {
     Page,
     /// Each carrier between a page and the gateway.
     Carriers,
+    /// What clients speak that know nothing of pages.
+    Dialects,
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 4] = [Part::Tunnels, Part::Crowd, Part::Page, Part::Carriers];
+    pub(crate) const ALL: [Part; 5] =
+        [Part::Tunnels, Part::Crowd, Part::Page, Part::Carriers, Part::Dialects];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl Part {
             Part::Crowd => "crowd",
             Part::Page => "page",
             Part::Carriers => "carriers",
+            Part::Dialects => "dialects",
         }
     }
 }

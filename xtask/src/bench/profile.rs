@@ -25,14 +25,19 @@ pub(super) fn of_missed(field: &Field, results: &Results) -> Outcome<Value> {
 /// Shares of all samples of both processes, with what runs in the kernel on their behalf.
 fn profile(field: &Field, load: &[&str]) -> Outcome<Value> {
     let pageport = field.pageport()?;
-    let pids = format!("{},{}", pageport.near.pid(), pageport.far.pid());
+    of_load(&[pageport.near.pid(), pageport.far.pid()], "", &[load, &[&pageport.target]].concat())
+}
+
+/// What these processes do during a load.
+pub(super) fn of_load(pids: &[u32], bearer: &str, load: &[&str]) -> Outcome<Value> {
+    let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     let file = install::directory().join("perf.data");
     let mut perf = child::command("perf");
     perf.args(["record", "-q", "-F", "1999", "-g", "-p", &pids, "-o"]).arg(&file).arg("--");
     let program = install::own("pageport-bench");
     let loaded = pinned(LOAD_CORE, program, &["load"]);
-    perf.arg(loaded.get_program()).args(loaded.get_args()).args(load).arg(&pageport.target);
-    child::capture(&mut perf)?;
+    perf.arg(loaded.get_program()).args(loaded.get_args()).args(load);
+    child::capture(super::load::credential(&mut perf, bearer))?;
     let mut profile = of_recorded(&file)?;
     profile["load"] = load.join(" ").into();
     Ok(profile)

@@ -3,6 +3,7 @@
 
 pub(super) mod aims;
 mod carriers;
+pub(super) mod dialects;
 mod page;
 mod tables;
 
@@ -62,7 +63,7 @@ impl Results {
         fs::write(&self.file, json).about(paths::shown(&self.file))?;
         fs::write(&options.output, page::text(self)).about(paths::shown(&options.output))?;
         println!("bench: written to {}", paths::shown(&options.output));
-        for aim in aims::all(self).into_iter().chain(carriers::aims(self)) {
+        for aim in aims::all(self).into_iter().chain(carriers::aims(self)).chain(dialects::aims(self)) {
             println!("bench: {}", aim.line());
         }
         Ok(())

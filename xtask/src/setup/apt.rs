@@ -27,6 +27,8 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "ngircd", present: || Path::new("/usr/sbin/ngircd").exists() },
     Package { name: "nginx", present: || Path::new("/usr/sbin/nginx").exists() },
+    Package { name: "openssh-client", present: || child::succeeds("ssh", &["-V"]) },
+    Package { name: "openssh-server", present: || Path::new("/usr/sbin/sshd").exists() },
     Package { name: "privoxy", present: || Path::new("/usr/sbin/privoxy").exists() },
     Package { name: "python3", present: || child::succeeds(python::system(), &["--version"]) },
     Package {

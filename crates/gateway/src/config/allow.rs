@@ -154,6 +154,7 @@ fn who(
         origins: list(origins.as_deref(), origin)?,
         tokens: list(tokens.as_deref(), token)?,
         keys: list(keys.as_deref(), key)?,
+        alias: None,
     })
 }
 
@@ -201,7 +202,7 @@ pub(crate) fn flag(target: &str) -> Result<Rule, ConfigError> {
         Some(url.target())
     };
     Target::parse(target).or_else(of_socket).map(Rule::exactly).ok_or_else(|| {
-        let hint = "write tcp://host:port, or the same with tls, ws or wss".to_owned();
+        let hint = "write tcp://host:port, or the same with tls, udp, ws or wss".to_owned();
         Source::none().error(&At::Flag("--allow"), format!("not a target: {target:?}"), Some(hint))
     })
 }

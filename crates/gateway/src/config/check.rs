@@ -9,7 +9,7 @@ use super::allow;
 use super::credentials;
 use super::diagnostic::{ConfigError, Source};
 use super::raw::{Located, Raw};
-use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp};
+use super::{Admin, Config, Limits, Listen, PORT, Policy, Public, dialects, secure, tcp, websockify, wisp};
 use crate::front::origin::{AllowedOrigins, Origin};
 
 /// In `dev` visitors may wait for somebody who types the answer, as in the gallery's webhook catcher.
@@ -20,7 +20,10 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
     let tokens = credentials::tokens(&raw.token, &base, source)?;
     let issuers = credentials::issuers(&raw.issuer, &tokens, &base, source)?;
     let tls = secure::tls(raw, source)?;
+    let websockify = websockify::check(&raw.websockify, source)?;
     let known = allow::Known { tokens: &tokens, issuers: &issuers, base: &base };
+    let mut egress = allow::egress(&raw.allow, &raw.deny, &known, source)?;
+    egress.allow.extend(websockify.rules());
     Ok(Config {
         listen: listen(raw, source)?,
         admin: admin(raw, dev, source)?,
@@ -32,9 +35,11 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
         lan: None,
         policy: Policy {
             origins: origins(raw, &base, dev, source)?,
-            egress: allow::egress(&raw.allow, &raw.deny, &known, source)?,
+            egress,
+            websockify,
             dns: allow::dns(raw.dns.as_deref(), source)?,
             dialects: dialects::check(&raw.dialects, dev),
+            wisp: wisp::check(&raw.wisp, &tokens, dev, source)?,
             tokens,
             issuers,
             limits: limits(raw, dev, source)?,
@@ -46,8 +51,8 @@ pub(crate) fn check(raw: &Raw, dev: bool, source: &Source) -> Result<Config, Con
 
 fn listen(raw: &Raw, source: &Source) -> Result<Listen, ConfigError> {
     let Some(list) = &raw.listen else { return Ok(Listen::Loopback(PORT)) };
-    let mut addresses = Vec::with_capacity(list.len());
-    for entry in list {
+    let mut addresses = Vec::with_capacity(list.value.len());
+    for entry in &list.value {
         let address = socket_address(&entry.value).ok_or_else(|| {
             let hint = "write \"127.0.0.1:7070\", \"[::]:443\", or a port alone for both loopback addresses";
             source.error(&entry.at, format!("not an address: {:?}", entry.value), Some(hint.to_owned()))
@@ -55,11 +60,7 @@ fn listen(raw: &Raw, source: &Source) -> Result<Listen, ConfigError> {
         addresses.push(address);
     }
     match addresses.as_slice() {
-        [] => Err(source.error(
-            &list_place(raw),
-            "`listen` is empty",
-            Some("name at least one address".to_owned()),
-        )),
+        [] => Err(source.error(&list.at, "`listen` is empty", Some("name at least one address".to_owned()))),
         // `localhost` means either family to a browser, which tries one and may not try the other.
         [one] if one.ip().is_loopback() => Ok(Listen::Loopback(one.port())),
         _ => Ok(Listen::Addresses(addresses)),
@@ -184,9 +185,4 @@ fn socket_address(text: &str) -> Option<SocketAddr> {
         Ok(port) => Some((IpAddr::from([127, 0, 0, 1]), port).into()),
         Err(_) => text.parse().ok(),
     }
-}
-
-fn list_place(raw: &Raw) -> super::raw::At {
-    let first = raw.listen.iter().flatten().next();
-    first.map_or(super::raw::At::File(0..0), |entry: &Located<String>| entry.at.clone())
 }

@@ -20,7 +20,10 @@ pub(crate) fn overlay(
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
         let located = |value: String| Located { value, at: At::Environment(name.clone()) };
         match key {
-            "LISTEN" => raw.listen = Some(list(&value).map(located).collect()),
+            "LISTEN" => {
+                let value = list(&value).map(located).collect();
+                raw.listen = Some(Located { value, at: At::Environment(name.clone()) });
+            }
             "ADMIN" => raw.admin = Some(located(value)),
             "BASE" => raw.base = Some(located(value)),
             "DATA" => raw.data = Some(located(value)),
@@ -29,6 +32,8 @@ pub(crate) fn overlay(
             "TLS__CERT" => raw.tls.get_or_insert_default().cert = Some(located(value)),
             "TLS__KEY" => raw.tls.get_or_insert_default().key = Some(located(value)),
             "LINK__ORIGINS" => raw.link.origins = list(&value).map(located).collect(),
+            "WEBSOCKIFY__TARGETS" => raw.websockify.targets = Some(located(value)),
+            "WEBSOCKIFY__WEB" => raw.websockify.web = Some(located(value)),
             "TCP__BIND" => raw.tcp.get_or_insert_default().bind = Some(located(value)),
             "TCP__PORTS" => raw.tcp.get_or_insert_default().ports = Some(located(value)),
             "TCP__HOST" => raw.tcp.get_or_insert_default().host = Some(located(value)),
@@ -47,7 +52,7 @@ fn limit(raw: &mut Raw, key: &str, value: Located<String>, source: &Source) -> R
         None => {
             let limits: Vec<_> = TABLE.iter().map(|limit| limit.name.to_ascii_uppercase()).collect();
             let hint = format!(
-                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, {PREFIX}DIALECTS__TCP and the others, {PREFIX}TLS__CERT, _KEY, and {PREFIX}LIMITS__ \
+                "known: {PREFIX}LINK__ORIGINS, {PREFIX}TCP__BIND, _PORTS, _HOST, {PREFIX}DIALECTS__TCP and the others, {PREFIX}WEBSOCKIFY__TARGETS, _WEB, {PREFIX}TLS__CERT, _KEY, and {PREFIX}LIMITS__ \
                  followed by one of {}",
                 limits.join(", ")
             );

@@ -148,6 +148,19 @@ limits! {
         "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
     dialect_connections: Count = 4_096, 1..=1_000_000,
         "Connections at once to targets for clients of the dialects, all together: each costs a socket, and a client may have many.";
+    wisp_streams: Count = 256, 1..=65_536,
+        "Streams of one client of Wisp at once: each costs a socket, and a page has few.";
+    wisp_packet: Size = MIB, KIB..=16 * MIB,
+        "The longest packet of a client of Wisp: the protocol has no bound, and clients send what their application wrote in one.";
+    wisp_buffer: Count = 128, 1..=4_096,
+        "Packets that a client of Wisp may send on a new stream before it is told that there is room for more: what others grant.";
+    wisp_upload: Size = 4 * MIB, 64 * KIB..=1_024 * MIB,
+        "Bytes of one client of Wisp that its targets have not taken: the protocol counts packets and not bytes, so beyond this the \
+         client is not read until they have.";
+    wisp_download: Size = 256 * KIB, 64 * KIB..=64 * MIB,
+        "Bytes of targets on their way to one client of Wisp: four reads of 64 KiB. Beyond this its targets are not read.";
+    wisp_idle: Time = 120_000, 300..=86_400_000,
+        "How long a client of Wisp may be silent before it is given up: at two thirds of it, it is asked (PING of RFC 6455).";
     connect_timeout: Time = 10_000, 100..=120_000,
         "For a server to be found, reached and shaken hands with: a few lost packets, not a dead machine.";
     lookups: Count = 512, 1..=65_536,

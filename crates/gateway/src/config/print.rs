@@ -6,6 +6,8 @@ use super::allow;
 use super::credentials;
 use super::dialects;
 use super::limits::TABLE;
+use super::websockify;
+use super::wisp;
 use super::{Admin, Config, Listen};
 use crate::front::origin::AllowedOrigins;
 use crate::tls::Tls;
@@ -81,6 +83,8 @@ pub(crate) fn print(config: &Config) -> String {
         None => line(text, "# [tcp]\n# bind = \"0.0.0.0\"\n# ports = \"20000-20999\""),
     }
     dialects::print(text, config.policy.dialects);
+    websockify::print(text, &config.policy.websockify);
+    wisp::print(text, &config.policy.wisp);
     line(text, "\n[limits]");
     for limit in TABLE {
         line(text, &format!("# {} {}.", limit.reason, limit.format_range()));

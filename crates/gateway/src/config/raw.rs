@@ -10,6 +10,8 @@ use super::credentials::{RawIssuer, RawToken};
 use super::dialects::RawDialects;
 use super::limits::RawLimits;
 use super::tcp::RawTcp;
+use super::websockify::RawWebsockify;
+use super::wisp::RawWisp;
 
 /// A value and where it was found.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ pub(crate) enum At {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Raw {
-    pub(crate) listen: Option<Vec<Located<String>>>,
+    pub(crate) listen: Option<Located<Vec<Located<String>>>>,
     pub(crate) admin: Option<Located<String>>,
     pub(crate) base: Option<Located<String>>,
     pub(crate) url: Option<Located<String>>,
@@ -47,6 +49,10 @@ pub(crate) struct Raw {
     pub(crate) tcp: Option<RawTcp>,
     #[serde(default)]
     pub(crate) dialects: RawDialects,
+    #[serde(default)]
+    pub(crate) websockify: RawWebsockify,
+    #[serde(default)]
+    pub(crate) wisp: RawWisp,
     #[serde(default)]
     pub(crate) token: Vec<RawToken>,
     #[serde(default)]

@@ -8,6 +8,7 @@ use pageport_proto::head;
 use crate::egress::{Party, Seeker, Via};
 use crate::front::admission::{Applicant, Caller};
 use crate::front::connection::Connection;
+use crate::front::link::origin_of_claims;
 use crate::front::respond::{Refusal, retry_soon};
 use crate::lifetime::Slot;
 use crate::shared::Shared;
@@ -17,14 +18,35 @@ use crate::shared::Shared;
 /// # Errors
 /// Why the sender may not be connected to anything.
 pub(crate) fn admit(connection: &Connection, request: &Request<()>, native: bool) -> Result<Caller, Refusal> {
+    check(connection, request)?;
+    prove(connection, Applicant::of(request.headers(), native, connection)?)
+}
+
+/// The same, and where the gateway serves pages of its operator's, for these as well.
+///
+/// # Errors
+/// As [`admit`].
+pub(super) fn admit_own_pages(connection: &Connection, request: &Request<()>) -> Result<Caller, Refusal> {
+    if connection.shared.policy.load().websockify.web.is_none() {
+        return admit(connection, request, false);
+    }
+    check(connection, request)?;
+    let own = origin_of_claims(connection, request)?;
+    prove(connection, Applicant::of_own_pages(request.headers(), &own, connection)?)
+}
+
+fn check(connection: &Connection, request: &Request<()>) -> Result<(), Refusal> {
     if connection.shared.lifetime.is_draining() {
         return Err(retry_soon(Code::ERR_GOING_AWAY));
     }
-    if !matches!(*request.method(), Method::GET | Method::CONNECT) {
-        let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
-        return Err(refusal.header(ALLOW, HeaderValue::from_static("GET")));
+    if matches!(*request.method(), Method::GET | Method::CONNECT) {
+        return Ok(());
     }
-    let applicant = Applicant::of(request.headers(), native, connection)?;
+    let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
+    Err(refusal.header(ALLOW, HeaderValue::from_static("GET")))
+}
+
+fn prove(connection: &Connection, applicant: Applicant) -> Result<Caller, Refusal> {
     let caller = applicant.prove(None, &connection.shared)?;
     if !caller.may_connect() {
         return Err(
@@ -39,7 +61,7 @@ pub(crate) fn seeker(caller: &Caller, dialect: &'static str) -> Seeker {
     let party = Party {
         origin: caller.origin().cloned(),
         token: caller.credential_name().map(Into::into),
-        keys: Vec::new(),
+        ..Party::default()
     };
     Seeker { via: Via::Dialect(dialect), label: caller.label().into(), party }
 }

@@ -14,6 +14,7 @@ use crate::front::body::Body;
 use crate::front::connection::{Connection, socket};
 use crate::front::handshake::{Handshake, Wanted, list, upgradable};
 use crate::front::link::{handshake_refusal, switch, switch_to_websocket, upgrade_required};
+use crate::front::percent::decoded;
 use crate::front::respond::Refusal;
 use crate::reach::Reached;
 
@@ -130,21 +131,6 @@ fn endpoint(path: &str) -> Option<Endpoint> {
     let (host, port) = (decoded(host)?, decoded(port)?);
     // A colon outside of brackets is in no host, so these two meet at the last one.
     Endpoint::parse(&format!("{host}:{port}"))
-}
-
-/// What percent signs stand for (RFC 3986 §2.1).
-pub(super) fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub struct Who {
     pub tokens: Option<HashSet<Box<str>>>,
     /// Sessions that have proven one of these keys, as listeners do.
     pub keys: Option<HashSet<Key>>,
+    /// Whoever comes by the public name of a target, and nobody else: then nothing else counts.
+    pub alias: Option<Box<str>>,
 }
 
 /// How much a rule allows. What is absent is not limited by it.
@@ -78,6 +80,8 @@ pub struct Party {
     pub token: Option<Box<str>>,
     /// What its session has proven.
     pub keys: Vec<Key>,
+    /// The public name of the target that it asked for.
+    pub alias: Option<Box<str>>,
 }
 
 impl Rule {
@@ -147,7 +151,10 @@ impl Spoken {
 
 impl Who {
     fn is(&self, party: &Party) -> bool {
-        let Who { origins, tokens, keys } = self;
+        let Who { origins, tokens, keys, alias } = self;
+        if alias.is_some() {
+            return *alias == party.alias;
+        }
         let everybody = origins.is_none() && tokens.is_none() && keys.is_none();
         let of_origin = || Some(origins.as_ref()?.contains(party.origin.as_ref()?));
         let with_token = || Some(tokens.as_ref()?.contains(party.token.as_ref()?));
@@ -157,11 +164,13 @@ impl Who {
 
     /// Its lists, each with its words in order.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
-        let Who { origins, tokens, keys } = self;
+        let Who { origins, tokens, keys, alias } = self;
+        let alias = alias.as_ref().map(|name| vec![name.to_string()]);
         let origins = origins.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
         let tokens = tokens.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
         let keys = keys.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
-        let all: [(_, Option<Vec<String>>); 3] = [("origins", origins), ("tokens", tokens), ("keys", keys)];
+        let all: [(_, Option<Vec<String>>); 4] =
+            [("origins", origins), ("tokens", tokens), ("keys", keys), ("alias", alias)];
         all.into_iter().filter_map(|(name, words)| {
             let mut words = words?;
             words.sort_unstable();

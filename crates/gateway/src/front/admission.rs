@@ -66,6 +66,26 @@ impl Applicant {
         Applicant::of_origin(headers, native, connection)?.with_bearer(headers, &connection.shared)
     }
 
+    /// The same, but that pages of this very origin, the gateway's own, count as listed: where the operator has put them there.
+    ///
+    /// # Errors
+    /// As [`Applicant::of`].
+    pub(crate) fn of_own_pages(
+        headers: &HeaderMap,
+        own: &str,
+        connection: &Connection,
+    ) -> Result<Applicant, Code> {
+        match Origin::of(headers)? {
+            Some(origin) if origin.as_str() == own => {
+                let shared = &connection.shared;
+                let local = shared.dev && connection.lan().is_none();
+                let applicant = Applicant { origin: Some(origin), listed: true, local, credential: None };
+                applicant.with_bearer(headers, shared)
+            }
+            _ => Applicant::of(headers, false, connection),
+        }
+    }
+
     /// The first half of it: whose page this is, who may read why it is refused.
     ///
     /// # Errors
@@ -119,6 +139,21 @@ impl Applicant {
     /// that differ, or for one that is not for this origin.
     pub(crate) fn prove(self, credential: Option<&str>, shared: &Shared) -> Result<Caller, Code> {
         let shown = credential.map(|text| Credential::find(text, shared)).transpose()?;
+        self.show(shown)
+    }
+
+    /// The same for whoever has proven a key that stands for this token.
+    ///
+    /// # Errors
+    /// As [`Applicant::prove`].
+    pub(crate) fn prove_token(self, token: Arc<Token>) -> Result<Caller, Code> {
+        if token.expiry.is_some_and(|expiry| expiry <= SystemTime::now()) {
+            return Err(Code::ERR_CREDENTIAL_INVALID);
+        }
+        self.show(Some(Credential::Token(token)))
+    }
+
+    fn show(self, shown: Option<Credential>) -> Result<Caller, Code> {
         let credential = match (self.credential, shown) {
             (Some(one), Some(other)) if one != other => return Err(Code::ERR_CREDENTIAL_INVALID),
             (one, other) => one.or(other),

@@ -15,6 +15,7 @@ use pageport_proto::Code;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::body::Body;
+use super::content_type::content_type;
 use super::handshake::list;
 use super::respond::{Refusal, common_headers};
 use crate::address::PublicAddress;
@@ -199,16 +200,4 @@ fn page_headers(headers: &mut HeaderMap, policy: &str) -> Result<(), Code> {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
-}
-
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("json") => "application/json",
-        Some("svg") => "image/svg+xml",
-        Some("txt") => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
 }

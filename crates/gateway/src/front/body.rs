@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
 use super::carried::Carried;
+use super::site_files::SiteFile;
 use crate::shared::Shared;
 use crate::visitor::download::{Aborted, Download};
 
@@ -23,6 +24,8 @@ pub(crate) enum Body {
     Whole(Full<Bytes>),
     /// A page's, while it comes.
     Streamed(Box<Download>),
+    /// A file of the operator's, while it is read.
+    File(Box<SiteFile>),
     /// Carrier messages, while there are some.
     Carried(Box<Carried>),
 }
@@ -48,6 +51,7 @@ impl hyper::body::Body for Body {
             Body::Absent => Poll::Ready(None),
             Body::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Body::Streamed(body) => Pin::new(body.as_mut()).poll_frame(cx),
+            Body::File(file) => file.poll_frame(cx),
             Body::Carried(body) => body.poll_frame(cx),
         }
     }
@@ -57,6 +61,7 @@ impl hyper::body::Body for Body {
             Body::Absent => true,
             Body::Whole(body) => body.is_end_stream(),
             Body::Streamed(body) => body.is_end_stream(),
+            Body::File(file) => file.left() == 0,
             Body::Carried(body) => body.is_over(),
         }
     }
@@ -66,6 +71,7 @@ impl hyper::body::Body for Body {
             Body::Absent => SizeHint::default(),
             Body::Whole(body) => body.size_hint(),
             Body::Streamed(body) => body.size_hint(),
+            Body::File(file) => SizeHint::with_exact(file.left()),
             Body::Carried(_) => SizeHint::default(),
         }
     }
@@ -73,7 +79,7 @@ impl hyper::body::Body for Body {
 
 /// For HEAD: an answer without its body, but with its length. Over HTTP/2 hyper would send the body.
 pub(crate) fn leave_out(response: &mut Response<Body>) {
-    let Body::Whole(body) = response.body() else { return };
+    let body @ (Body::Whole(_) | Body::File(_)) = response.body() else { return };
     let length = body.size_hint().exact();
     // A 304 would speak of the length that 200 has (RFC 9110 §8.6).
     if let Some(length) = length.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {

@@ -50,6 +50,14 @@ impl Tokens {
     }
 }
 
+impl Tokens {
+    /// The one of this name, expired or not.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Arc<Token>> {
+        self.0.iter().find(|token| *token.name == *name).cloned()
+    }
+}
+
 /// The text of `Authorization: Bearer …` (RFC 6750 §2.1).
 ///
 /// # Errors

@@ -59,7 +59,7 @@ pub(crate) fn serve(
 /// The gateway's origin, for which this carrier's page signs its claims. Whoever passes them on, from another port of the same host,
 /// chooses Host: so only its name counts, of which a gateway may have several. In `dev` ports are forwarded, and a page knows only
 /// where the forwarding begins.
-pub(super) fn origin_of_claims(connection: &Connection, request: &Request<()>) -> Result<Box<str>, Code> {
+pub(crate) fn origin_of_claims(connection: &Connection, request: &Request<()>) -> Result<Box<str>, Code> {
     let (version, uri, headers) = (request.version(), request.uri(), request.headers());
     let address = connection.own_address();
     if connection.shared.dev {

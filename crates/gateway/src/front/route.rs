@@ -14,7 +14,7 @@ use super::handshake::Wanted;
 use super::host::Site;
 use super::link_http::{self, Direction};
 use super::respond::{Refusal, common_headers};
-use super::{assets, headers, http2, link, link_close, well_known};
+use super::{assets, headers, http2, link, link_close, site_files, well_known};
 use crate::dialects;
 use crate::visitor::{self, METHODS, Way};
 
@@ -99,7 +99,7 @@ async fn dispatch(
                 let name = name.ok_or(Code::ERR_LISTENER_UNKNOWN)?;
                 visitor::serve(connection, request, body, name, Way::Path).await
             }
-            None => file(connection, request),
+            None => file(connection, request).await,
         },
     }
 }
@@ -110,7 +110,7 @@ fn listener_by_path(path: &str) -> Option<Option<Name>> {
     Some(Name::parse(rest.split_once('/').map_or(rest, |(name, _)| name)))
 }
 
-fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+async fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>, Refusal> {
     let shared = &connection.shared;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let refusal = Refusal::from(Code::ERR_METHOD_NOT_ALLOWED);
@@ -121,10 +121,16 @@ fn file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>
         path if path == "/pageport.js" || path.starts_with("/pageport/") => {
             assets::module(path, request.headers())
         }
+        _ if shared.policy.load().websockify.web.is_some() => site_file(connection, request).await,
         _ if shared.dev => assets::gallery(request, &shared.address),
         "/" => assets::landing(),
         _ => Err(Code::ERR_NOT_FOUND.into()),
     }
+}
+
+async fn site_file(connection: &Connection, request: &Request<()>) -> Result<Response<Body>, Refusal> {
+    let directory = connection.shared.policy.load().websockify.web.clone().ok_or(Code::ERR_NOT_FOUND)?;
+    site_files::serve(&directory, request).await
 }
 
 /// Open to every origin: it says what a port scan would, and a page that may not attach can tell why.

@@ -1,18 +1,21 @@
-//! A caller wants to be connected: to a server that a rule allows, by WebSocket (`server`) or plainly (`tcp`), or to another page (`page`).
+//! A caller wants to be connected: to a server that a rule allows, by WebSocket (`server`) or plainly (`tcp`, `udp`), or to another page (`page`).
 //!
 //! Must never read a byte behind a reply, nor send a server anything that its caller did not, but for the handshake.
 
 mod attempt;
 mod carry;
 mod clear;
+mod datagrams;
 mod page;
 mod server;
 mod short_way;
 mod starttls;
 mod tcp;
 mod tls;
+mod udp;
 
 pub(crate) use clear::Startable;
+pub(crate) use datagrams::Datagrams;
 pub(super) use starttls::serve as start_tls;
 
 use std::sync::Arc;
@@ -49,6 +52,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, entry: &Arc<Entry>, wish: Connec
         },
         Connect::Tcp { to, starttls } => tcp::connect(shared, entry, to, starttls, slot, asked).await,
         Connect::Tls { to, wish } => tcp::connect_tls(shared, entry, to, &wish, slot, asked).await,
+        Connect::Udp { to } => udp::connect(shared, entry, to, slot, asked).await,
         Connect::Page { name, path, handshake } => {
             page::connect(shared, entry, Wish { name, path, handshake }, asked).await;
         }
@@ -62,6 +66,7 @@ fn kind(wish: &Connect) -> &'static str {
         Connect::Server { .. } => "ws",
         Connect::Tcp { .. } => "tcp",
         Connect::Tls { .. } => "tls",
+        Connect::Udp { .. } => "udp",
         Connect::Page { handshake: None, .. } => "page",
         Connect::Page { handshake: Some(_), .. } => "websocket",
     }

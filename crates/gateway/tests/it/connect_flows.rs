@@ -21,7 +21,7 @@ fn limited(to: SocketAddr, limit: &str) -> String {
     format!("{}{limit}\n", allow(to))
 }
 
-fn reload(door: &Door, rules: &str) {
+pub(crate) fn reload(door: &Door, rules: &str) {
     let config = door::config(&format!("{rules}{}", token_section("caller", CALLER, "[\"connect\"]")));
     door.handle.reload(config.policy);
 }
@@ -192,7 +192,7 @@ async fn a_rule_may_be_for_sessions_that_have_proven_a_key() {
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -214,7 +214,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Log {
-    fn audits(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn audits(&self) -> Vec<serde_json::Value> {
         let text =
             String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("text");
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));

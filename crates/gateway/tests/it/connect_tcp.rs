@@ -27,7 +27,12 @@ pub(crate) async fn server() -> (TcpListener, SocketAddr) {
 
 /// Asks to be connected, and says what the gateway answers.
 pub(crate) async fn ask(session: &Session, to: impl std::fmt::Display) -> (Stream, Reply<Ready>) {
-    let head = serde_json::json!({ "connect": format!("tcp://{to}") });
+    ask_at(session, format!("tcp://{to}")).await
+}
+
+/// The same for a whole target.
+pub(crate) async fn ask_at(session: &Session, target: String) -> (Stream, Reply<Ready>) {
+    let head = serde_json::json!({ "connect": target });
     let mut stream = session.open(&head).expect("opens");
     let reply = soon(stream.reply()).await.expect("a reply");
     (stream, Reply::parse(&reply).expect("a good reply"))

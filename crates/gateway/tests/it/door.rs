@@ -39,7 +39,7 @@ pub(crate) fn open(lines: &str) -> Door {
 
 /// The same with another base domain, which stands in the lines too.
 pub(crate) fn open_at(host: &str, lines: &str) -> Door {
-    Door { host: host.to_owned(), ..open(lines) }
+    open(lines).called(host)
 }
 
 /// The configuration of [`open`].
@@ -81,6 +81,11 @@ fn run(config: Config) -> Door {
 }
 
 impl Door {
+    /// The same, asked for by another Host.
+    pub(crate) fn called(self, host: &str) -> Door {
+        Door { host: host.to_owned(), ..self }
+    }
+
     /// Sends one request and reads the answer.
     pub(crate) async fn ask(&self, request: &str) -> Answer {
         Client::connect(self.address).await.ask(request).await
@@ -109,6 +114,14 @@ impl Door {
             }
         };
         soon(asking).await;
+    }
+
+    /// What a line of the metrics says now; 0 while there is none.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let answer = Client::connect(self.admin).await.ask(request).await;
+        let value = answer.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().expect("a number"))
     }
 
     /// Begins to drain; the returned task ends when the gateway has.

@@ -18,7 +18,7 @@ use crate::page;
 use crate::secure::Authority;
 
 /// A connection that began with the preface, without having asked (RFC 9113 §3.3).
-async fn connect(door: &Door) -> SendRequest<Bytes> {
+pub(crate) async fn connect(door: &Door) -> SendRequest<Bytes> {
     let tcp = soon(TcpStream::connect(door.address)).await.expect("connects");
     over(tcp).await
 }
@@ -36,7 +36,7 @@ fn get(uri: &str) -> Request<()> {
 }
 
 /// A WebSocket's handshake (RFC 8441 §5).
-fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
+pub(crate) fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
     let mut request = get(uri);
     *request.method_mut() = Method::CONNECT;
     request.extensions_mut().insert(Protocol::from_static("websocket"));
@@ -48,12 +48,12 @@ fn knock(uri: &str, fields: &[(&str, &str)]) -> Request<()> {
     request
 }
 
-async fn ask(requests: &mut SendRequest<Bytes>, request: Request<()>) -> Response<RecvStream> {
+pub(crate) async fn ask(requests: &mut SendRequest<Bytes>, request: Request<()>) -> Response<RecvStream> {
     let (response, _) = requests.send_request(request, true).expect("is sent");
     soon(response).await.expect("an answer")
 }
 
-async fn tunnel(
+pub(crate) async fn tunnel(
     requests: &mut SendRequest<Bytes>,
     request: Request<()>,
 ) -> (Response<RecvStream>, SendStream<Bytes>) {
@@ -62,7 +62,7 @@ async fn tunnel(
 }
 
 /// The next bytes, which count as read.
-async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
+pub(crate) async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
     let chunk = soon(body.data()).await;
     if let Some(Ok(bytes)) = &chunk {
         body.flow_control().release_capacity(bytes.len()).expect("was granted");
@@ -71,7 +71,7 @@ async fn read(body: &mut RecvStream) -> Option<Result<Bytes, h2::Error>> {
 }
 
 #[track_caller]
-fn refuses(response: &Response<RecvStream>, status: u16, code: &str) {
+pub(crate) fn refuses(response: &Response<RecvStream>, status: u16, code: &str) {
     let found = response.headers().get("pageport-error").map(|value| value.to_str().expect("text"));
     assert_eq!((response.status().as_u16(), found), (status, Some(code)));
 }

@@ -30,7 +30,7 @@ impl State {
                 Event::Stopped(id, code) => self.on_stopped(id, code, now, wakes),
                 Event::Datagram if self.takes_datagrams => wakes.datagram = true,
                 // Nobody takes them; they may get lost.
-                Event::Datagram => while self.proto.take_datagram().is_some() {},
+                Event::Datagram => self.proto.drop_datagrams(),
                 Event::NativeWanted => self.native_wanted(wakes),
                 Event::NativeOut(id) => self.native_may_leave(id, wakes),
                 Event::NativeIn(id) => self.native_may_come(id, wakes),

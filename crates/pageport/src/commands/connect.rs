@@ -1,107 +1,107 @@
-//! `pageport connect`: stdin and stdout are a connection to a listener.
+//! `pageport connect`: stdin and stdout are a connection, or programs get a SOCKS server for theirs.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::time::Duration;
 
-use pageport_link::head::{Connect, Ready, Reply, Request};
-use pageport_link::{Session, Stream, dial};
+use pageport_link::dial;
+use pageport_link::head::Connect;
 use pageport_proto::Code;
-use pageport_proto::name::Name;
-use pageport_proto::target::Path;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use pageport_proto::target::Target;
+use tokio::time::timeout;
 
-use crate::cli::native::ConnectFlags;
+use crate::cli::native::{ConnectFlags, SocksFlags};
+use crate::connect::ask::{Connected, ask};
+use crate::connect::pipe::pipe;
+use crate::connect::place::Place;
+use crate::connect::{report, socks};
 use crate::failure::{Failure, NativeFailure};
-use crate::gateway;
+use crate::{descriptors, gateway, signals};
 
-/// What one read takes.
-const CHUNK: usize = 64 * 1024;
-/// For the last bytes to be taken by the page, when all of stdin was read.
+/// For the last bytes to be taken by the other end, when all of stdin was read.
 const FAREWELL: Duration = Duration::from_secs(30);
+/// For the gateway to be told that this was stopped.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// Runs until both directions have ended; from a terminal, until nothing more comes.
+/// Runs until both directions have ended; from a terminal, until nothing more comes. A SOCKS server runs until it is asked to stop.
 pub(crate) async fn run(flags: ConnectFlags) -> Result<(), Failure> {
-    let alone = io::stdin().is_terminal();
-    if let Some(page) = flags.url.strip_prefix("page:") {
-        let (session, stream) = to_page(&flags, page).await?;
-        let piped = pipe(stream, alone).await;
-        // What was taken from stdin has not left by that.
-        session.go_away(FAREWELL, Code::NO_ERROR, 0..=0);
-        session.finished().await;
-        return piped.map_err(Failure::Broken);
+    if let Some(address) = flags.socks {
+        return serve(address, flags).await;
     }
-    let connection = dial(&flags.url).await.map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
-    pipe(connection, alone).await.map_err(Failure::Broken)
+    let Some(to) = &flags.url else { return Ok(()) };
+    let result = to_place(&flags, to).await;
+    match result {
+        Err(failure) if flags.json && !matches!(failure, Failure::Silent) => {
+            report::failed(to, &failure);
+            Err(Failure::Silent)
+        }
+        result => result,
+    }
 }
 
-/// A stream to a page, through a session of this program's own.
-async fn to_page(flags: &ConnectFlags, page: &str) -> Result<(Session, Stream), Failure> {
-    let failed = |message: &str, code| Failure::Native(NativeFailure::new(message, code));
-    let (name, path) = page.split_at(page.find(['/', '?']).unwrap_or(page.len()));
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let path = Path::parse(&format!("{slash}{path}"));
-    let path = path.ok_or_else(|| failed("not the address of a page", Code::ERR_INVALID_ARGUMENT))?;
-    let name = Name::parse(name).ok_or_else(|| failed("not a name", Code::ERR_NAME_INVALID))?;
+async fn serve(address: socks::Address, flags: ConnectFlags) -> Result<(), Failure> {
+    descriptors::raise();
+    let SocksFlags { socks_auth, socks_connections, socks_handshake } = flags.socks_flags;
+    let options = socks::Options {
+        address,
+        credentials: socks_auth,
+        connections: usize::try_from(socks_connections).unwrap_or(usize::MAX),
+        handshake: socks_handshake,
+        report: if flags.json { socks::Report::Json } else { socks::Report::Text },
+        gateway: flags.gateway,
+    };
+    socks::serve(options).await
+}
+
+async fn to_place(flags: &ConnectFlags, to: &str) -> Result<(), Failure> {
+    match Place::parse(to, flags.gateway.gateway.is_some())? {
+        Place::Beyond(wish, target) => beyond(flags, to, (wish, target)).await,
+        Place::Listener => {
+            let dialled = dial(to).await;
+            let connection = dialled.map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
+            if flags.json {
+                report::connected(to, None);
+            }
+            pipe(connection).await.map_err(Failure::Broken)
+        }
+    }
+}
+
+/// To a page or a server, through a session of this program's own. Whoever ends this program early ends the connection with it: the gateway
+/// would keep it for the session's lease otherwise.
+async fn beyond(
+    flags: &ConnectFlags,
+    to: &str,
+    (wish, target): (Connect, Option<Target>),
+) -> Result<(), Failure> {
     let connector = gateway::connector(&flags.gateway)?;
-    let session = connector.connect().await.map_err(|error| Failure::Native(NativeFailure::dial(&error)))?;
-    let wish = Request::Connect(Connect::Page { name, path, handshake: None });
-    let lost = |error: &dyn std::fmt::Display| failed(&error.to_string(), Code::ERR_SESSION_LOST);
-    let mut stream = session.open(&wish).map_err(|error| lost(&error))?;
-    let reply = stream.reply().await.map_err(|error| lost(&error))?;
-    match Reply::<Ready>::parse(&reply) {
-        Ok(Reply::Ok(Ready {})) => Ok((session, stream)),
-        Ok(Reply::Refused(refusal)) => {
-            let code = Code::from_name(&refusal.error).unwrap_or(Code::ERR_REJECTED);
-            let why = if refusal.message.is_empty() { "the page is not connected" } else { &refusal.message };
-            Err(failed(why, code))
-        }
-        Err(code) => Err(failed("the gateway's answer is none", code)),
-    }
-}
-
-async fn pipe(connection: impl AsyncRead + AsyncWrite, until_end: bool) -> io::Result<()> {
-    let (mut from, mut to) = tokio::io::split(connection);
-    let sending = async {
-        let mut stdin = tokio::io::stdin();
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            let read = stdin.read(&mut buffer).await?;
-            if read == 0 {
-                return to.shutdown().await;
-            }
-            to.write_all(&buffer[..read]).await?;
-            to.flush().await?;
-        }
+    let connecting = connector.connect();
+    let ended = signals::ended();
+    tokio::pin!(ended);
+    let stopped = |ended: io::Result<()>| ended.map_or_else(Failure::Runtime, |()| Failure::Silent);
+    let session = tokio::select! {
+        session = connecting => session.map_err(|error| Failure::Native(NativeFailure::dial(&error)))?,
+        ended = &mut ended => return Err(stopped(ended)),
     };
-    let receiving = async {
-        let mut stdout = tokio::io::stdout();
-        let mut buffer = vec![0; CHUNK];
-        loop {
-            let read = from.read(&mut buffer).await?;
-            if read == 0 {
-                break;
-            }
-            stdout.write_all(&buffer[..read]).await?;
-            stdout.flush().await?;
+    let piping = async {
+        let Connected { stream, tls } = ask(&session, wish, target.as_ref()).await?;
+        if flags.json {
+            report::connected(to, tls.as_ref());
         }
-        // Whoever reads from this program learns that nothing more comes.
-        end_of_stdout()
+        let piped = pipe(stream).await;
+        piped.map_err(|error| NativeFailure::broken(target.as_ref(), &error).into())
     };
-    tokio::pin!(sending, receiving);
     tokio::select! {
-        sent = &mut sending => {
-            sent?;
-            receiving.await
+        piped = piping => {
+            // What was taken from stdin has not left by that.
+            session.go_away(FAREWELL, Code::NO_ERROR, 0..=0);
+            session.finished().await;
+            piped
         }
-        received = &mut receiving => {
-            received?;
-            if until_end { Ok(()) } else { sending.await }
+        ended = &mut ended => {
+            session.close(Code::NO_ERROR, "");
+            // Whoever does not hear it notices by the lease.
+            let _ = timeout(LAST_WORD, session.finished()).await;
+            Err(stopped(ended))
         }
     }
-}
-
-/// Closes stdout while the program goes on: nothing else can be done to the number 1 without `unsafe`.
-fn end_of_stdout() -> io::Result<()> {
-    let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null")?;
-    Ok(rustix::stdio::dup2_stdout(nowhere)?)
 }

@@ -19,8 +19,12 @@ pub(crate) async fn run(flags: ExplainFlags) -> Result<(), Failure> {
         .map(|text| Origin::parse(&text).ok_or_else(|| wrong("--origin: not an origin", &text)))
         .transpose()?;
     let key = |text: &String| parse_key(text).ok_or_else(|| wrong("--key: not a public key", text));
-    let party =
-        Party { origin, token: token.map(Into::into), keys: keys.iter().map(key).collect::<Result<_, _>>()? };
+    let party = Party {
+        origin,
+        token: token.map(Into::into),
+        keys: keys.iter().map(key).collect::<Result<_, _>>()?,
+        alias: None,
+    };
     let target = Target::parse(&to).ok_or_else(|| wrong("--to: not a target", &to))?;
     let answer = egress::explain(&config, &Question { party, target, starttls }).await;
     if json {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pageport_gateway::config::Config;
+use pageport_gateway::config::{Config, WebsockifyFlags};
 use pageport_gateway::tls::Tls;
 use pageport_gateway::{Gateway, Handle, suffix};
 
@@ -18,7 +18,8 @@ use crate::watch::Watch;
 pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::Runtime)?;
     let file = flags.file.config;
-    let config = Config::load(file.as_deref(), environment())?;
+    let websockify = WebsockifyFlags { targets: flags.targets, web: flags.web };
+    let config = Config::load_with(file.as_deref(), environment(), &websockify)?;
     descriptors::warn_if_few(config.policy.limits.connections, descriptors::raise());
     let gateway = Gateway::bind(config.clone())?;
     if !suffix::separates(&config.base) {
@@ -32,7 +33,7 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
             "names are kept in memory: after a restart whoever comes first has them (`data` keeps them)"
         );
     }
-    let reload = reload(gateway.handle(), file, config)?;
+    let reload = reload(gateway.handle(), (file, websockify), config)?;
     if flags.json {
         ready::json(&gateway);
     } else {
@@ -47,7 +48,7 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
 /// Replaces what can be replaced at every SIGHUP, and whenever the configuration, its certificate or an authority change. What is wrong changes nothing.
 fn reload(
     handle: Handle,
-    file: Option<PathBuf>,
+    (file, websockify): (Option<PathBuf>, WebsockifyFlags),
     running: Config,
 ) -> Result<impl Future<Output = ()>, Failure> {
     let mut hangup = signals::hangup().map_err(Failure::Runtime)?;
@@ -59,7 +60,7 @@ fn reload(
                 () = watch.changed() => {}
             }
             watch.look();
-            match Config::load(file.as_deref(), environment()) {
+            match Config::load_with(file.as_deref(), environment(), &websockify) {
                 Ok(config) => {
                     let fixed = fixed(&config, &running);
                     if !fixed.is_empty() {
@@ -95,5 +96,7 @@ fn fixed(new: &Config, running: &Config) -> Vec<&'static str> {
 fn files(file: Option<&Path>, config: &Config) -> Vec<PathBuf> {
     let certificate = config.policy.tls.iter().flat_map(Tls::files);
     let authorities = config.policy.egress.allow.iter().filter_map(|rule| rule.authority.file.clone());
-    file.map(Path::to_owned).into_iter().chain(certificate).chain(authorities).collect()
+    let websockify = &config.policy.websockify;
+    let targets = websockify.source.iter().chain(&websockify.files).cloned();
+    file.map(Path::to_owned).into_iter().chain(certificate).chain(authorities).chain(targets).collect()
 }

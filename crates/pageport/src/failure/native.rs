@@ -1,41 +1,81 @@
 //! Why `expose` has no listener and `connect` no connection, with what to do about it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
+use std::io;
 
 use miette::Diagnostic;
-use pageport_link::{LinkError, ListenError};
+use pageport_link::{LinkError, ListenError, StreamError};
 use pageport_proto::Code;
+use pageport_proto::target::Target;
 
 /// A code of the list, what happened, and a way out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct NativeFailure {
     message: String,
     code: Code,
+    /// The server that was asked for.
+    target: Option<Target>,
 }
 
 impl NativeFailure {
     /// The listener was refused, or its gateway not reached.
     pub(crate) fn listen(error: &ListenError) -> NativeFailure {
-        NativeFailure { message: error.to_string(), code: error.code() }
+        NativeFailure::new(&error.to_string(), error.code())
     }
 
     /// There is no connection.
     pub(crate) fn dial(error: &LinkError) -> NativeFailure {
-        NativeFailure { message: error.to_string(), code: error.code() }
+        NativeFailure::new(&error.to_string(), error.code())
     }
 
     /// Something else, in the words of the command.
     pub(crate) fn new(message: &str, code: Code) -> NativeFailure {
-        NativeFailure { message: message.to_owned(), code }
+        NativeFailure { message: message.to_owned(), code, target: None }
     }
 
     /// It was there, and may not go on.
     pub(crate) fn ended(code: Code) -> NativeFailure {
-        NativeFailure { message: "the listener has ended".to_owned(), code }
+        NativeFailure::new("the listener has ended", code)
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    /// The gateway has said no: to a server, or to a page.
+    pub(crate) fn refused(target: Option<&Target>, code: Code, message: &str) -> NativeFailure {
+        let what = target.map_or_else(|| "the page".to_owned(), ToString::to_string);
+        let message = match message {
+            "" => format!("{what} is not connected"),
+            message if target.is_none() => message.to_owned(),
+            message => format!("{what} is not connected: {message}"),
+        };
+        NativeFailure { message, code, target: target.cloned() }
+    }
+
+    /// What was a connection through a gateway did not end in order.
+    pub(crate) fn broken(target: Option<&Target>, error: &io::Error) -> NativeFailure {
+        let of_stream = error.get_ref().and_then(|error| error.downcast_ref::<StreamError>());
+        let code = match of_stream {
+            Some(
+                StreamError::Reset(code) | StreamError::Stopped(code) | StreamError::SessionClosed(code),
+            ) => *code,
+            // Not the stream, but stdin or stdout.
+            _ => Code::ERR_ABORTED,
+        };
+        let message = format!("the connection broke: {error}");
+        NativeFailure { message, code, target: target.cloned() }
+    }
+
+    /// Of the list.
+    pub(crate) fn reason(&self) -> Code {
+        self.code
+    }
+
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let of_target = self.target.as_ref().and_then(|target| of_target(target, self.code));
+        of_target.or_else(|| self.general_hint().map(Cow::Borrowed))
+    }
+
+    fn general_hint(&self) -> Option<&'static str> {
         Some(match self.code {
             Code::ERR_GATEWAY_UNREACHABLE => {
                 "is it running, and the address right? `pageport dev` starts one on this machine"
@@ -61,10 +101,37 @@ impl NativeFailure {
                 "the credential may not connect, or no rule of the gateway allows it"
             }
             Code::ERR_TARGET_UNREACHABLE => "whoever listens there has nothing behind it (any more)",
-            Code::ERR_INVALID_ARGUMENT => "write page:NAME, ws://NAME.GATEWAY/ or tcp://HOST:PORT",
+            Code::ERR_INVALID_ARGUMENT => {
+                "write page:NAME, ws://NAME.GATEWAY/, tcp://HOST:PORT or tls://HOST:PORT; IPv6 addresses in brackets"
+            }
+            Code::ERR_CONNECT_LIMIT => {
+                "the gateway allows a session no more connections at once; end some first"
+            }
+            Code::ERR_OVERLOADED | Code::ERR_GOING_AWAY | Code::ERR_TARGET_LIMIT => "try again in a moment",
             _ => return None,
         })
     }
+}
+
+/// What to do about a server that is not connected.
+fn of_target(target: &Target, code: Code) -> Option<Cow<'static, str>> {
+    let Target { protocol, endpoint } = target;
+    Some(match code {
+        Code::ERR_TARGET_FORBIDDEN => Cow::Owned(format!(
+            "a credential that may connect, and this rule in the gateway's configuration, would allow it \
+             (or `pageport dev --allow {target}`):\n  [[allow]]\n  to = \"{endpoint}\"\n  protocol = \"{protocol}\"\n\
+             `pageport config explain --to {target}` says at the gateway what decides"
+        )),
+        Code::ERR_TARGET_CONNECTION_REFUSED => "nobody listens at that port: start the server, or check it".into(),
+        Code::ERR_TARGET_UNRESOLVED => "the name is looked up by the gateway, with its name servers: check it".into(),
+        Code::ERR_TARGET_TIMEOUT => "is the server up, and does a firewall let the gateway reach it?".into(),
+        Code::ERR_TARGET_UNREACHABLE => "the gateway has no way there, or the server broke off".into(),
+        Code::ERR_TARGET_TLS => {
+            "the gateway verifies the certificate: for this host, by the system's authorities and `ca` of the rule".into()
+        }
+        Code::ERR_TARGET_LIMIT => "the rule allows no more connections now; try again in a moment".into(),
+        _ => return None,
+    })
 }
 
 impl Diagnostic for NativeFailure {
@@ -73,6 +140,6 @@ impl Diagnostic for NativeFailure {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        self.hint().map(|hint| Box::new(hint) as Box<dyn Display>)
+        self.hint().map(|hint| Box::new(hint) as Box<dyn Display + 'a>)
     }
 }

@@ -8,7 +8,7 @@ use crate::expose::{Exposed, answering};
 use crate::program::Place;
 
 /// Runs it with this input: exit code, what came, and what was said.
-fn pipe(command: &mut Command, input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+pub(crate) fn pipe(command: &mut Command, input: &[u8]) -> (Option<i32>, Vec<u8>, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());

@@ -37,9 +37,11 @@ impl Exposed {
         self.listening["url"].as_str().unwrap()
     }
 
-    /// `pageport connect` to it.
+    /// `pageport connect` to it. Its port is its own address, for which no gateway is asked.
     pub(crate) fn connect(&self) -> Command {
-        self.place.command(&["connect", self.url(), "--gateway", &self.gateway])
+        let gateway = ["--gateway", &self.gateway];
+        let gateway = if self.url().starts_with("tcp:") { &[][..] } else { &gateway };
+        self.place.command(&[&["connect", self.url()], gateway].concat())
     }
 
     fn visit(&self) -> TcpStream {

@@ -4,7 +4,9 @@
 
 mod check;
 mod config;
+mod configured;
 mod connect;
+mod connect_servers;
 mod dev;
 mod expose;
 mod expose_http;
@@ -13,4 +15,7 @@ mod manual;
 mod middlebox;
 mod names;
 mod program;
+mod reload;
+mod socks;
+mod socks_hostile;
 mod tokens;

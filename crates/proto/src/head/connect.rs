@@ -40,6 +40,11 @@ pub enum Connect {
         /// What is wished of TLS.
         wish: TlsWish,
     },
+    /// To a UDP server: datagrams whose flow is the stream's id.
+    Udp {
+        /// Where it is.
+        to: Endpoint,
+    },
     /// To another page.
     Page {
         /// The name that it listens under.
@@ -105,6 +110,7 @@ impl Connect {
         let misplaced = match scheme {
             Some(("tcp", _)) => !protocols.0.is_empty() || !wish.is_absent(),
             Some(("tls", _)) => !protocols.0.is_empty() || starttls,
+            Some(("udp", _)) => !protocols.0.is_empty() || starttls || !wish.is_absent(),
             Some(("ws" | "wss" | "page", _)) => starttls || !wish.is_absent(),
             _ => return Err(Code::ERR_UNSUPPORTED),
         };
@@ -116,11 +122,12 @@ impl Connect {
                 let url = SocketUrl::parse(target).ok_or(Code::ERR_HEAD_INVALID)?;
                 Ok(Connect::Server { url, protocols })
             }
-            Some(("tcp" | "tls", _)) => {
+            Some(("tcp" | "tls" | "udp", _)) => {
                 let Target { protocol, endpoint: to } =
                     Target::parse(target).ok_or(Code::ERR_HEAD_INVALID)?;
                 match protocol {
                     Protocol::Tls => Ok(Connect::Tls { to, wish: TlsWish::parse(wish)? }),
+                    Protocol::Udp => Ok(Connect::Udp { to }),
                     _ => Ok(Connect::Tcp { to, starttls }),
                 }
             }
@@ -176,6 +183,10 @@ impl Serialize for Connect {
             Connect::Tls { to, wish } => {
                 map.serialize_entry("connect", &format!("tls://{to}"))?;
                 wish.serialize_into(&mut map)?;
+                None
+            }
+            Connect::Udp { to } => {
+                map.serialize_entry("connect", &format!("udp://{to}"))?;
                 None
             }
             Connect::Page { name, path, handshake } => {

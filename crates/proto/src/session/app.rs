@@ -205,6 +205,12 @@ impl Session {
         self.datagrams_in.pop_front()
     }
 
+    /// Drops what came, and counts it.
+    pub fn drop_datagrams(&mut self) {
+        self.stats.datagrams_dropped += self.datagrams_in.len() as u64;
+        self.datagrams_in.clear();
+    }
+
     pub(super) fn insert(&mut self, id: StreamId, now: Instant) {
         let limit = self.peer.map_or(0, |peer| peer.initial);
         let mut receive = Receive::new(self.settings.limits.initial, now);

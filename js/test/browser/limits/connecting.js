@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createHash } from "node:crypto";
 import dgram from "node:dgram";
 import net from "node:net";
+import { frame } from "../wire.js";
 import { afterTime, wait } from "./rig.js";
 
 /** @typedef {import("./rig.js").Case} Case */
@@ -111,6 +112,30 @@ export const CONNECTING = [
       const begin = performance.now();
       const late = page.ask(3, { connect }).then((reply) => reply?.error);
       return [`${intime.status}`, await afterTime(800, late, begin)];
+    },
+  },
+  {
+    limit: "udp_idle",
+    n: "1s",
+    config: RULE.replace(`"ws"`, `"udp"`),
+    expected: ["open", "ERR_TARGET_IDLE"],
+    async run(rig) {
+      const server = dgram.createSocket("udp4");
+      server.on("message", (message, { port, address }) => server.send(message, port, address));
+      await once(server.bind(rig.ports, "127.0.0.1"), "listening");
+      rig.ending(() => server.close());
+      const page = await rig.page();
+      const { ok } = await page.ask(1, { connect: `udp://127.0.0.1:${rig.ports}` });
+      await wait(700);
+      const heard = once(server, "message");
+      // DATAGRAM, of flow 1.
+      page.send(frame(0x19, Buffer.from([1, 7])));
+      await heard;
+      const begin = performance.now();
+      await wait(700);
+      const intime = page.reset(1) ?? (ok ? "open" : "refused");
+      const late = page.carrier.until(() => page.reset(1));
+      return [intime, await afterTime(1_000, late.then((code) => `${code}`), begin)];
     },
   },
   {

@@ -5,6 +5,17 @@
 /** @type {any} */
 let module;
 
+/** Lets nothing else carry the session, and begins it. @param {{ gateway: string, carriers: string[] }} place */
+export async function begin({ gateway, carriers }) {
+  module = await import(`${gateway}/pageport.js`);
+  module.configure({ carriers });
+  const session = module.session({ gateway });
+  while (session.readyState !== "open") await new Promise((resolve) => session.addEventListener("carrierchange", resolve, { once: true }));
+}
+
+/** What carries the session. @param {{ gateway: string }} place */
+export const carrier = ({ gateway }) => module.session({ gateway }).carrier;
+
 /** @param {Place} place */
 async function connected({ gateway, port, host = "127.0.0.1", options }) {
   module = await import(`${gateway}/pageport.js`);

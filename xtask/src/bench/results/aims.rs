@@ -18,6 +18,11 @@ enum Bound {
 }
 
 impl Aim {
+    /// The same with a load for a profile.
+    pub(super) fn by(self, load: &'static [&'static str]) -> Aim {
+        Aim { load: Some(load), ..self }
+    }
+
     pub(super) fn at_least(name: String, bound: f64, seen: Option<f64>) -> Aim {
         Aim { name, bound: Bound::AtLeast(bound), unit: "", seen, load: None }
     }

@@ -2,7 +2,7 @@
 
 use super::Results;
 use super::tables::{compared, contestants, table};
-use super::{aims, carriers};
+use super::{aims, carriers, dialects};
 use serde_json::Value;
 
 pub(super) fn text(results: &Results) -> String {
@@ -31,6 +31,7 @@ pub(super) fn text(results: &Results) -> String {
     text.push_str(&crowd(results));
     text.push_str(&page(results));
     text.push_str(&carriers::text_of(results));
+    text.push_str(&dialects::text_of(results));
     text
 }
 

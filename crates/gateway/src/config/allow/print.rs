@@ -14,7 +14,8 @@ pub(crate) fn print(text: &mut String, egress: &Egress) {
     for bound in &bounds::TABLE {
         let _ = writeln!(text, "# {}: {} {}.", bound.name, bound.reason, bound.format_range());
     }
-    for rule in &egress.allow {
+    // Names of targets stand in a file of their own.
+    for rule in egress.allow.iter().filter(|rule| rule.who.alias.is_none()) {
         let _ = write!(text, "\n[[allow]]\nto = \"{}\"\n", rule.to);
         protocol(text, &rule.spoken);
         who(text, &rule.who);

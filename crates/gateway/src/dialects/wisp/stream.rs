@@ -1,0 +1,208 @@
+//! One stream of a client's: a connection to a target, made and carried by a task of its own. What the client sends goes to the target at once
+//! where that takes it, and waits here otherwise; what the target sends is read only when there is room for it on the way to the client.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Buf as _, Bytes};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::credit::{Credit, Overrun};
+use super::line::Line;
+use super::packet::{Kind, StreamId};
+use crate::egress::Flow;
+use crate::metrics::Metrics;
+
+/// What is kept of a larger buffer while it waits.
+const SMALL: usize = 4 * 1024;
+
+/// A stream, for whoever reads the client and for its own task.
+pub(super) struct Stream {
+    pub(super) id: StreamId,
+    pub(super) kind: Kind,
+    upload: Mutex<Upload>,
+    /// There is something to write, or nothing will come any more.
+    changed: Notify,
+}
+
+/// A target without a limit of speed.
+pub(super) struct Direct {
+    pub(super) tcp: Arc<TcpStream>,
+    pub(super) flow: Arc<Flow>,
+}
+
+struct Upload {
+    queue: VecDeque<Bytes>,
+    credit: Credit,
+    /// What takes bytes at once; `None` while it is not connected, and when it is to be slow.
+    direct: Option<Direct>,
+    /// The task has taken packets that it is not through with.
+    busy: bool,
+    end: Option<End>,
+}
+
+/// How the client's side has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// What it sent is to arrive.
+    Order,
+    /// Nothing is.
+    Broken,
+}
+
+/// What is to be written next.
+pub(super) enum Next {
+    Packets(VecDeque<Bytes>),
+    End(End),
+}
+
+impl Stream {
+    pub(super) fn new(id: StreamId, kind: Kind, line: &Line) -> Stream {
+        let credit = Credit::new(line.buffer);
+        let upload = Upload { queue: VecDeque::new(), credit, direct: None, busy: false, end: None };
+        Stream { id, kind, upload: Mutex::new(upload), changed: Notify::new() }
+    }
+
+    /// From now on bytes may go to the target without waiting for the task.
+    pub(super) fn connected(&self, direct: Direct) {
+        self.lock().direct = Some(direct);
+    }
+
+    /// Takes a packet of the client's, and says what the client is to be told.
+    ///
+    /// # Errors
+    /// The client sends more than it may.
+    pub(super) fn push(
+        &self,
+        mut bytes: Bytes,
+        line: &Line,
+        metrics: &Metrics,
+    ) -> Result<Option<u32>, Overrun> {
+        let mut upload = self.lock();
+        if self.kind == Kind::Udp {
+            upload.push_datagram(bytes, line);
+            drop(upload);
+            self.changed.notify_waiters();
+            return Ok(None);
+        }
+        upload.credit.receive()?;
+        if !upload.busy
+            && upload.queue.is_empty()
+            && let Some(direct) = &upload.direct
+            && let Ok(written) = direct.tcp.try_write(&bytes)
+        {
+            count_out(&direct.flow, metrics, written);
+            bytes.advance(written);
+        }
+        if bytes.is_empty() {
+            return Ok(upload.credit.consume(1));
+        }
+        upload.push(bytes, line);
+        drop(upload);
+        self.changed.notify_waiters();
+        Ok(None)
+    }
+
+    /// The client's side has ended. What it said first counts.
+    pub(super) fn end(&self, end: End) {
+        self.lock().end.get_or_insert(end);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits for packets, at most `most`, or the end behind them.
+    pub(super) async fn next(&self, most: usize) -> Next {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut upload = self.lock();
+                if upload.end == Some(End::Broken) {
+                    return Next::End(End::Broken);
+                }
+                let count = upload.queue.len().min(most);
+                if count > 0 {
+                    upload.busy = true;
+                    return Next::Packets(upload.queue.drain(..count).collect());
+                }
+                if let Some(end) = upload.end {
+                    return Next::End(end);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits for the client to give the stream up altogether.
+    pub(super) async fn given_up(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().end.is_some() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The task is through with packets that it took; says what the client is to be told.
+    pub(super) fn done(&self, packets: usize, bytes: usize, line: &Line) -> Option<u32> {
+        line.release(packets, bytes);
+        let mut upload = self.lock();
+        upload.busy = false;
+        // Nobody accounts for datagrams.
+        if self.kind == Kind::Udp { None } else { upload.credit.consume(packets as u64) }
+    }
+
+    /// What the client is told when the stream is connected.
+    pub(super) fn grant(&self) -> u32 {
+        self.lock().credit.grant()
+    }
+
+    /// Nothing that waits will be written any more.
+    pub(super) fn discard(&self, line: &Line) {
+        let mut upload = self.lock();
+        upload.end = Some(End::Broken);
+        // The connection ends now, not when the last packet of it has left.
+        upload.direct = None;
+        for packet in std::mem::take(&mut upload.queue) {
+            line.release(1, packet.len());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Upload> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Upload {
+    fn push(&mut self, bytes: Bytes, line: &Line) {
+        if self.end.is_some() {
+            return;
+        }
+        // A few bytes must not keep all that was read with them.
+        let bytes = if bytes.len() < SMALL { Bytes::copy_from_slice(&bytes) } else { bytes };
+        line.hold(&bytes);
+        self.queue.push_back(bytes);
+    }
+
+    /// Datagrams may get lost: the oldest goes first.
+    fn push_datagram(&mut self, bytes: Bytes, line: &Line) {
+        if self.queue.len() >= line.buffer as usize
+            && let Some(oldest) = self.queue.pop_front()
+        {
+            line.release(1, oldest.len());
+        }
+        self.push(bytes, line);
+    }
+}
+
+/// Adds to what the flow and the gateway have sent.
+pub(super) fn count_out(flow: &Flow, metrics: &Metrics, bytes: usize) {
+    flow.count(pageport_link::relay::Moved::Out(bytes as u64));
+    metrics.connect_out.increment(bytes as u64);
+}
+
+/// Adds to what they have received.
+pub(super) fn count_in(flow: &Flow, metrics: &Metrics, bytes: usize) {
+    flow.count(pageport_link::relay::Moved::In(bytes as u64));
+    metrics.connect_in.increment(bytes as u64);
+}

@@ -1,0 +1,168 @@
+//! Bytes between a client and a target.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use pageport_link::relay::Broken;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::job::Job;
+use super::line::Out;
+use super::packet::{HEADER, begin_data};
+use super::reason::Reason;
+use super::stream::{Direct, End, Next, count_in, count_out};
+use crate::egress::{Flow, Pace};
+use crate::front::accept::UNSENT;
+use crate::reach::Reached;
+use crate::relay::{Open, broken, tear};
+
+/// What one read takes: with its header the longest message whose length fits into 16 bits (RFC 6455 §5.2). A target that says little gets little.
+const READ_MAX: usize = 64 * 1024 - 1 - HEADER;
+const READ_MIN: usize = 2 * 1024;
+/// Packets that one write hands to the kernel.
+const BATCH: usize = 16;
+/// How long what a client had sent before it closed its stream may still take.
+const LINGER: Duration = Duration::from_secs(5);
+
+impl Job {
+    /// Carries to the end; `None`: the client has ended it.
+    pub(super) async fn carry(&self, Reached { tcp, mut begun, .. }: Reached) -> Option<Reason> {
+        begun.flows();
+        let _open = Open::new(&self.shared.metrics.connects_open);
+        // What waits in the kernel is in nobody's budget.
+        let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(UNSENT);
+        let (tcp, flow) = (Arc::new(tcp), Arc::clone(begun.flow()));
+        let pace = Pace::new(flow.bytes_per_second());
+        if flow.bytes_per_second().is_none() {
+            self.stream.connected(Direct { tcp: Arc::clone(&tcp), flow: Arc::clone(&flow) });
+        }
+        if self.confirm {
+            self.line.send(Out::Grant(Arc::clone(&self.stream), self.stream.grant()));
+        }
+        let ended = tokio::select! {
+            ended = self.download(&tcp, &flow, &pace) => ended.map(|()| Some(Reason::Voluntary)),
+            ended = self.upload(&tcp, &flow, &pace) => ended.map(|()| None),
+            () = broken(&tcp) => Err(Broken::Socket),
+            code = flow.over() => Err(Broken::Over(code)),
+        };
+        // What was cut short must not look complete.
+        if matches!(ended, Err(Broken::Stream | Broken::Over(_))) {
+            tear(&tcp);
+        }
+        begun.ended(ended.map(|_| ()));
+        match ended {
+            Ok(reason) => reason,
+            Err(Broken::Socket) => Some(Reason::Network),
+            Err(Broken::Over(code)) => Some(code.into()),
+            Err(Broken::Stream) => None,
+        }
+    }
+
+    /// From the target to the client, until the target has ended.
+    async fn download(&self, tcp: &TcpStream, flow: &Flow, pace: &Pace) -> Result<(), Broken> {
+        let mut size = READ_MIN;
+        loop {
+            pace.ready().await;
+            poll_fn(|cx| tcp.poll_read_ready(cx)).await.map_err(|_| Broken::Socket)?;
+            size = size.min(pace.piece());
+            let room = self.line.room(u32::try_from(size).unwrap_or(u32::MAX)).await;
+            let mut room = room.map_err(|_| Broken::Stream)?;
+            // The buffer lives from here to the next line that waits: an idle stream has none.
+            let mut packet = BytesMut::with_capacity(HEADER + size);
+            begin_data(&mut packet, self.stream.id);
+            let read = match tcp.try_read_buf(&mut (&mut packet).limit(size)) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(_) => return Err(Broken::Socket),
+            };
+            count_in(flow, &self.shared.metrics, read);
+            pace.moved(read);
+            drop(room.split(size - read));
+            // A few bytes must not keep a large buffer for as long as the client does not read.
+            let packet = if read * 2 < size { Bytes::copy_from_slice(&packet) } else { packet.freeze() };
+            self.line.send(Out::Data(Arc::clone(&self.stream), packet, room));
+            size = if read == size { (size * 2).min(READ_MAX) } else { (read * 2).clamp(READ_MIN, READ_MAX) };
+        }
+    }
+
+    /// From the client to the target, until the client has ended.
+    async fn upload(&self, tcp: &TcpStream, flow: &Flow, pace: &Pace) -> Result<(), Broken> {
+        let writing = async {
+            loop {
+                match self.stream.next(BATCH).await {
+                    Next::Packets(packets) => {
+                        let (count, bytes) = (packets.len(), packets.iter().map(Bytes::len).sum());
+                        let written = self.write(packets, tcp, flow, pace).await;
+                        if let Some(more) = self.stream.done(count, bytes, &self.line) {
+                            self.line.send(Out::Grant(Arc::clone(&self.stream), more));
+                        }
+                        written.map_err(|_| Broken::Socket)?;
+                    }
+                    Next::End(End::Order) => {
+                        // An end that is gone already shows when it is read from.
+                        let _ = SockRef::from(tcp).shutdown(Shutdown::Write);
+                        return Ok(());
+                    }
+                    Next::End(End::Broken) => return Err(Broken::Stream),
+                }
+            }
+        };
+        let late = async {
+            self.stream.given_up().await;
+            tokio::time::sleep(LINGER).await;
+        };
+        tokio::select! {
+            ended = writing => ended,
+            () = late => Err(Broken::Stream),
+        }
+    }
+
+    async fn write(
+        &self,
+        mut packets: VecDeque<Bytes>,
+        tcp: &TcpStream,
+        flow: &Flow,
+        pace: &Pace,
+    ) -> io::Result<()> {
+        while !packets.is_empty() {
+            pace.ready().await;
+            poll_fn(|cx| tcp.poll_write_ready(cx)).await?;
+            let mut slices = [IoSlice::new(&[]); BATCH];
+            let mut left = pace.piece();
+            let mut count = 0;
+            for (slice, packet) in slices.iter_mut().zip(&packets) {
+                let part = packet.len().min(left);
+                *slice = IoSlice::new(&packet[..part]);
+                left -= part;
+                count += 1;
+            }
+            match tcp.try_write_vectored(&slices[..count]) {
+                Ok(written) => {
+                    count_out(flow, &self.shared.metrics, written);
+                    pace.moved(written);
+                    advance(&mut packets, written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn advance(packets: &mut VecDeque<Bytes>, mut written: usize) {
+    while let Some(packet) = packets.front_mut() {
+        if written < packet.len() {
+            return packet.advance(written);
+        }
+        written -= packet.len();
+        packets.pop_front();
+    }
+}

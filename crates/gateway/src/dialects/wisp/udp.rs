@@ -1,0 +1,98 @@
+//! Datagrams between a client and a target, each in a packet of its own. What finds no room on its way is lost, as on any network.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{BufMut as _, BytesMut};
+use pageport_proto::Code;
+use tokio::net::UdpSocket;
+
+use super::job::Job;
+use super::line::Out;
+use super::packet::{HEADER, begin_data};
+use super::reason::Reason;
+use super::stream::{Next, count_in, count_out};
+use crate::egress::{Flow, Pace, Wanted};
+use crate::reach::{ReachedUdp, unreachable};
+use crate::relay::Open;
+
+/// The longest datagram that there is (RFC 768, with the header of IPv4).
+const LONGEST: usize = 65_507;
+/// Datagrams that are taken from the client at a time.
+const BATCH: usize = 16;
+
+impl Job {
+    /// Lets datagrams pass to the end; `None`: the client has ended it.
+    pub(super) async fn exchange(
+        &self,
+        ReachedUdp { socket, mut begun }: ReachedUdp,
+        wanted: &Wanted,
+    ) -> Option<Reason> {
+        begun.flows();
+        let _open = Open::new(&self.shared.metrics.connects_open);
+        let flow = Arc::clone(begun.flow());
+        let pace = Pace::new(flow.bytes_per_second());
+        let code_of = |error: &io::Error| {
+            Code::from_name(&unreachable(wanted, error).error).unwrap_or(Code::ERR_TARGET_UNREACHABLE)
+        };
+        let over = tokio::select! {
+            error = self.receive(&socket, &flow, &pace) => Some(code_of(&error)),
+            ended = self.transmit(&socket, &flow, &pace) => ended.err().map(|error| code_of(&error)),
+            code = flow.over() => Some(code),
+        };
+        match over {
+            Some(code) => begun.failed(code),
+            None => begun.ended(Ok(())),
+        }
+        over.map(Code::into)
+    }
+
+    /// From the target to the client, until the target is not there.
+    async fn receive(&self, socket: &UdpSocket, flow: &Flow, pace: &Pace) -> io::Error {
+        loop {
+            pace.ready().await;
+            if let Err(error) = poll_fn(|cx| socket.poll_recv_ready(cx)).await {
+                return error;
+            }
+            let mut packet = BytesMut::with_capacity(HEADER + LONGEST);
+            begin_data(&mut packet, self.stream.id);
+            let read = match socket.try_recv_buf(&mut (&mut packet).limit(LONGEST)) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return error,
+            };
+            count_in(flow, &self.shared.metrics, read);
+            pace.moved(read);
+            if let Some(room) = self.line.try_room(u32::try_from(packet.len()).unwrap_or(u32::MAX)) {
+                let packet = bytes::Bytes::copy_from_slice(&packet);
+                self.line.send(Out::Data(Arc::clone(&self.stream), packet, room));
+            }
+        }
+    }
+
+    /// From the client to the target, until the client has ended.
+    async fn transmit(&self, socket: &UdpSocket, flow: &Flow, pace: &Pace) -> io::Result<()> {
+        loop {
+            let Next::Packets(datagrams) = self.stream.next(BATCH).await else { return Ok(()) };
+            let (count, bytes) = (datagrams.len(), datagrams.iter().map(bytes::Bytes::len).sum());
+            let sent = async {
+                // What is longer is no datagram.
+                for datagram in datagrams.iter().filter(|datagram| datagram.len() <= LONGEST) {
+                    pace.ready().await;
+                    match socket.send(datagram).await {
+                        Ok(sent) => {
+                            count_out(flow, &self.shared.metrics, sent);
+                            pace.moved(sent);
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            };
+            let sent = sent.await;
+            self.stream.done(count, bytes, &self.line);
+            sent?;
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One end pushes hundreds of megabytes, the other does not read for a while. What a stop costs is looked at as in the listeners' `stall`: the
+//! growth while it lasts, and afterwards what comes all at once beside a transfer that nobody stops. Meanwhile another lane must be quick.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pageport_testkit::{Pattern, Tally};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
+
+use super::lane::{Lane, Reader, Writer};
+use super::scene::Scene;
+use super::target::Served;
+use crate::facts::{Outcome, demand, fact, percentile};
+
+const CHUNK: usize = 65_536;
+/// KiB that a stop may cost, while it lasts and when the rest comes all at once.
+const BOUND: u64 = 8 << 10;
+const TRIPS: usize = 200;
+/// Milliseconds that a round trip of the sibling may take, half of them and the worst. The machine has others to serve.
+const QUICK: f64 = 10.0;
+const ALIVE: f64 = 1_000.0;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stops {
+    Nobody(End),
+    Reader(End),
+}
+
+/// Who pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Target,
+    Client,
+}
+
+pub(super) async fn run(scene: &Scene, bytes: u64) -> Outcome {
+    let mut sibling = Sibling::open(scene).await?;
+    let alone = sibling.trips().await?;
+    // What such a transfer takes that nobody stops: windows, and whatever the allocator keeps of it.
+    let mut ordinary = vec![0; scene.places().count()];
+    for end in [End::Target, End::Client, End::Target, End::Client] {
+        push(scene, &mut sibling, bytes, Stops::Nobody(end)).await?;
+        for (most, place) in ordinary.iter_mut().zip(scene.places()) {
+            *most = place.peak()?.max(*most);
+        }
+    }
+    for (end, what) in [(End::Target, "client_stops_reading"), (End::Client, "target_stops_reading")] {
+        let held = push(scene, &mut sibling, bytes, Stops::Reader(end)).await?;
+        report(scene, what, &ordinary, &held, alone)?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Held {
+    before: Vec<u64>,
+    /// The most while nothing was read.
+    stalled: Vec<u64>,
+    accepted: u64,
+    /// Round trips of the sibling meanwhile, in ms: half of them, the worst.
+    sibling: (f64, f64),
+    sha256: String,
+    bytes: u64,
+}
+
+fn report(scene: &Scene, what: &str, ordinary: &[u64], held: &Held, alone: (f64, f64)) -> Outcome {
+    let way = scene.way.name();
+    for (index, place) in scene.places().enumerate() {
+        let (before, stalled, ordinary) = (held.before[index], held.stalled[index], ordinary[index]);
+        let peak = place.peak()?;
+        let (growth, beyond) = (stalled.saturating_sub(before), peak.saturating_sub(ordinary));
+        fact(&[
+            ("way", &way),
+            ("case", &what),
+            ("process", &if index == 0 { "gateway" } else { "before_it" }),
+            ("pushed_bytes", &held.bytes),
+            ("sha256", &&held.sha256[..16]),
+            ("accepted_while_stalled", &held.accepted),
+            ("rss_kib_before", &before),
+            ("growth_kib", &growth),
+            ("rss_kib_peak_unstopped", &ordinary),
+            ("beyond_kib", &beyond),
+        ]);
+        demand(growth < BOUND, "it grew by less than 8 MiB while nothing was read")?;
+        demand(beyond < BOUND, "the rest took less than 8 MiB more than a transfer that nobody stops")?;
+    }
+    demand(held.accepted < held.bytes, "the writer was held back")?;
+    let (p50, worst) = held.sibling;
+    fact(&[
+        ("way", &way),
+        ("case", &what),
+        ("sibling_shares_the_connection", &scene.way.is_shared()),
+        ("sibling_p50_ms_alone", &format_args!("{:.2}", alone.0)),
+        ("sibling_p50_ms", &format_args!("{p50:.2}")),
+        ("sibling_worst_ms", &format_args!("{worst:.1}")),
+    ]);
+    demand(p50 < QUICK && worst < ALIVE, "a sibling stays alive and quick")
+}
+
+async fn push(scene: &Scene, sibling: &mut Sibling, bytes: u64, stops: Stops) -> Outcome<Held> {
+    let (Lane { reader, writer }, served) = scene.way.open(scene).await?;
+    for place in scene.places() {
+        place.forget_peak()?;
+    }
+    let mut held = Held { before: rss(scene)?, bytes, ..Held::default() };
+    let sent = Arc::new(AtomicU64::new(0));
+    match stops {
+        Stops::Nobody(End::Target) | Stops::Reader(End::Target) => {
+            let writing = tokio::spawn(target_writes(served, bytes, Arc::clone(&sent)));
+            pause(scene, sibling, stops, &sent, &mut held).await?;
+            held.sha256 = client_reads(reader, bytes).await?;
+            // The connection lives until both have all.
+            writing.await??;
+        }
+        Stops::Nobody(End::Client) | Stops::Reader(End::Client) => {
+            let reading = tokio::spawn(listen(reader));
+            let writing = tokio::spawn(client_writes(writer, bytes, Arc::clone(&sent)));
+            pause(scene, sibling, stops, &sent, &mut held).await?;
+            held.sha256 = target_reads(served, bytes).await?;
+            writing.await??;
+            reading.abort();
+        }
+    }
+    Ok(held)
+}
+
+/// Until the writer has been held back for two seconds; and what that has cost.
+async fn pause(
+    scene: &Scene,
+    sibling: &mut Sibling,
+    stops: Stops,
+    sent: &AtomicU64,
+    held: &mut Held,
+) -> Outcome {
+    if let Stops::Nobody(_) = stops {
+        return Ok(());
+    }
+    let mut last = u64::MAX;
+    while last != sent.load(Ordering::Relaxed) {
+        last = sent.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    held.accepted = last;
+    held.sibling = sibling.trips().await?;
+    held.stalled = scene.places().map(|place| place.peak()).collect::<Outcome<_>>()?;
+    Ok(())
+}
+
+fn rss(scene: &Scene) -> Outcome<Vec<u64>> {
+    scene.places().map(|place| place.rss()).collect()
+}
+
+async fn target_writes(served: Served, bytes: u64, sent: Arc<AtomicU64>) -> Outcome<Served> {
+    let mut served = served;
+    for offset in (0..bytes).step_by(CHUNK) {
+        served.writer.write_all(&Pattern::new(5).bytes(offset, CHUNK)).await?;
+        sent.fetch_add(CHUNK as u64, Ordering::Relaxed);
+    }
+    served.writer.shutdown().await?;
+    Ok(served)
+}
+
+/// To the end, which comes after the last byte.
+async fn client_reads(mut reader: Reader, bytes: u64) -> Outcome<String> {
+    let mut tally = Tally::new(Pattern::new(5));
+    while let Some(chunk) = reader.next().await? {
+        tally.push(&chunk)?;
+    }
+    demand(tally.len() == bytes, &format!("the client got everything: {} of {bytes}", tally.len()))?;
+    Ok(tally.sha256())
+}
+
+async fn client_writes(mut writer: Writer, bytes: u64, sent: Arc<AtomicU64>) -> Outcome<Writer> {
+    for offset in (0..bytes).step_by(CHUNK) {
+        writer.write(Pattern::new(6).bytes(offset, CHUNK)).await?;
+        sent.fetch_add(CHUNK as u64, Ordering::Relaxed);
+    }
+    Ok(writer)
+}
+
+async fn target_reads(served: Served, bytes: u64) -> Outcome<String> {
+    let (mut served, mut tally) = (served, Tally::new(Pattern::new(6)));
+    let mut buffer = vec![0; CHUNK];
+    while tally.len() < bytes {
+        let len = served.reader.read(&mut buffer).await?;
+        demand(len > 0, "the target got everything")?;
+        tally.push(&buffer[..len])?;
+    }
+    Ok(tally.sha256())
+}
+
+/// Whoever writes hears as well: some ways say so what may be sent.
+async fn listen(mut reader: Reader) -> Outcome {
+    while reader.next().await?.is_some() {}
+    Ok(())
+}
+
+/// A lane beside, of the same way and, where that is shared, over the same connection.
+struct Sibling {
+    lane: Lane,
+    echo: JoinHandle<()>,
+}
+
+impl Sibling {
+    async fn open(scene: &Scene) -> Outcome<Sibling> {
+        let (lane, mut served) = scene.way.open(scene).await?;
+        let echo = tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut served.reader, &mut served.writer).await;
+        });
+        Ok(Sibling { lane, echo })
+    }
+
+    /// Milliseconds of half of its round trips, and of the worst.
+    async fn trips(&mut self) -> Outcome<(f64, f64)> {
+        let mut trips = Vec::with_capacity(TRIPS);
+        for _ in 0..TRIPS {
+            let start = Instant::now();
+            self.lane.writer.write(Bytes::from_static(&[3; 64])).await?;
+            let back = self.lane.reader.take(64).await?;
+            demand(back == [3; 64], "the sibling's bytes come back")?;
+            trips.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok((percentile(&mut trips, 0.5), percentile(&mut trips, 1.0)))
+    }
+}
+
+impl Drop for Sibling {
+    fn drop(&mut self) {
+        self.echo.abort();
+    }
+}

@@ -1,0 +1,24 @@
+//! E3: clients that exist, unchanged, reach servers through the gateway's dialects.
+
+use super::report::Report;
+use super::tools::script;
+use crate::failure::Outcome;
+use crate::python;
+
+/// What is shown, one after the other: a new client is a line here.
+const PIECES: &[(&str, fn() -> Outcome)] = &[
+    ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
+    ("websockify's own client", || {
+        let python = python::websockify()?;
+        script::node("e3-websockify.mjs", &[("WEBSOCKIFY_PYTHON", &python.display().to_string())])
+    }),
+];
+
+pub(super) fn run(report: &Report) -> Outcome {
+    for (name, piece) in PIECES {
+        println!("{name}");
+        piece()?;
+    }
+    report.elapsed();
+    Ok(())
+}
