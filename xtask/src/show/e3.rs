@@ -8,6 +8,7 @@ use crate::python;
 /// What is shown, one after the other: a new client is a line here.
 const PIECES: &[(&str, fn() -> Outcome)] = &[
     ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
+    ("wisp-js, v1 and v2", || script::node("e3-wisp.mjs", &[])),
     ("websockify's own client", || {
         let python = python::websockify()?;
         script::node("e3-websockify.mjs", &[("WEBSOCKIFY_PYTHON", &python.display().to_string())])
