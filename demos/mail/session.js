@@ -127,7 +127,7 @@ export class Session {
   #take(response, tag, said) {
     const { status, name, number, text } = response;
     if (response.tag === tag) {
-      if (status !== "OK") throw new Error(text || `The server says ${status}.`);
+      if (status !== "OK") throw new Error(`The server says: ${text || status}`);
       return true;
     }
     if (status === "BYE") this.#bye = text ?? "";

@@ -39,6 +39,8 @@ export class ScreenPage {
       event.preventDefault();
       this.#screen?.sendCredentials({ username: $("user").value, password: $("password").value });
       this.#ask([]);
+      // The form has gone, and the focus with it.
+      $("disconnect").focus();
     });
     // Before noVNC sees it: everything else that is typed goes there.
     this.place.addEventListener("keydown", (event) => event.key === "Escape" && event.shiftKey && this.#takeBack(event), { capture: true });
@@ -67,6 +69,7 @@ export class ScreenPage {
     this.#target = target;
     this.#bytes = { in: 0, out: 0 };
     this.#name = this.#failure = "";
+    this.#showFacts({ Screen: "none yet" });
     this.#network.watch();
     this.dial.say("waiting", `Connected to ${target.address}, no screen yet`);
     this.dial.goodbye = () => screen.disconnect();
@@ -108,7 +111,10 @@ export class ScreenPage {
     this.dial.say("good", `Showing ${this.#name || this.#target.address}`);
     this.#enable(true);
     const { width, height } = this.place.querySelector("canvas");
-    const facts = { Screen: `${width} × ${height}`, Name: this.#name || "none" };
+    this.#showFacts({ Screen: `${width} × ${height}`, Name: this.#name || "none" });
+  }
+
+  #showFacts(facts) {
     const parts = Object.entries(facts).flatMap(([name, value]) => [element("dt", name), element("dd", value)]);
     $("facts").replaceChildren(...parts);
   }

@@ -3,6 +3,7 @@
 
 import { parseTarget } from "./target.js";
 import { Trouble } from "./trouble.js";
+import { forgetVerified } from "./verified.js";
 
 /** @typedef {import("./target.js").Target} Target */
 /** @typedef {"good" | "waiting" | "bad"} Kind */
@@ -68,6 +69,7 @@ export class Dial {
     }
     const life = (this.#life = new AbortController());
     this.#show(true);
+    forgetVerified($("verified"));
     this.say("waiting", `Connecting to ${target.address}`);
     try {
       await this.ondial(target, life.signal);

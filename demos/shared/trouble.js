@@ -19,6 +19,7 @@ const WORDS = {
   ERR_TARGET_LIFETIME: ({ address }) => `The connection to ${address} was as old as the gateway allows. Connect again.`,
   ERR_STARTTLS_DIRTY: ({ address }) => `${address} said more in the clear than it may before TLS begins. Somebody may have put words in its mouth, so both ends were closed.`,
   ERR_GATEWAY_UNREACHABLE: () => "The gateway does not answer.",
+  ERR_SESSION_CLOSED: () => "The session with the gateway has ended, and the connection with it. Connect begins a new one.",
   ERR_SESSION_LOST: () => "The gateway has started anew, or the network was away for too long: the connection is gone.",
 };
 

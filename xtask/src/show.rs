@@ -4,6 +4,8 @@
 mod e1;
 mod e2;
 mod e3;
+mod e4;
+mod e5;
 mod e6;
 mod e7;
 mod e8;
@@ -87,6 +89,8 @@ const PROOFS: &[Proof] = &[
     Proof { id: "E1", title: "pages are clients of real servers, and OpenSSH goes through the program", run: e1::run },
     Proof { id: "E2", title: "TCP servers of every habit, from pages in both browsers by each carrier", run: e2::run },
     Proof { id: "E3", title: "clients that exist reach servers through the gateway, unchanged", run: e3::run },
+    Proof { id: "E4", title: "what is forbidden is refused before a packet leaves, and harmful names reach nothing", run: e4::run },
+    Proof { id: "E5", title: "no foreign origin gets anything done, on any carrier or dialect", run: e5::run },
     Proof { id: "E6", title: "who stops reading costs no dialect memory or a sibling; thousands stand still, thousands come and go", run: e6::run },
     Proof { id: "E7", title: "a reload is whole or nothing, ends what it forbids, and is explained as it is", run: e7::run },
     Proof { id: "E8", title: "the dialects are measured beside what others offer, and every byte is compared", run: e8::run },

@@ -126,9 +126,9 @@ pub(crate) async fn round_trips(seconds: f64, scene: &Scene) -> Outcome {
                 came[stream] = 0;
                 times.push(begun[stream].elapsed());
                 if Instant::now() < end {
-                    due.push(stream)
+                    due.push(stream);
                 } else {
-                    open -= 1
+                    open -= 1;
                 }
                 Ok(())
             })

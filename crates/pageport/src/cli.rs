@@ -111,7 +111,7 @@ pub(crate) struct DevFlags {
     /// Let pages and programs be connected to this server: tcp://HOST:PORT, or the same with tls, udp, ws or wss; as often as needed
     #[arg(long, value_name = "TARGET")]
     pub(crate) allow: Vec<String>,
-    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, and "lan" with --lan
+    /// Print one line of JSON when ready: {"event":"ready","url","admin","link"}, "lan" with --lan, "allow" with --allow
     #[arg(long)]
     pub(crate) json: bool,
 }

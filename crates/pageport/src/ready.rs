@@ -11,17 +11,21 @@ use serde::Serialize;
 
 /// The line for programs; its fields are a promise.
 #[derive(Serialize)]
-struct Ready {
+struct Ready<'a> {
     event: &'static str,
     url: String,
     admin: String,
     link: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     lan: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    allow: &'a [String],
 }
 
 /// Prints the line for programs, exactly one.
-pub(crate) fn json(gateway: &Bound) {
+///
+/// `allowed`: what was said by `--allow`.
+pub(crate) fn json(gateway: &Bound, allowed: &[String]) {
     let public = gateway.public();
     let ready = Ready {
         event: "ready",
@@ -29,6 +33,7 @@ pub(crate) fn json(gateway: &Bound) {
         admin: admin(gateway),
         link: public.link_websocket(),
         lan: gateway.lan().map(PublicAddress::url),
+        allow: allowed,
     };
     say(&(serde_json::to_string(&ready).unwrap_or_default() + "\n"));
 }

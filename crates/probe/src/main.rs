@@ -11,6 +11,7 @@ mod dialects;
 mod facts;
 mod host;
 mod hostile;
+mod origins;
 mod page;
 mod place;
 mod rough;
@@ -57,9 +58,11 @@ async fn run(scenario: &str, place: &Place) -> Outcome {
         "webtransport" => webtransport::run(place).await,
         "smuggle" => smuggle::run(place).await,
         "attack" => attack::run(place).await,
+        "origins" => origins::run(place).await,
         "attackers" => attack::attackers(place).await,
         _ => {
-            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, through, dialects"
+            Err("scenarios: smuggle, attack, stall, crowd, churn, host, hostile, cuts, webtransport, origins, through, \
+                 dialects"
                 .into())
         }
     }

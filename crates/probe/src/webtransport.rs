@@ -239,7 +239,7 @@ async fn close_with(place: &Place, hash: [u8; 32], length: usize) -> Outcome<boo
 }
 
 /// QUIC with the ALPN of HTTP/3, and nothing on it.
-async fn bare(place: &Place, hash: [u8; 32]) -> Outcome<quinn::Connection> {
+pub(crate) async fn bare(place: &Place, hash: [u8; 32]) -> Outcome<quinn::Connection> {
     let tls = wtransport::tls::client::build_default_tls_config(
         Arc::new(rustls::RootCertStore::empty()),
         Some(Arc::new(wtransport::tls::client::ServerHashVerification::new([Sha256Digest::new(hash)]))),

@@ -29,7 +29,7 @@ async function terminal(browser, { gateway, store, mail, nobody }, look) {
   await look("terminal-refused", page);
   await dial(page, `tls://${mail.host}:${mail.tlsPort}`);
   await until(page, "#lines", /CAPABILITY/);
-  await say(page, `<b>${"a long line ".repeat(30)}</b>`);
+  await say(page, `<b>${"a long line ".repeat(12)}</b>`);
   await until(page, "#lines", /BAD/);
   await click(page, "#hex");
   await say(page, "a1 LOGOUT");

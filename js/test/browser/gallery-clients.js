@@ -102,7 +102,7 @@ export async function driveMail(browser, { gateway, mail }) {
 }
 
 /** Pixels as the server has them, through a cut; keys and pointer arrive there. @param {Browser} browser @param {Rig} rig */
-export async function driveScreen(browser, { gateway, screen }) {
+export async function driveScreen(browser, { gateway, screen, mail }) {
   const { page, errors } = await openClient(browser, gateway, "screen");
   const file = `typed-${browser.name}`;
   const typed = appears(screen.dir, file);
@@ -133,6 +133,8 @@ export async function driveScreen(browser, { gateway, screen }) {
   await click(page, "#disconnect");
   await until(page, "#state", /^Disconnected$/);
   assert.deepEqual(errors, []);
+  await dial(page, `${mail.host}:${mail.port}`);
+  await until(page, "#trouble", /This is no VNC server/);
   await page.close();
   return { pixels: `${screen.width}x${screen.height}`, before: first.slice(0, 16), behind: second.slice(0, 16) };
 }

@@ -88,7 +88,8 @@ describe("gallery's clients to the eye", () => {
         assert.equal(states.length, 17);
         assert.deepEqual(faults, []);
         assert.deepEqual(leaving(requests, rig.gateway), []);
-        assert.deepEqual(errors, []);
+        // noVNC says in the console too that it was left before it had a screen.
+        assert.deepEqual(errors.filter((words) => !/^Failed when connecting/.test(words)), []);
       } finally {
         await browser.close();
       }

@@ -13,7 +13,7 @@ import {
 } from "./gallery-steps.js";
 import { joinByKeyboard, tour, visitAndCut } from "./gallery-tour.js";
 
-const PAGES = ["/", "/echo/", "/chat/", "/chat/visit/", "/check/"];
+const PAGES = ["/", "/echo/", "/chat/", "/chat/visit/", "/check/", "/terminal/", "/irc/", "/mail/", "/screen/"];
 const NOTHING_SEEN = { sent: 0, echoed: 0, lost: 0, wrong: 0 };
 
 let gateway;

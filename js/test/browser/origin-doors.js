@@ -1,6 +1,7 @@
 // Every way into a gateway that leads on to a server, tried by hand with an origin and a credential of choice: each carrier, and each dialect. A door
 // does all that can be done there to reach the target, and says in words how far it came. It must never be politer than an attacker.
 
+import { randomBytes } from "node:crypto";
 import http from "node:http";
 import { helloJson } from "./by-hand.js";
 import { openSession, socketOn } from "./http2.js";
@@ -21,7 +22,7 @@ export const CARRIERS = {
   "websocket, HTTP/2": (place, who) => extended(place, who, "/link", { "sec-websocket-protocol": "pageport.v1" }, (stream) => attach(overWebSocket(stream), place)),
   "Upgrade: pageport.v1": (place, who) => upgraded(place, who, "/link", { upgrade: "pageport.v1" }, (stream) => attach(overBytes(stream), place)),
   "http, up and down": requested,
-  "http, down": async (place, who) => words(await line(place, who).ask("down", downBody(Buffer.alloc(16, 7), 0, NOW))),
+  "http, down": async (place, who) => words(await line(place, who).ask("down", downBody(randomBytes(16), 0, NOW))),
   "http, close": (place, who) => posted(place, who, "/link/close", JSON.stringify({ session: "A".repeat(22), secret: "A".repeat(43) })),
 };
 

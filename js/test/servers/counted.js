@@ -17,8 +17,8 @@ export async function startTarget() {
   return { host: "127.0.0.1", port, connections: () => connections, close: () => server.close() };
 }
 
-/** Answers every question for an address with 192.0.2.1, and counts them. @param {string} address where port 53 is free */
-export async function startNames(address) {
+/** Answers every question for an address with 192.0.2.1, and counts them. */
+export async function startNames() {
   /** @type {string[]} */
   const questions = [];
   const socket = createSocket("udp4");
@@ -33,9 +33,9 @@ export async function startNames(address) {
     const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 1]);
     socket.send(Buffer.concat([head, query.subarray(12, end), ...(isA ? [answer] : [])]), port, address);
   });
-  socket.bind(53, address);
+  socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
-  return { address, questions, close: () => socket.close() };
+  return { server: `127.0.0.1:${socket.address().port}`, questions, close: () => socket.close() };
 }
 
 /** @param {Buffer} query */

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { launchChromium } from "../browser/driver.js";
+import { driveIrc, driveMail, driveScreen } from "../browser/gallery-clients.js";
 import { startGateway } from "../browser/gateway.js";
 import { startSite } from "../browser/site.js";
 import { certified } from "../servers/certificate.js";
@@ -25,7 +26,7 @@ import { run } from "./programs.mjs";
 const WITHIN_MS = 120_000;
 
 const certificate = certified();
-const [chat, messages, mail, stranger, store, hidden, database, screen] = await Promise.all([
+const [chat, messages, mail, stranger, store, hidden, database, screen, second] = await Promise.all([
   startNgircd(),
   startProsody({ certificate }),
   startDovecot({ certificate }),
@@ -34,13 +35,15 @@ const [chat, messages, mail, stranger, store, hidden, database, screen] = await 
   startRedis(),
   startPostgres({ certificate }),
   startVnc({ width: 500, height: 340 }),
+  startVnc({ width: 500, height: 340 }),
 ]);
-const servers = [chat, messages, mail, stranger, store, hidden, database, screen];
-const plain = [chat, messages, mail, stranger, store, database, screen].map(({ host, port }) => `tcp://${host}:${port}`);
+const servers = [chat, messages, mail, stranger, store, hidden, database, screen, second];
+const plain = [chat, messages, mail, stranger, store, database, screen, second].map(({ host, port }) => `tcp://${host}:${port}`);
 const secure = [messages, mail, stranger].map(({ host, tlsPort }) => `tls://${host}:${tlsPort}`);
 const gateway = await startGateway({ args: [...plain, ...secure].flatMap((target) => ["--allow", target]), env: { SSL_CERT_FILE: certificate.certFile } });
 const [site, browser] = [await startSite(), await launchChromium()];
 const world = { site, browser, gateway };
+const rig = /** @type {any} */ ({ gateway, chat, mail, store, screen: second });
 
 /** @type {Record<string, () => Promise<object>>} */
 const SCENES = {
@@ -53,6 +56,9 @@ const SCENES = {
   "PostgreSQL, SCRAM": () => postgres(world, database, false),
   "PostgreSQL, SCRAM within TLS": () => postgres(world, database, true),
   "TigerVNC with noVNC": () => vnc(world, screen),
+  "gallery: IRC, two tabs": () => driveIrc(browser, rig),
+  "gallery: a mailbox, both ways into TLS": () => driveMail(browser, rig),
+  "gallery: a VNC screen": () => driveScreen(browser, rig),
   "control: a certificate that nobody vouches for": async () => fails("ERR_TARGET_TLS", [await unverified(world, stranger, "on"), await unverified(world, stranger, "starttls")]),
   "control: a Redis that no rule allows": async () => {
     const page = await ClientPage.open(world, "redis-client");
@@ -93,7 +99,7 @@ async function versions() {
   for (const { name, version } of new Map(servers.map((server) => [server.name, server])).values()) fact({ server: name, version });
   const novnc = JSON.parse(readFileSync(new URL("../../node_modules/@novnc/novnc/package.json", import.meta.url), "utf8")).version;
   fact({ novnc, psql: await said("psql", ["--version"]), redis_cli: await said("redis-cli", ["--version"]) });
-  fact({ clients_in_the_page: "our own for IRC, XMPP, IMAP, Redis and PostgreSQL, noVNC for VNC" });
+  fact({ clients_in_the_page: "our own for IRC, XMPP, IMAP, Redis and PostgreSQL, noVNC for VNC; and the gallery's" });
 }
 
 /** How many connections the hidden Redis has ever had, by its own account, this question among them. */

@@ -26,6 +26,7 @@ const PACKAGES: &[Package] = &[
         present: || child::succeeds("sh", &["-c", "command -v nc >/dev/null"]),
     },
     Package { name: "ngircd", present: || Path::new("/usr/sbin/ngircd").exists() },
+    Package { name: "nftables", present: || Path::new("/usr/sbin/nft").exists() },
     Package { name: "nginx", present: || Path::new("/usr/sbin/nginx").exists() },
     Package { name: "openssh-client", present: || child::succeeds("ssh", &["-V"]) },
     Package { name: "openssh-server", present: || Path::new("/usr/sbin/sshd").exists() },

@@ -25,9 +25,6 @@ fn install() -> Outcome {
         ("openssh-server", program("/usr/sbin/sshd")),
         ("postgresql", program("/usr/lib/postgresql") && child::succeeds("psql", &["--version"])),
         ("prosody", program("/usr/bin/prosody")),
-        ("tigervnc-standalone-server", program("/usr/bin/Xtigervnc")),
-        ("x11-apps", program("/usr/bin/xwd")),
-        ("xterm", program("/usr/bin/xterm")),
     ]
     .into_iter()
     .filter_map(|(name, present)| (!present).then_some(name))

@@ -5,9 +5,13 @@ use super::tools::script;
 use crate::failure::Outcome;
 use crate::python;
 
+/// A client, and what runs it.
+type Piece = (&'static str, fn() -> Outcome);
+
 /// What is shown, one after the other: a new client is a line here.
-const PIECES: &[(&str, fn() -> Outcome)] = &[
+const PIECES: &[Piece] = &[
     ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
+    ("OpenSSH by its ProxyCommand, and by SOCKS with netcat", || script::node("e3-ssh.mjs", &[])),
     ("websockify's own client", || {
         let python = python::websockify()?;
         script::node("e3-websockify.mjs", &[("WEBSOCKIFY_PYTHON", &python.display().to_string())])

@@ -276,6 +276,7 @@ fn the_environment_overrides_the_file() {
         ("PAGEPORT_LIMITS__LEASE", "60s"),
         ("PAGEPORT_TCP__PORTS", "9000-9009"),
         ("PAGEPORT_LIMITS__HEADERS", "50"),
+        ("PAGEPORT_DIALECTS__UPGRADE", "true"),
         ("PAGEPORT_SERVICE_HOST", "set by Kubernetes"),
         ("OTHER", "x"),
     ];
@@ -285,7 +286,7 @@ fn the_environment_overrides_the_file() {
         Config::parse("pageport.toml", text, variables.into_iter()).expect("good variables");
     let same = "listen = [\"127.0.0.1:1\", \"[::1]:2\"]\nbase = \"gw.example\"\n\
                 dns = [\"10.0.0.53:53\", \"[::1]:5353\"]\n[link]\norigins = [\"https://a.example\", \"https://b.example\"]\n\
-                [tcp]\nports = \"9000-9009\"\n[limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
+                [tcp]\nports = \"9000-9009\"\n[dialects]\nupgrade = true\n[limits]\nlease = \"60s\"\nheaders = 50\nsessions = 7";
     assert_eq!(from_environment, parse(same).expect("good file"));
 }
 
@@ -294,6 +295,8 @@ fn wrong_variables_are_named() {
     for (name, value, message) in [
         ("PAGEPORT_LIMITS__LEESE", "60s", "PAGEPORT_LIMITS__LEESE: no such key"),
         ("PAGEPORT_LINK__ORIGIN", "x", "PAGEPORT_LINK__ORIGIN: no such key"),
+        ("PAGEPORT_DIALECTS__TCP", "yes", "PAGEPORT_DIALECTS__TCP: not a switch: \"yes\""),
+        ("PAGEPORT_DIALECTS__SOCKS", "true", "PAGEPORT_DIALECTS__SOCKS: no such dialect"),
         ("PAGEPORT_LIMITS__LEASE", "soon", "PAGEPORT_LIMITS__LEASE: `lease` is a duration"),
         ("PAGEPORT_LISTEN", "nowhere", "PAGEPORT_LISTEN: not an address"),
     ] {

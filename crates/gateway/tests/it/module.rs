@@ -114,7 +114,7 @@ async fn head_has_the_fields_of_get_and_no_body() {
 #[tokio::test]
 async fn the_gallery_is_there_in_dev_only_under_a_strict_policy() {
     let dev = door::open_dev();
-    for path in ["/", "/echo/", "/chat/visit/"] {
+    for path in ["/", "/echo/", "/chat/visit/", "/screen/"] {
         let page = dev.get(path).await;
         assert_eq!(
             (page.status, page.header("content-type")),
@@ -122,8 +122,13 @@ async fn the_gallery_is_there_in_dev_only_under_a_strict_policy() {
             "{path}"
         );
         let policy = page.header("content-security-policy").expect("a policy");
-        for part in ["default-src 'none'", "script-src 'self'", "ws://*.localhost:*", "trusted-types 'none'"]
-        {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "img-src 'self' data:;",
+            "ws://*.localhost:*",
+            "trusted-types 'none'",
+        ] {
             assert!(policy.contains(part), "{policy}");
         }
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -136,6 +141,13 @@ async fn the_gallery_is_there_in_dev_only_under_a_strict_policy() {
             page.body.contains("/pageport.js"),
             "{path}: only pages that use the module fetch it"
         );
+    }
+    // What is not ours is served as it is, with its licence.
+    for (path, kind) in
+        [("core/rfb.js", "text/javascript; charset=utf-8"), ("LICENSE.txt", "text/plain; charset=utf-8")]
+    {
+        let file = dev.get(&format!("/vendor/novnc/{path}")).await;
+        assert_eq!((file.status, file.header("content-type")), (200, Some(kind)), "{path}");
     }
     let moved = dev.get("/chat?x=1").await;
     assert_eq!((moved.status, moved.header("location")), (308, Some("/chat/?x=1")));

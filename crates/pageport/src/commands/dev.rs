@@ -43,7 +43,7 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     // Lives until the end of this function, whichever way it ends.
     let file = TokenFile::write(port, &token)?;
     if flags.json {
-        ready::json(&gateway);
+        ready::json(&gateway, &flags.allow);
     } else {
         ready::dev(&gateway, file.path(), &flags.allow);
     }

@@ -35,7 +35,7 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
     }
     let reload = reload(gateway.handle(), (file, websockify), config)?;
     if flags.json {
-        ready::json(&gateway);
+        ready::json(&gateway, &[]);
     } else {
         ready::gateway(&gateway);
     }

@@ -63,7 +63,7 @@ fn bytes_reach_the_server_and_come_back_and_each_direction_ends_on_its_own() {
 fn the_end_of_the_program_is_the_end_of_the_connection() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = format!("tcp://{}", server.local_addr().unwrap());
-    let dev = Dev::allowing(&[to.clone()]);
+    let dev = Dev::allowing(std::slice::from_ref(&to));
     for signal in [Signal::HUP, Signal::TERM] {
         let mut command = dev.connect(&to);
         let mut connect = Running::of(command.stdin(Stdio::piped()));
@@ -175,7 +175,7 @@ fn what_else_may_be_said_is_checked_first() {
 }
 
 /// A server that speaks first, and no TLS, for as long as the tests run.
-fn greeting() -> SocketAddr {
+pub(crate) fn greeting() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
+use pageport_link::Connector;
 use rustix::process::Signal;
 
+use crate::connect_servers::{Dev, greeting};
 use crate::program::{Place, get};
 
 #[test]
@@ -72,6 +74,38 @@ fn what_is_allowed_is_said_and_nothing_else_is() {
         "{}",
         wrong.stderr
     );
+}
+
+#[test]
+fn each_protocol_is_allowed_by_itself() {
+    // A gateway is a WebSocket server, too: one that wants to know who comes.
+    let (server, other) = (greeting(), Dev::allowing(&[]));
+    let targets = ["tcp", "tls", "udp"].map(|protocol| format!("{protocol}://{server}"));
+    let sockets = ["ws", "wss"].map(|protocol| format!("{protocol}://localhost:{}", other.port()));
+    let all = [&targets[..], &sockets].concat();
+    let happens = |allowed: &str, asked: &str| {
+        let place = Place::new();
+        let mut dev = place.start(&["dev", "--listen", "0", "--json", "--allow", allowed]);
+        let ready = dev.ready();
+        assert_eq!(ready["allow"], serde_json::json!([allowed]));
+        let url = ready["url"].as_str().unwrap();
+        let port = url.trim_end_matches('/').rsplit(':').next().unwrap();
+        let token = std::fs::read_to_string(place.path().join(format!("pageport/dev-{port}.token"))).unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let session = Connector::new(url).unwrap().credential(token).connect().await.unwrap();
+            let mut stream = session.open(&serde_json::json!({ "connect": asked })).unwrap();
+            let reply: serde_json::Value = serde_json::from_slice(&stream.reply().await.unwrap()).unwrap();
+            reply["error"].as_str().unwrap_or("connected").to_owned()
+        })
+    };
+    let tried = ["connected", "ERR_TARGET_TLS", "connected", "ERR_TARGET_REFUSED", "ERR_TARGET_TLS"];
+    for (target, tried) in all.iter().zip(tried) {
+        assert_eq!(happens(target, target), tried, "{target}");
+        let (protocol, rest) = target.split_once("://").unwrap();
+        let another = if protocol == "tcp" { "udp" } else { "tcp" };
+        let asked = format!("{another}://{rest}");
+        assert_eq!(happens(target, &asked), "ERR_TARGET_FORBIDDEN", "{asked} with {target}");
+    }
 }
 
 #[test]

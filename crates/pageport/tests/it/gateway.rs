@@ -66,6 +66,38 @@ fn changed_files_are_read_again_without_being_asked() {
 }
 
 #[test]
+fn a_directory_is_served_and_a_list_of_targets_read_again_when_it_changes() {
+    let place = Place::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    place.write("p.toml", FILE);
+    std::fs::create_dir(place.path().join("web")).unwrap();
+    place.write("web/vnc.html", "a screen");
+    place.write("targets", "# none yet\n");
+    let flags = ["gateway", "--config", "p.toml", "--web", "web", "--targets", "targets", "--json"];
+    let mut gateway = place.start(&flags);
+    let url = gateway.ready()["url"].as_str().unwrap().to_owned();
+    assert!(get(&format!("{url}vnc.html"), "").contains("a screen"));
+    assert!(get(&format!("{url}.well-known/pageport"), "").contains("[\n    \"websockify\"\n  ]"));
+    let port = url.trim_end_matches('/').rsplit(':').next().unwrap();
+    let knock = format!(
+        "Origin: http://localhost:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: binary\r\n"
+    );
+    let desk = format!("{url}websockify?token=desk");
+    assert!(get(&desk, &knock).contains("ERR_TARGET_FORBIDDEN"));
+    place.write("targets", "desk 127.0.0.1:1\n");
+    let line = gateway.logged("the old configuration stays");
+    assert!(line.contains("--targets: ") && line.contains("targets:1: not a name and a target"), "{line}");
+    place.write("targets", &format!("desk: {}\n", server.local_addr().unwrap()));
+    gateway.logged("configuration read again");
+    let connected = std::thread::spawn(move || server.accept().unwrap());
+    assert!(get(&desk, &knock).starts_with("HTTP/1.1 101 "));
+    connected.join().unwrap();
+    gateway.kill();
+    gateway.end();
+}
+
+#[test]
 fn a_reload_says_what_it_leaves_as_it_was() {
     let place = Place::new();
     certificate(&place, "c");

@@ -44,11 +44,12 @@ impl Job {
     ) -> Result<Option<Reason>, Code> {
         match self.stream.kind {
             Kind::Tcp => {
-                let reached = self.within(reach(&self.shared, seeker, wanted, slot)).await?;
+                // What is needed to reach a target is much more than what is needed to stay there.
+                let reached = self.within(Box::pin(reach(&self.shared, seeker, wanted, slot))).await?;
                 Ok(self.carry(reached).await)
             }
             Kind::Udp => {
-                let reached = self.within(reach_udp(&self.shared, seeker, wanted, slot)).await?;
+                let reached = self.within(Box::pin(reach_udp(&self.shared, seeker, wanted, slot))).await?;
                 Ok(self.exchange(reached, wanted).await)
             }
         }

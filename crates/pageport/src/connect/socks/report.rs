@@ -73,7 +73,7 @@ impl Report {
         match self {
             Report::Json => out(&json!({ "event": "full", "connections": connections }).to_string()),
             Report::Text => {
-                log(&format!("one too many: {connections} connections at once may be (--socks-connections)"))
+                log(&format!("one too many: {connections} connections at once may be (--socks-connections)"));
             }
         }
     }

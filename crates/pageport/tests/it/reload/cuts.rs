@@ -28,8 +28,11 @@ const KINDS: [(Way, &str); 8] = [
     (Way::Wisp, "tcp"),
 ];
 
+/// What stands in the file in place of a server's rule.
+type Change = fn(&Server) -> String;
+
 /// How a rule goes.
-const CHANGES: [(&str, fn(&Server) -> String); 3] = [
+const CHANGES: [(&str, Change); 3] = [
     ("rule removed", |_| String::new()),
     ("deny added", |server| format!("{}[[deny]]\nto = \"{}\"\n", server.rule(""), server.endpoint())),
     ("rule for another token", |server| server.rule("tokens = [\"other\"]\n")),
@@ -62,7 +65,7 @@ impl Stage<'_> {
     }
 
     /// All rules, but that one is changed.
-    fn rules(&self, changed: Option<(usize, fn(&Server) -> String)>) -> String {
+    fn rules(&self, changed: Option<(usize, Change)>) -> String {
         let rule = |(at, (_, server)): (usize, &(Way, Server))| match changed {
             Some((victim, change)) if victim == at => change(server),
             _ => server.rule(""),

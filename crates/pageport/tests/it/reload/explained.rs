@@ -112,7 +112,7 @@ fn what_is_explained_is_what_happens_in_generated_cases() {
         let host =
             dice.roll(&["127.0.0.1", "127.0.0.2", "localhost", "a.test", "b.test", "c.test", "none.test"]);
         let at = dice.roll(&[&*port.to_string(), &*port.to_string(), &*port.to_string(), "25"]).to_owned();
-        let kind = dice.roll(&["tcp", "tcp", "tcp", "tls", "ws", "wss"]);
+        let kind = dice.roll(&["tcp", "tcp", "tcp", "tls", "udp", "ws", "wss"]);
         let starttls = kind == "tcp" && dice.roll(&["no", "no", "yes"]) == "yes";
         let rules = rules(&mut dice, kind, host, port);
         gateway.reload(&format!("{TOKENS}{rules}{limits}"));
