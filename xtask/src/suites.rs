@@ -130,23 +130,25 @@ pub(crate) fn build() -> Outcome<Tally> {
 pub(crate) fn browser() -> Outcome<Tally> {
     let binary = release_binary()?;
     let python = python::plain()?;
-    let [proxy, relay, probe] = tools()?;
+    let [proxy, relay, probe, bench] = tools()?;
     let env = [
         ("PAGEPORT_BIN", binary.as_path()),
         ("PAGEPORT_PYTHON", python.as_path()),
         ("HABIT_PROXY", proxy.as_path()),
         ("IMPAIRMENT_RELAY", relay.as_path()),
         ("PROBE", probe.as_path()),
+        ("BENCH", bench.as_path()),
     ];
     node_test(&paths::js().join("test/browser"), &env)
 }
 
 /// Programs of ours that stand between or beside: not optimised, since `cargo test` has built most of that already.
-fn tools() -> Outcome<[PathBuf; 3]> {
-    let packages = ["--package", "pageport-testkit", "--package", "pageport-probe"];
+fn tools() -> Outcome<[PathBuf; 4]> {
+    let packages = ["pageport-testkit", "pageport-probe", "pageport-bench"];
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
     child::run(child::cargo("build").args(["--quiet", "--bins"]).args(packages))?;
     let built = paths::target().join("debug");
-    Ok(["habit-proxy", "impairment-relay", "pageport-probe"].map(|name| built.join(name)))
+    Ok(["habit-proxy", "impairment-relay", "pageport-probe", "pageport-bench"].map(|name| built.join(name)))
 }
 
 /// Builds the release binary (no work when it is up to date) and says where it is.

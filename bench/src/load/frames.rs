@@ -47,15 +47,17 @@ pub(super) struct Frames {
     left: u64,
     is_data: bool,
     starts: bool,
+    /// The server has said goodbye: what still comes is nothing.
+    closed: bool,
 }
 
 impl Frames {
     /// Gives the payload of binary messages to `sink` and leaves out the rest.
     ///
     /// # Errors
-    /// The server has closed, or `sink` says so.
+    /// The server masks, or `sink` says so.
     pub(super) fn walk(&mut self, mut bytes: &[u8], mut sink: impl FnMut(Piece<'_>) -> Outcome) -> Outcome {
-        loop {
+        while !self.closed {
             if self.left > 0 {
                 if bytes.is_empty() {
                     return Ok(());
@@ -76,6 +78,7 @@ impl Frames {
                 self.begin()?;
             }
         }
+        Ok(())
     }
 
     /// Once the head is whole, a frame begins.
@@ -93,9 +96,7 @@ impl Frames {
         if self.have < 2 + extended {
             return Ok(());
         }
-        if opcode == CLOSE {
-            return Err("the server has closed".into());
-        }
+        self.closed = opcode == CLOSE;
         let long = self.head[2..2 + extended].iter().fold(0, |len, &byte| len << 8 | u64::from(byte));
         self.left = if extended == 0 { u64::from(short) } else { long };
         self.is_data = opcode < CLOSE;
@@ -132,6 +133,7 @@ mod tests {
             assert_eq!(seen, [b"ab", &long[..], b"cd"].concat(), "cut every {size}");
             assert_eq!(starts, 2);
         }
-        assert!(Frames::default().walk(&[0x88, 0], |_| Ok(())).is_err());
+        let behind_goodbye = [&[0x88, 0][..], &server(0x82, b"ab")].concat();
+        Frames::default().walk(&behind_goodbye, |_| Err("nothing comes any more".into())).unwrap();
     }
 }

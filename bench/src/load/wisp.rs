@@ -39,6 +39,11 @@ impl Scene {
     }
 }
 
+/// A stream that ends before it is over would be waited for for ever.
+fn unended(is_early: bool) -> Outcome {
+    if is_early { Err("a stream ended early".into()) } else { Ok(()) }
+}
+
 /// From the service, on all streams at once.
 pub(crate) async fn down(bytes: u64, scene: &Scene) -> Outcome {
     let mut socket = Socket::open(scene).await?;
@@ -54,6 +59,7 @@ pub(crate) async fn down(bytes: u64, scene: &Scene) -> Outcome {
         reader
             .receive(&mut buffer, |stream, bytes| {
                 let left = &mut left[stream];
+                unended(bytes.is_empty() && *left > 0)?;
                 *left = left.checked_sub(bytes.len() as u64).ok_or("more came than was asked for")?;
                 streams_left -= usize::from(*left == 0 && !bytes.is_empty());
                 Ok(())
@@ -76,11 +82,12 @@ pub(crate) async fn up(bytes: u64, scene: &Scene) -> Outcome {
         writer.repeat(&vec![7; MESSAGE], share).await
     };
     let receive = async {
-        let (mut done, mut buffer) = (0, vec![0; 4096]);
-        while done < scene.streams {
+        let (mut done, mut buffer) = (scene.all(false), vec![0; 4096]);
+        while done.contains(&false) {
             reader
-                .receive(&mut buffer, |_, bytes| {
-                    done += bytes.len();
+                .receive(&mut buffer, |stream, bytes| {
+                    unended(bytes.is_empty() && !done[stream])?;
+                    done[stream] |= bytes == [UP];
                     Ok(())
                 })
                 .await?;
@@ -111,6 +118,7 @@ pub(crate) async fn round_trips(seconds: f64, scene: &Scene) -> Outcome {
         due.clear();
         reader
             .receive(&mut buffer, |stream, bytes| {
+                unended(bytes.is_empty())?;
                 came[stream] += bytes.len();
                 if came[stream] < 64 {
                     return Ok(());
@@ -155,6 +163,7 @@ pub(crate) async fn check(bytes: u64, scene: &Scene) -> Outcome {
         while all < share * scene.streams as u64 {
             reader
                 .receive(&mut buffer, |stream, bytes| {
+                    unended(bytes.is_empty())?;
                     hashes[stream].update(bytes);
                     came[stream] += bytes.len() as u64;
                     all += bytes.len() as u64;

@@ -118,8 +118,11 @@ fn cpu(pid: u32) -> Outcome<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).about("a process that should run")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
-    match (ticks(11), ticks(12)) {
-        (Some(user), Some(system)) => Ok((user + system) / *TICKS),
+    // Its own, and that of its children that have ended: some fork for each connection.
+    match [11, 12, 13, 14].map(ticks) {
+        [Some(user), Some(system), Some(ended_user), Some(ended_system)] => {
+            Ok((user + system + ended_user + ended_system) / *TICKS)
+        }
         _ => Err(failed(format!("process {pid} has no times"))),
     }
 }

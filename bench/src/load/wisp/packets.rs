@@ -8,6 +8,8 @@ const DATA: u8 = 2;
 const CONTINUE: u8 = 3;
 const CLOSE: u8 = 4;
 const TCP: u8 = 1;
+/// The reason of an end in order.
+const VOLUNTARY: u8 = 2;
 
 const HEAD: usize = 5;
 /// CONTINUE with its number, the longest that has to be seen whole.
@@ -19,6 +21,8 @@ pub(super) enum Packet<'b> {
     Data(u32, &'b [u8]),
     /// So many packets may be sent on it now.
     Continue(u32, u32),
+    /// The target has said all.
+    Ended(u32),
 }
 
 pub(super) fn put_connect(out: &mut Vec<u8>, id: u32, to: std::net::SocketAddr) {
@@ -42,7 +46,7 @@ impl Packets {
     /// Gives everything to `sink` as it comes.
     ///
     /// # Errors
-    /// The server closed a stream or the whole, or spoke of what it should not.
+    /// The server broke a stream off, or spoke of what it should not.
     pub(super) fn walk(&mut self, bytes: &[u8], mut sink: impl FnMut(Packet<'_>) -> Outcome) -> Outcome {
         let Packets { frames, head, have } = self;
         frames.walk(bytes, |piece| {
@@ -63,6 +67,7 @@ impl Packets {
                         let number = u32::from_le_bytes([head[5], head[6], head[7], head[8]]);
                         sink(Packet::Continue(id, number))?;
                     }
+                    (CLOSE, have) if have > HEAD && head[HEAD] == VOLUNTARY => sink(Packet::Ended(id))?,
                     (CLOSE, have) if have > HEAD => {
                         return Err(format!("stream {id} was closed: {:#04x}", head[HEAD]).into());
                     }
@@ -87,24 +92,26 @@ mod tests {
             message(b"\x02\x07\x00\x00\x00abc"),
             message(b"\x02\x07\x00\x00\x00"),
             message(b"\x02\x08\x00\x00\x00d"),
+            message(&[CLOSE, 7, 0, 0, 0, VOLUNTARY]),
         ]
         .concat();
         for size in 1..all.len() {
             let (mut packets, mut seen) = (Packets::default(), Vec::new());
-            let mut granted = 0;
+            let (mut granted, mut ended) = (0, 0);
             for piece in all.chunks(size) {
                 let sink = |packet: Packet<'_>| {
                     match packet {
                         Packet::Data(id, bytes) => bytes.iter().for_each(|&byte| seen.push((id, byte))),
                         Packet::Continue(_, number) => granted = number,
+                        Packet::Ended(id) => ended = id,
                     }
                     Ok(())
                 };
                 packets.walk(piece, sink).unwrap();
             }
             assert_eq!(seen, [(7, b'a'), (7, b'b'), (7, b'c'), (8, b'd')], "cut every {size}");
-            assert_eq!(granted, 128);
+            assert_eq!((granted, ended), (128, 7));
         }
-        assert!(Packets::default().walk(&message(&[CLOSE, 1, 0, 0, 0, 2]), |_| Ok(())).is_err());
+        assert!(Packets::default().walk(&message(&[CLOSE, 1, 0, 0, 0, 3]), |_| Ok(())).is_err());
     }
 }

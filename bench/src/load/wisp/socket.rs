@@ -72,7 +72,7 @@ impl Socket {
 }
 
 impl Reader<'_> {
-    /// Reads once, and gives what came to `sink` with its stream.
+    /// Reads once, and gives what came to `sink` with its stream; at its end nothing.
     pub(super) async fn receive(
         &mut self,
         buffer: &mut [u8],
@@ -85,6 +85,7 @@ impl Reader<'_> {
         let credits = self.credits;
         self.packets.walk(&buffer[..len], |packet| match packet {
             Packet::Data(id, bytes) => sink(stream(id)?, bytes),
+            Packet::Ended(id) => sink(stream(id)?, &[]),
             Packet::Continue(id, number) => {
                 *credits.left.borrow_mut().get_mut(stream(id)?).ok_or("no such stream")? = number;
                 credits.changed.notify_one();
