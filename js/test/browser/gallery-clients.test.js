@@ -17,7 +17,7 @@ before(async () => {
 after(() => rig?.stop());
 
 for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox: launchFirefox })) {
-  describe(`gallery's clients in ${name}`, { timeout: 120_000 }, () => {
+  describe(`gallery's clients in ${name}`, { timeout: 300_000 }, () => {
     let browser;
     before(async () => {
       browser = await launch();

@@ -32,6 +32,7 @@ export const DIALECTS = {
   "/tcp by WebSocket, HTTP/2": (place, who) => extended(place, who, path(place), { "sec-websocket-protocol": "binary" }, heard),
   "/tcp by Upgrade: tcp": (place, who) => upgraded(place, who, path(place), { upgrade: "tcp" }, heard),
   "/websockify": (place, who) => upgraded(place, who, "/websockify?token=target", { ...KEY, upgrade: "websocket", "sec-websocket-protocol": "binary" }, heard),
+  "/websockify, HTTP/2": (place, who) => extended(place, who, "/websockify?token=target", { "sec-websocket-protocol": "binary" }, heard),
   "/wisp/ v1": (place, who) => upgraded(place, who, "/wisp/", { ...KEY, upgrade: "websocket" }, (stream) => wisp(stream, place)),
   "/wisp/ v1, HTTP/2": (place, who) => extended(place, who, "/wisp/", {}, (stream) => wisp(stream, place)),
   "/wisp/ v2": (place, who) => upgraded(place, who, "/wisp/", { ...KEY, upgrade: "websocket", "sec-websocket-protocol": "wisp-v2" }, (stream) => wisp(stream, place, true)),

@@ -10,7 +10,7 @@ use std::path::Path;
 
 pub(super) fn run(report: &Report) -> Outcome {
     install()?;
-    for piece in ["e1.mjs", "e1-ssh.mjs"] {
+    for piece in ["e1.mjs", "e3-ssh.mjs"] {
         script::node(piece, &[])?;
     }
     report.elapsed();

@@ -11,6 +11,7 @@ type Piece = (&'static str, fn() -> Outcome);
 /// What is shown, one after the other: a new client is a line here.
 const PIECES: &[Piece] = &[
     ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
+    ("wisp-js, v1 and v2", || script::node("e3-wisp.mjs", &[])),
     ("OpenSSH by its ProxyCommand, and by SOCKS with netcat", || script::node("e3-ssh.mjs", &[])),
     ("websockify's own client", || {
         let python = python::websockify()?;

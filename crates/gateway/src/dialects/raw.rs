@@ -107,13 +107,11 @@ impl Lane<'_> {
                 Ok(None) => {}
                 Ok(Some(load)) if load.left() == 0 => return Ok(()),
                 Ok(Some(load)) => {
-                    let length = load.left() as u64;
                     tokio::select! {
                         biased;
-                        done = load.unload(to) => done.map_err(|_| self.broken[1])?,
+                        done = load.unload(to, |length| self.count(length)) => done.map_err(|_| self.broken[1])?,
                         () = pageport_link::relay::broken(from) => return Err(self.broken[0]),
                     }
-                    self.count(length);
                 }
                 Err(None) => return Ok(()),
                 Err(Some(_)) => return Err(self.broken[0]),
@@ -121,22 +119,22 @@ impl Lane<'_> {
         }
     }
 
-    async fn write(&self, from: &Reader<'_>, to: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Broken> {
-        if bytes.is_empty() {
-            return Ok(());
+    async fn write(&self, from: &Reader<'_>, to: &mut Writer<'_>, mut bytes: &[u8]) -> Result<(), Broken> {
+        while !bytes.is_empty() {
+            let written: io::Result<usize> = tokio::select! {
+                biased;
+                written = to.write(bytes) => written,
+                () = from.broken() => return Err(self.broken[0]),
+            };
+            let written = written.map_err(|_| self.broken[1])?;
+            self.count(written);
+            bytes = &bytes[written..];
         }
-        let written: io::Result<()> = tokio::select! {
-            biased;
-            written = to.write_all(bytes) => written,
-            () = from.broken() => return Err(self.broken[0]),
-        };
-        written.map_err(|_| self.broken[1])?;
-        self.count(bytes.len() as u64);
-        Ok(())
+        to.flush().await.map_err(|_| self.broken[1])
     }
 
-    fn count(&self, bytes: u64) {
-        let moved = (self.moved)(bytes);
+    fn count(&self, bytes: usize) {
+        let moved = (self.moved)(bytes as u64);
         self.flow.count(moved);
         match moved {
             Moved::In(bytes) => self.shared.metrics.connect_in.increment(bytes),

@@ -70,11 +70,11 @@ impl Load<'_> {
         self.left
     }
 
-    /// Hands all of it to `to`.
+    /// Hands all of it to `to`, and says of each piece how long it was.
     ///
     /// # Errors
     /// Those of the connection.
-    pub(super) async fn unload(mut self, to: &TcpStream) -> io::Result<()> {
+    pub(super) async fn unload(mut self, to: &TcpStream, moved: impl Fn(usize)) -> io::Result<()> {
         let Some(pipe) = &self.pipe else { return Ok(()) };
         while self.left > 0 {
             poll_fn(|cx| to.poll_write_ready(cx)).await?;
@@ -82,7 +82,10 @@ impl Load<'_> {
                 splice(&pipe.read, None, to, None, self.left, SpliceFlags::NONBLOCK).map_err(io::Error::from)
             });
             match given {
-                Ok(length) => self.left -= length,
+                Ok(length) => {
+                    self.left -= length;
+                    moved(length);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
