@@ -33,7 +33,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask test [--only PHASE]... [--list]
        cargo xtask show <ID> | --list
-       cargo xtask bench [--quick] [--only tunnels|crowd|page]... [--output FILE] [--rounds N]
+       cargo xtask bench [--quick] [--only tunnels|crowd|page|carriers|dialects]... [--output FILE] [--rounds N]
        cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE] [--keep] [--control] [--list]";
 
 fn main() -> ExitCode {

@@ -27,7 +27,7 @@ pub(super) struct Scene {
     /// Whose name requests have.
     pub(super) host: String,
     _directory: Directory,
-    _processes: Vec<Child>,
+    processes: Vec<Child>,
 }
 
 /// Files of a scene, which go with it.
@@ -89,7 +89,7 @@ impl Scene {
             socks: None,
             host,
             _directory: directory,
-            _processes: vec![gateway],
+            processes: vec![gateway],
         };
         if way == Way::Socks {
             let mut command = Command::new(&program);
@@ -128,7 +128,7 @@ impl Scene {
     async fn add(&mut self, command: Command) -> Outcome<Value> {
         let (child, ready) = started(command).await?;
         self.before = Some(Place::of(&self.place.url, "", child.id().ok_or("it is gone")?)?);
-        self._processes.push(child);
+        self.processes.push(child);
         Ok(ready)
     }
 
