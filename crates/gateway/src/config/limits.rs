@@ -154,7 +154,7 @@ limits! {
         "The longest packet of a client of Wisp: the protocol has no bound, and clients send what their application wrote in one.";
     wisp_buffer: Count = 128, 1..=4_096,
         "Packets that a client of Wisp may send on a new stream before it is told that there is room for more: what others grant.";
-    wisp_upload: Size = 4 * MIB, 64 * KIB..=1_024 * MIB,
+    wisp_upload: Size = 2 * MIB, 64 * KIB..=1_024 * MIB,
         "Bytes of one client of Wisp that its targets have not taken: the protocol counts packets and not bytes, so beyond this the \
          client is not read until they have.";
     wisp_download: Size = 256 * KIB, 64 * KIB..=64 * MIB,
