@@ -45,6 +45,7 @@ mod v8;
 mod v9;
 
 use crate::failure::{Failure, Outcome};
+use crate::setup;
 use report::Report;
 use std::process::ExitCode;
 
@@ -112,10 +113,10 @@ pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
     }
 }
 
-/// The last line says whether it was seen, and so does the exit code.
+/// A proof finds what the test command finds, and installs more where it needs more. The last line says whether it was seen, and so does the exit code.
 fn show(proof: &Proof) -> ExitCode {
     let Proof { id, title, run } = proof;
-    match run(&Report::new()) {
+    match setup::phase().and_then(|_| run(&Report::new())) {
         Ok(()) => {
             println!("{id} seen: {title}");
             ExitCode::SUCCESS

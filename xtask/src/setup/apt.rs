@@ -21,6 +21,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "g++", present: || child::succeeds("c++", &["--version"]) },
     Package { name: "git", present: || child::succeeds("git", &["--version"]) },
     Package { name: "haproxy", present: || Path::new("/usr/sbin/haproxy").exists() },
+    Package { name: "iproute2", present: || child::succeeds("ip", &["-V"]) },
     Package {
         name: "netcat-openbsd",
         present: || child::succeeds("sh", &["-c", "command -v nc >/dev/null"]),
