@@ -3,6 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { CONNECTING } from "./connecting.js";
+import { DIALECTS } from "./dialects.js";
 import { DOOR } from "./door.js";
 import { HTTP2 } from "./http2.js";
 import { REQUESTS } from "./requests.js";
@@ -15,7 +16,7 @@ import { WEBTRANSPORT } from "./webtransport.js";
 /** @typedef {{ limit: string, value: string, range: string }} Limit */
 
 /** @type {Case[]} */
-export const CASES = [...CONNECTING, ...DOOR, ...HTTP2, ...REQUESTS, ...SESSIONS, ...VISITORS, ...WEBTRANSPORT];
+export const CASES = [...CONNECTING, ...DIALECTS, ...DOOR, ...HTTP2, ...REQUESTS, ...SESSIONS, ...VISITORS, ...WEBTRANSPORT];
 
 // Every gateway takes its files away when this process ends.
 process.setMaxListeners(0);

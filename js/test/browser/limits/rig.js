@@ -8,10 +8,10 @@ import { connect, HandPage, helloJson, said } from "../by-hand.js";
 import { startGateway } from "../gateway.js";
 import { CLOSE, data, DETACH, hello, prefix, resume, WELCOME } from "../wire.js";
 
-const TOKEN = "a-token-for-limits";
+export const TOKEN = "a-token-for-limits";
 /** When something has to happen that a limit of time announces, this much later is still in time on a loaded machine. */
 export const SLACK_MS = 2_500;
-const HANDSHAKE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+export const HANDSHAKE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /**
  * @typedef {object} Case
