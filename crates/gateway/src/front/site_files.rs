@@ -1,16 +1,19 @@
 //! A directory of the operator's, served as the gateway's own site: files as they are, and nothing else of the machine.
 //!
-//! Must never serve what lies outside of the directory, by whatever name or link, nor a name that begins with a dot.
+//! Must never serve what lies outside of the directory, by whatever name or link, nor a name that begins with a dot; nor keep a file open
+//! while a client takes its time: who needs no credential could use up the descriptors of the process.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
+};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Frame;
 use pageport_proto::Code;
@@ -26,19 +29,31 @@ use crate::visitor::download::Aborted;
 /// What is read at once.
 const PIECE: u64 = 64 * 1024;
 
-/// A file on its way, piece by piece, each read where waiting for a disk holds nobody up.
+/// Its pages lead to targets: a page of somebody else's must not show them as its own (CSP3 §6.4.2).
+const POLICY: HeaderValue = HeaderValue::from_static("frame-ancestors 'self'");
+
+/// A file on its way, piece by piece, each read where waiting for a disk holds nobody up. It is open for no longer than that.
 pub(crate) struct SiteFile {
-    left: u64,
-    file: Option<File>,
-    reading: Option<JoinHandle<io::Result<(File, Bytes)>>>,
+    path: PathBuf,
+    version: Version,
+    /// What has been read.
+    done: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+/// Which of the contents that a file has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    /// In nanoseconds since 1970.
+    changed: u128,
+    length: u64,
 }
 
 /// What was found.
 enum Found {
     File {
-        file: File,
-        length: u64,
-        tag: String,
+        path: PathBuf,
+        version: Version,
         kind: &'static str,
     },
     /// Its name lacks the slash.
@@ -59,10 +74,11 @@ pub(crate) async fn serve(directory: &Path, request: &Request<()>) -> Result<Res
     let finding = spawn_blocking(move || find(&directory, &name));
     match finding.await.map_err(|_| Code::ERR_INTERNAL)?.ok_or(Code::ERR_NOT_FOUND)? {
         Found::Directory => redirect(request),
-        Found::File { file, length, tag, kind } => {
+        Found::File { path, version, kind } => {
+            let tag = version.tag();
             let known =
                 list(request.headers(), &IF_NONE_MATCH).any(|known| known.trim_start_matches("W/") == tag);
-            let file = (!known).then_some((file, length));
+            let file = (!known).then_some(SiteFile { path, version, done: 0, reading: None });
             answer(file, &tag, kind)
         }
     }
@@ -94,30 +110,43 @@ fn find(directory: &Path, name: &Path) -> Option<Found> {
     if found.strip_prefix(&root).ok()?.components().any(is_hidden) {
         return None;
     }
-    let about = fs::metadata(&found).ok()?;
-    if about.is_dir() {
+    if fs::metadata(&found).ok()?.is_dir() {
         return Some(Found::Directory);
     }
-    // What is no file could keep whoever opens it waiting.
-    let file = about.is_file().then(|| File::open(&found))?.ok()?;
-    let about = file.metadata().ok().filter(fs::Metadata::is_file)?;
-    let changed = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let tag = format!("\"{:x}-{:x}\"", changed.as_nanos(), about.len());
+    let (_, version) = open(&found).ok()?;
     // Of the name that was asked for: a link may be called what it is, and lead to what is not.
     let kind = content_type(name.to_str().unwrap_or_default());
-    Some(Found::File { file, length: about.len(), tag, kind })
+    Some(Found::File { path: found, version, kind })
+}
+
+/// A file, and no pipe or device: to open one of those could keep whoever does it waiting.
+fn open(path: &Path) -> io::Result<(File, Version)> {
+    let check = |about: &fs::Metadata| about.is_file().then_some(()).ok_or(io::ErrorKind::InvalidInput);
+    check(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    check(&about)?;
+    let changed = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    Ok((file, Version { changed, length: about.len() }))
+}
+
+impl Version {
+    /// For ETag.
+    fn tag(self) -> String {
+        format!("\"{:x}-{:x}\"", self.changed, self.length)
+    }
 }
 
 /// Without a file: whoever asked has it.
-fn answer(file: Option<(File, u64)>, tag: &str, kind: &'static str) -> Result<Response<Body>, Refusal> {
+fn answer(file: Option<SiteFile>, tag: &str, kind: &'static str) -> Result<Response<Body>, Refusal> {
     let mut response = match file {
         None => {
             let mut response = Response::new(Body::default());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         }
-        Some((file, length)) => {
-            let file = SiteFile { left: length, file: Some(file), reading: None };
+        Some(file) => {
+            let length = file.left();
             let mut response = Response::new(Body::File(Box::new(file)));
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
             response
@@ -128,6 +157,7 @@ fn answer(file: Option<(File, u64)>, tag: &str, kind: &'static str) -> Result<Re
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(ETAG, HeaderValue::from_str(tag).map_err(|_| Code::ERR_INTERNAL)?);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     Ok(response)
 }
 
@@ -147,23 +177,25 @@ fn redirect(request: &Request<()>) -> Result<Response<Body>, Refusal> {
 impl SiteFile {
     /// How much is still to come.
     pub(crate) fn left(&self) -> u64 {
-        self.left
+        self.version.length - self.done
     }
 
     /// The next piece.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        if let Some(file) = self.file.take().filter(|_| self.left > 0) {
-            let most = self.left.min(PIECE);
-            self.reading = Some(spawn_blocking(move || read(file, most)));
+        if self.left() == 0 {
+            return Poll::Ready(None);
         }
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let (version, done) = (self.version, self.done);
+        let reading = self.reading.get_or_insert_with(|| {
+            let path = self.path.clone();
+            spawn_blocking(move || read(&path, version, done))
+        });
         let read = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
         match read {
-            // What was announced will not come when it became shorter, or cannot be read.
-            Ok(Ok((file, piece))) if !piece.is_empty() => {
-                self.left -= piece.len() as u64;
-                self.file = Some(file);
+            // What was announced will not come when the file is another one by now, or cannot be read.
+            Ok(Ok(piece)) if !piece.is_empty() => {
+                self.done += piece.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             _ => Poll::Ready(Some(Err(Aborted(Code::ERR_INTERNAL)))),
@@ -171,10 +203,16 @@ impl SiteFile {
     }
 }
 
-fn read(mut file: File, most: u64) -> io::Result<(File, Bytes)> {
+/// What follows on `done` bytes of this version: pieces of two of them are no file.
+fn read(path: &Path, version: Version, done: u64) -> io::Result<Bytes> {
+    let (mut file, found) = open(path)?;
+    if found != version {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    file.seek(SeekFrom::Start(done))?;
     let mut piece = Vec::new();
-    (&mut file).take(most).read_to_end(&mut piece)?;
-    Ok((file, piece.into()))
+    file.take(PIECE.min(version.length - done)).read_to_end(&mut piece)?;
+    Ok(piece.into())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::client::{Answer, soon};
 use crate::connect_tcp::server;
 use crate::dialect::{APP, bearer, closed, hear, knock, lines, open};
 use crate::door::{self, Door};
+use crate::http2::{ask, connect_without_room, get, read};
 
 /// A directory that goes with the test.
 struct Place(PathBuf);
@@ -160,6 +161,7 @@ async fn files_are_served_as_what_they_are() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)), "{path}");
         assert_eq!(answer.body, body, "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("content-security-policy"), Some("frame-ancestors 'self'"), "{path}");
     }
     let big = door.get("/big.bin").await;
     assert_eq!((big.body.len(), big.header("content-type")), (500_000, Some("application/octet-stream")));
@@ -229,6 +231,66 @@ async fn nothing_outside_of_the_directory_is_served_by_whatever_name() {
     for path in ["/file.txt", "/good.txt"] {
         assert_eq!(door.get(path).await.body, "no secret", "control: {path}");
     }
+}
+
+/// Descriptors of this process that are this file.
+fn open_descriptors(file: &str) -> usize {
+    let all = fs::read_dir("/proc/self/fd").expect("a list");
+    let is_it = |to: PathBuf| to == fs::canonicalize(file).expect("a file");
+    all.filter(|fd| fs::read_link(fd.as_ref().expect("an entry").path()).is_ok_and(is_it)).count()
+}
+
+#[tokio::test]
+async fn a_file_that_a_client_takes_its_time_with_is_not_kept_open() {
+    let place = Place::new();
+    let content = "0123456789".repeat(50_000);
+    let file = place.write("web/big.bin", &content);
+    let door = open(&place.section());
+    let (mut requests, give) = connect_without_room(&door).await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(ask(&mut requests, get("http://localhost/big.bin")).await);
+    }
+    let held = fs::File::open(&file).expect("a file");
+    assert_eq!(open_descriptors(&file), 1, "none but the control");
+    drop(held);
+    // No multiple of what is read at once.
+    give.send(100_000).expect("is heard");
+    // At once: they share the connection's window.
+    let reading = answers.into_iter().map(|answer| {
+        tokio::spawn(async move {
+            let (mut body, mut came) = (answer.into_body(), Vec::new());
+            while let Some(bytes) = read(&mut body).await {
+                came.extend_from_slice(&bytes.expect("bytes"));
+            }
+            came
+        })
+    });
+    for came in reading.collect::<Vec<_>>() {
+        assert!(came.await.expect("read") == content.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_becomes_another_one_on_its_way_is_broken_off() {
+    let place = Place::new();
+    let file = place.write("web/big.bin", &"old".repeat(1_000_000));
+    let door = open(&place.section());
+    let (mut requests, give) = connect_without_room(&door).await;
+    let mut body = ask(&mut requests, get("http://localhost/big.bin")).await.into_body();
+    place.write("web/new.bin", &"new".repeat(1_000_000));
+    fs::rename(place.0.join("web/new.bin"), file).expect("renamed");
+    body.flow_control().release_capacity(0).expect("nothing");
+    give.send(100_000).expect("is heard");
+    let mut came = Vec::new();
+    let error = loop {
+        match read(&mut body).await.expect("no end") {
+            Ok(bytes) => came.extend_from_slice(&bytes),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.is_reset(), "{error}");
+    assert!(!came.windows(3).any(|three| three == b"new"), "{} bytes", came.len());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use pageport_link::StreamError;
 use pageport_proto::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use crate::client::{Client, soon};
 use crate::door::{self, Door};
@@ -23,6 +24,26 @@ pub(crate) async fn connect(door: &Door) -> SendRequest<Bytes> {
     over(tcp).await
 }
 
+/// The same, where no body may come before its stream is given room: so many bytes.
+pub(crate) async fn connect_without_room(door: &Door) -> (SendRequest<Bytes>, oneshot::Sender<u32>) {
+    let tcp = soon(TcpStream::connect(door.address)).await.expect("connects");
+    let handshake = h2::client::Builder::new().initial_window_size(0).handshake(tcp);
+    let (requests, mut connection) = soon(handshake).await.expect("HTTP/2");
+    let (give, given) = oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = &mut connection => return,
+            room = given => {
+                if let Ok(room) = room {
+                    connection.set_initial_window_size(room).expect("settings");
+                }
+            }
+        }
+        let _ = connection.await;
+    });
+    (soon(requests.ready()).await.expect("may send"), give)
+}
+
 async fn over(
     io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 ) -> SendRequest<Bytes> {
@@ -31,7 +52,7 @@ async fn over(
     soon(requests.ready()).await.expect("may send")
 }
 
-fn get(uri: &str) -> Request<()> {
+pub(crate) fn get(uri: &str) -> Request<()> {
     Request::builder().version(Version::HTTP_2).uri(uri).body(()).expect("a request")
 }
 
