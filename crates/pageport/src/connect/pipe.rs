@@ -1,4 +1,5 @@
-//! stdin and stdout as the two directions of a connection, each to its own end.
+//! stdin and stdout as the two directions of a connection, each to its own end. Must never lose what comes because nobody listens at the other
+//! end any more.
 
 use std::io::{self, IsTerminal as _};
 
@@ -10,7 +11,7 @@ const CHUNK: usize = 64 * 1024;
 /// Runs until both directions have ended; from a terminal, until nothing more comes.
 ///
 /// # Errors
-/// Why one of them broke.
+/// Why one of them broke: the first of the two, once the other has come to its end.
 pub(crate) async fn pipe(connection: impl AsyncRead + AsyncWrite) -> io::Result<()> {
     let until_end = io::stdin().is_terminal();
     let (mut from, mut to) = tokio::io::split(connection);
@@ -19,11 +20,10 @@ pub(crate) async fn pipe(connection: impl AsyncRead + AsyncWrite) -> io::Result<
         let mut buffer = vec![0; CHUNK];
         loop {
             let read = stdin.read(&mut buffer).await?;
-            if read == 0 {
-                return to.shutdown().await;
+            let sent = send(&mut to, &buffer[..read]).await;
+            if read == 0 || sent.is_err() {
+                return Ok::<_, io::Error>(sent);
             }
-            to.write_all(&buffer[..read]).await?;
-            to.flush().await?;
         }
     };
     let receiving = async {
@@ -43,14 +43,25 @@ pub(crate) async fn pipe(connection: impl AsyncRead + AsyncWrite) -> io::Result<
     tokio::pin!(sending, receiving);
     tokio::select! {
         sent = &mut sending => {
-            sent?;
-            receiving.await
+            let sent = sent?;
+            // Who has stopped listening may have an answer on its way.
+            let received = receiving.await;
+            sent.and(received)
         }
         received = &mut receiving => {
             received?;
-            if until_end { Ok(()) } else { sending.await }
+            if until_end { Ok(()) } else { sending.await? }
         }
     }
+}
+
+/// Nothing is the end of the direction.
+async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return to.shutdown().await;
+    }
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 /// Closes stdout while the program goes on: nothing else can be done to the number 1 without `unsafe`.

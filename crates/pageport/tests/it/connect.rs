@@ -4,6 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use pageport_link::Connector;
+use pageport_proto::Code;
+use pageport_proto::head::{Kind, Listening, Ready, Reply, Request};
+
+use crate::connect_servers::Dev;
 use crate::expose::{Exposed, answering};
 use crate::program::Place;
 
@@ -65,6 +70,33 @@ fn what_breaks_off_is_a_failure() {
         assert_eq!((code, output.as_slice()), (Some(1), &b""[..]), "{flag} {said}");
         assert!(said.starts_with("error: the connection broke: "), "{flag} {said}");
     }
+}
+
+#[test]
+fn an_answer_comes_whole_from_who_has_stopped_listening() {
+    let dev = Dev::allowing(&[]);
+    let token = std::fs::read_to_string(dev.place.path().join(format!("pageport/dev-{}.token", dev.port())));
+    // More than any window, both of them: neither direction is at its end when one is stopped.
+    let (question, answer) = (vec![7; 8_000_000], vec![9; 8_000_000]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (code, output, said) = runtime.block_on(async {
+        let page = Connector::new(&dev.url).unwrap().credential(token.unwrap()).connect().await.unwrap();
+        let mut listener = page.open(&Request::from(Kind::Page)).unwrap();
+        let reply = Reply::<Listening>::parse(&listener.reply().await.unwrap()).unwrap();
+        let Reply::Ok(listening) = reply else { panic!("{reply:?}") };
+        let mut connect = dev.connect(&format!("page:{}", listening.name));
+        let piped = tokio::task::spawn_blocking(move || pipe(&mut connect, &question));
+        let mut stream = page.accept().await.unwrap();
+        stream.respond(&Reply::Ok(Ready {})).unwrap();
+        assert!(stream.read_chunk().await.unwrap().is_some());
+        stream.stop(Code::NO_ERROR);
+        stream.write_chunk(answer.clone().into()).await.unwrap();
+        stream.finish();
+        piped.await.unwrap()
+    });
+    assert!(output == answer, "{} bytes: {said}", output.len());
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("error: ") && said.contains("the connection broke"), "{said}");
 }
 
 #[test]

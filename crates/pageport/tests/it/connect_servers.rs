@@ -36,7 +36,7 @@ impl Dev {
         self.url.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    fn connect(&self, to: &str) -> Command {
+    pub(crate) fn connect(&self, to: &str) -> Command {
         self.place.command(&["connect", to, "--gateway", &self.url])
     }
 }
