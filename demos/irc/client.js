@@ -1,11 +1,13 @@
-// An IRC client (RFC 2812) for one channel: lines in, events out. It knows of no page. Must never answer anything but PING by itself:
-// a client that answers whoever asks can be made to flood.
+// An IRC client (RFC 2812) for one channel: lines in, events out. It knows of no page. Must never answer anything but PING by itself, nor ask
+// for names more often than now and then: a client that answers whoever asks can be made to flood.
 
 import { Channel } from "./channel.js";
 import { folded, format, parse, pieces, spoken } from "./message.js";
 
 /** How many names are tried when they are taken. */
 const MOST_NAMES = 4;
+/** How long changes of modes are gathered before the list of names is asked for, in milliseconds. */
+export const GATHER_MS = 2000;
 /** That there is no message of the day is no refusal, although it has a number of one. */
 const NO_MOTD = "422";
 
@@ -25,6 +27,8 @@ export class Client {
   #named = 0;
   #isReady = false;
   #isLeaving = false;
+  /** Until the list of names is asked for. @type {ReturnType<typeof setTimeout> | undefined} */
+  #gathering;
 
   /**
    * @param {{ lines: (most?: number) => AsyncIterable<string>, write: (text: string) => Promise<void> }} io
@@ -42,10 +46,14 @@ export class Client {
     await this.#send("NICK", this.nick);
     await this.#send("USER", "pageport", "0", "*", "A web page");
     let error = "";
-    for await (const line of this.#io.lines()) {
-      const message = parse(line);
-      if (message?.command === "ERROR") error = message.params.at(-1) ?? "";
-      else if (message) await this.#handle(message);
+    try {
+      for await (const line of this.#io.lines()) {
+        const message = parse(line);
+        if (message?.command === "ERROR") error = message.params.at(-1) ?? "";
+        else if (message) await this.#handle(message);
+      }
+    } finally {
+      clearTimeout(this.#gathering);
     }
     if (!this.#isLeaving) throw new Error(error ? `The server ended the connection: ${error}` : "The server ended the connection.");
   }
@@ -146,7 +154,7 @@ export class Client {
         return this.#tell({ type: "changed" });
       case "MODE":
         // Who may do what has changed, perhaps: the list of names says it.
-        if (this.#isHere(first)) await this.#send("NAMES", first);
+        if (this.#isHere(first)) this.#gathering ??= setTimeout(() => this.#askNames(), GATHER_MS);
         return;
       case "JOIN":
       case "PART":
@@ -158,6 +166,12 @@ export class Client {
         // Numbers from 400 on are refusals, in words that a person can read.
         if (/^[45]\d\d$/.test(command) && command !== NO_MOTD) this.#note(`${params.slice(1).join(" ")} (${command})`);
     }
+  }
+
+  #askNames() {
+    this.#gathering = undefined;
+    // Where the connection breaks, run() says so.
+    if (this.channel) this.#send("NAMES", this.channel.name).catch(() => {});
   }
 
   async #taken(words) {

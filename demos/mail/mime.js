@@ -1,5 +1,5 @@
 // What a message is made of (RFC 5322, RFC 2045 to 2047): headers, parts, and the text that a person reads. Must never give anything but
-// text, and never look deeper or wider than mail really is.
+// text, and never look deeper or wider than mail really is, nor at the same of it again and again.
 
 import { base64, binary, bytesOf, decode, decodeWords, quotedPrintable } from "./words.js";
 
@@ -30,7 +30,7 @@ export function read(bytes) {
 
 /** @param {string} message one character a byte */
 function split(message) {
-  const [head] = /^(?:.*[^\r\n].*(?:\r?\n|$))*/.exec(message) ?? [""];
+  const head = message.slice(0, headEnd(message));
   /** @type {Headers} */
   const headers = new Map();
   for (const [, name, value] of head.replace(/\r?\n(?=[ \t])/g, "").matchAll(/^([!-9;-~]+)[ \t]*:[ \t]*(.*?)\r?$/gm)) {
@@ -38,6 +38,15 @@ function split(message) {
     if (!headers.has(name.toLowerCase())) headers.set(name.toLowerCase(), decodeWords(decode(bytesOf(value))));
   }
   return { headers, body: message.slice(head.length).replace(/^\r?\n/, "") };
+}
+
+/** Where the first empty line is. @param {string} message */
+function headEnd(message) {
+  for (let at = 0, end; ; at = end + 1) {
+    end = message.indexOf("\n", at);
+    if (end < 0) return message.length;
+    if (end === at || (end === at + 1 && message[at] === "\r")) return at;
+  }
 }
 
 /** @param {Headers} headers @param {string} body @param {any[]} leaves @param {number} depth */
@@ -90,18 +99,44 @@ function field(header) {
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
 
+/** What begins a comment, something that nobody reads, or a new line; or any other tag. */
+const TAG = /<(?:(!--|(?:script|style|head|title)\b)|((?:br|\/(?:p|div|tr|li|h\d))\b)|(?=[a-z/!?]))/gi;
+/** And what ends it. @type {Record<string, RegExp>} */
+const ENDS = { "!--": /-->/g, script: /<\/script\s*>/gi, style: /<\/style\s*>/gi, head: /<\/head\s*>/gi, title: /<\/title\s*>/gi, tag: />/g };
+
 /** The words of HTML, for mail that has nothing else. They are shown as text: what is overlooked here is ugly, and does nothing. @param {string} html */
 function withoutMarkup(html) {
-  return html
-    .replace(/<(script|style|head|title)\b[\s\S]*?<\/\1\s*>|<!--[\s\S]*?-->/gi, "")
-    .replace(/\s+/g, " ")
-    .replace(/<(br|\/p|\/div|\/tr|\/li|\/h\d)\b[^>]*>/gi, "\n")
-    .replace(/<[^>]*>/g, "")
+  return untagged(html.replace(/\s+/g, " "))
+    .replace(/ +/g, " ")
+    .replace(/ ?\n ?/g, "\n")
     .replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
       const code = decimal ? Number(decimal) : hex ? parseInt(hex, 16) : undefined;
       if (code === undefined) return ENTITIES[name.toLowerCase()] ?? whole;
       return code > 31 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
     })
-    .replace(/ *\n */g, "\n")
     .trim();
+}
+
+/** Without tags, comments, and what nobody reads. @param {string} html */
+function untagged(html) {
+  // An end that is not ahead will not be ahead later on: nobody looks for it twice.
+  const missing = new Set();
+  const endOf = (what, from) => {
+    if (missing.has(what)) return 0;
+    ENDS[what].lastIndex = from;
+    if (!ENDS[what].test(html)) missing.add(what);
+    return ENDS[what].lastIndex;
+  };
+  let text = "";
+  let done = 0;
+  for (const { 0: tag, 1: hidden, 2: isBreak, index } of html.matchAll(TAG)) {
+    // Within what has gone already.
+    if (index < done) continue;
+    const from = index + tag.length;
+    const end = (hidden && endOf(hidden.toLowerCase(), from)) || endOf("tag", from);
+    if (!end) continue;
+    text += html.slice(done, index) + (isBreak ? "\n" : "");
+    done = end;
+  }
+  return text + html.slice(done);
 }

@@ -1,10 +1,12 @@
 // What an IMAP server says (RFC 3501 §7, §9), one response at a time: lines of text with literals in them, of which the server says how
 // many bytes they have. Must never take more of them than anybody asked for.
 
-/** Bytes of a line without its literals. */
+/** Bytes of a line, up to its first literal, between two of them, or behind the last. */
 const MOST_OF_A_LINE = 65_536;
-/** Bytes of all literals of a response: a message is asked for up to half of that. */
-const MOST_OF_LITERALS = 1_048_576;
+/** Bytes of all that answers a command: a message is asked for up to a quarter of that. */
+const MOST_OF_AN_ANSWER = 2_097_152;
+/** What each line counts for besides its bytes, and each literal: an empty one is to be kept, too. */
+const PIECE = 64;
 const MOST_DEPTH = 32;
 
 /** Text, bytes of a literal, NIL, or a list of them. @typedef {string | Uint8Array | null | Value[]} Value */
@@ -14,19 +16,29 @@ const MOST_DEPTH = 32;
  * @typedef {{ tag: string, status?: "OK" | "NO" | "BAD" | "BYE" | "PREAUTH", code?: string, text?: string, name?: string, number?: number, values?: Value[] }} Response
  */
 
-/** @param {{ readLine: (most?: number) => Promise<string | undefined>, readExactly: (n: number) => Promise<Uint8Array> }} io @returns {Promise<Response | undefined>} nothing at the end */
-export async function readResponse(io) {
+/** What may still come for one command. */
+export class Room {
+  #left = MOST_OF_AN_ANSWER;
+
+  /** @param {number} bytes of a line or a literal */
+  take(bytes) {
+    this.#left -= bytes + PIECE;
+    if (this.#left < 0) throw new Error("The server sends more than was asked for.");
+  }
+}
+
+/** @param {{ readLine: (most?: number) => Promise<string | undefined>, readExactly: (n: number) => Promise<Uint8Array> }} io @param {Room} [room] @returns {Promise<Response | undefined>} nothing at the end */
+export async function readResponse(io, room = new Room()) {
   /** @type {(string | Uint8Array)[]} */
   const pieces = [];
-  let room = MOST_OF_LITERALS;
   for (;;) {
     const line = await io.readLine(MOST_OF_A_LINE);
     if (line === undefined) return undefined;
+    room.take(line.length);
     const [mark, length] = /\{(\d{1,10})\}$/.exec(line) ?? [];
     pieces.push(mark ? line.slice(0, -mark.length) : line);
     if (!mark) return parse(pieces);
-    room -= Number(length);
-    if (room < 0) throw new Error("The server sends more than was asked for.");
+    room.take(Number(length));
     pieces.push(await io.readExactly(Number(length)));
   }
 }

@@ -2,7 +2,7 @@
 // examined, not selected, and nothing is marked as seen.
 
 import { folderName } from "./folder-name.js";
-import { pairs, readResponse, textOf } from "./response.js";
+import { Room, pairs, readResponse, textOf } from "./response.js";
 
 /** How much of a message is asked for. */
 export const MOST_OF_A_MESSAGE = 524_288;
@@ -111,15 +111,16 @@ export class Session {
     const tag = `a${++this.#tags}`;
     /** @type {Response[]} */
     const said = [];
+    const room = new Room();
     let line = `${tag} ${words}`;
     for (const literal of literals) {
       await this.#io.write(`${line} {${literal.length}}\r\n`);
-      for (let next; (next = await this.#read()).tag !== "+"; ) if (this.#take(next, tag, said)) throw new Error("The server did not wait for all of it.");
+      for (let next; (next = await this.#read(room)).tag !== "+"; ) if (this.#take(next, tag, said)) throw new Error("The server did not wait for all of it.");
       await this.#io.write(literal);
       line = "";
     }
     await this.#io.write(`${line}\r\n`);
-    while (!this.#take(await this.#read(), tag, said));
+    while (!this.#take(await this.#read(room), tag, said));
     return said;
   }
 
@@ -136,10 +137,10 @@ export class Session {
     return false;
   }
 
-  /** Where one response cannot be read, nothing behind it can. */
-  async #read() {
+  /** Where one response cannot be read, nothing behind it can. @param {Room} [room] */
+  async #read(room) {
     if (this.#failure) throw this.#failure;
-    const response = await readResponse(this.#io).catch((error) => {
+    const response = await readResponse(this.#io, room).catch((error) => {
       throw (this.#failure = error);
     });
     if (!response) throw new Error(this.#bye ? `The server has ended the session: ${this.#bye}` : "The server has ended the session.");

@@ -1,5 +1,6 @@
 // Bytes that were made to look like text: encoded words in headers (RFC 2047), quoted-printable and base64 (RFC 2045 §6), charsets. Must
-// never fail: mail is full of what is not quite right, and a person wants to read it.
+// never fail: mail is full of what is not quite right, and a person wants to read it. Must never look at anything more often than a few times:
+// whoever wrote it may want a page to stand still.
 
 /** Text of a charset that the label names; where nobody knows it, as UTF-8. @param {Uint8Array} bytes @param {string} [charset] */
 export function decode(bytes, charset = "utf-8") {
@@ -31,7 +32,8 @@ export function base64(text) {
 
 /** @param {string} text one character a byte */
 export function quotedPrintable(text) {
-  return bytesOf(text.replace(/[ \t]+(?=\r?\n)/g, "").replace(/=\r?\n/g, "").replace(/=([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16))));
+  // From where a run of white space begins, and from nowhere within it.
+  return bytesOf(text.replace(/(?<![ \t])[ \t]+(?=\r?\n)/g, "").replace(/=\r?\n/g, "").replace(/=([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16))));
 }
 
 const WORD = /=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bq])\?([^?\s]*)\?=/gi;
@@ -45,7 +47,7 @@ export function decodeWords(header) {
     const between = header.slice(end, match.index);
     const bytes = /b/i.test(encoding) ? base64(coded) : quotedPrintable(coded.replaceAll("_", " "));
     const last = parts.at(-1);
-    if (last?.charset?.toLowerCase() === charset.toLowerCase() && !between.trim()) last.bytes.push(...bytes);
+    if (last?.charset?.toLowerCase() === charset.toLowerCase() && !between.trim()) for (const byte of bytes) last.bytes.push(byte);
     else {
       // White space between two words is no part of the text.
       if (between.trim() || !last?.charset) parts.push({ text: between });

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { byteStream } from "../pageport/socket.js";
-import { Client } from "../../demos/irc/client.js";
+import { Client, GATHER_MS } from "../../demos/irc/client.js";
 import { folded, format, parse, pieces, spoken } from "../../demos/irc/message.js";
 import { folderName } from "../../demos/mail/folder-name.js";
 import { read } from "../../demos/mail/mime.js";
@@ -20,6 +20,9 @@ import { Tap } from "../../demos/terminal/tap.js";
 
 const bytes = (text) => new TextEncoder().encode(text);
 const text = (some) => new TextDecoder().decode(some);
+
+/** As much of it as takes minutes for what looks at a part again for each other part. @param {string} part */
+const much = (part) => part.repeat(1_000_000 / part.length);
 
 /** A server's bytes in these pieces, then the end. @param {Uint8Array[]} chunks */
 const readable = (...chunks) => new ReadableStream({ start: (controller) => (chunks.forEach((chunk) => controller.enqueue(chunk)), controller.close()) });
@@ -131,6 +134,40 @@ describe("an IRC client", () => {
   });
 });
 
+describe("an IRC client that is pushed", () => {
+  test("asks for names once in a while, however often modes change", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const said = [];
+    /** @type {any} */
+    let server;
+    /** @type {any} */
+    let heard;
+    const readable = new ReadableStream({ start: (controller) => void (server = controller) });
+    const writable = new WritableStream({ write: (chunk) => void (said.push(text(chunk)), heard?.()) });
+    /** Until this client has said so. @param {string} line */
+    const hears = async (line) => {
+      while (said.at(-1) !== line) await new Promise((resolve) => (heard = resolve));
+    };
+    const names = () => said.filter((line) => line.startsWith("NAMES")).length;
+    const modes = ":op!o@h MODE #c +v ann\r\n".repeat(1000);
+    const client = new Client(await byteStream({ readable, writable }), { nick: "ann", channel: "#c" }, () => {});
+    const running = client.run();
+    server.enqueue(bytes(`:s 001 ann :Hi\r\n:ann!a@h JOIN :#c\r\n${modes}PING :all\r\n`));
+    await hears("PONG all\r\n");
+    for (const round of [1, 2]) {
+      t.mock.timers.tick(GATHER_MS);
+      await hears("NAMES #c\r\n");
+      server.enqueue(bytes(`${modes}PING :round${round}\r\n`));
+      await hears(`PONG round${round}\r\n`);
+      assert.equal(names(), round);
+    }
+    server.close();
+    await assert.rejects(running, /ended the connection/);
+    t.mock.timers.tick(GATHER_MS);
+    assert.equal(names(), 2, "nobody is asked any more");
+  });
+});
+
 describe("a response of IMAP", () => {
   const whole = Buffer.concat([
     bytes('* 3 FETCH (UID 7 FLAGS (\\Seen $x) BODY[HEADER.FIELDS (FROM "TO")] {12}\r\n'),
@@ -155,7 +192,8 @@ describe("a response of IMAP", () => {
 
   test("that is too much, too deep or cut off is an error", async () => {
     const first = async (said) => readResponse((await scripted([bytes(said)])).io);
-    await assert.rejects(first("* 1 FETCH (BODY[] {1048577}\r\n"), /more than was asked for/);
+    await assert.rejects(first("* 1 FETCH (BODY[] {2097152}\r\n"), /more than was asked for/);
+    await assert.rejects(first(`* 1 FETCH (${" {0}\r\n".repeat(100_000)})\r\n`), /more than was asked for/);
     await assert.rejects(first(`* X ${"(".repeat(100)}\r\n`), /too deeply/);
     await assert.rejects(first("* 1 FETCH (BODY[] {10}\r\nabc"), { code: "ERR_STREAM_ENDED" });
     await assert.rejects(first("x".repeat(70_000)), { code: "ERR_LINE_TOO_LONG" });
@@ -181,6 +219,15 @@ describe("an IMAP session", () => {
     await assert.rejects(session.message(9), /really not/);
     await assert.rejects(session.poll(), /ended the session: too long/);
     assert.deepEqual(said.slice(0, 6), ["a1 LOGIN {3}\r\n", "ann", " {19}\r\n", 'p"\r\na9 DELETE INBOX', "\r\n", 'a2 LIST "" "*"\r\n']);
+  });
+
+  test("does not keep whatever a server says", async () => {
+    const says = async (times) => new Session((await scripted([bytes(`* OK hi\r\n${"* 1 EXISTS\r\n".repeat(times)}a1 OK\r\na2 OK\r\n`)])).io);
+    const [usual, endless] = [await says(10_000), await says(100_000)];
+    for (const session of [usual, endless]) await session.greeting();
+    await usual.poll();
+    await usual.poll();
+    for (const _ of [1, 2]) await assert.rejects(endless.poll(), /more than was asked for/);
   });
 
   test("does not go on with whoever is no IMAP server", async () => {
@@ -250,6 +297,33 @@ describe("mail", () => {
     assert.equal(read(bytes(deep)).text, "");
     const wide = `Content-Type: multipart/mixed; boundary=b\r\n\r\n${"--b\r\n\r\nx\r\n".repeat(5000)}`;
     assert.ok(read(bytes(wide)).others.length < 200);
+  });
+});
+
+describe("mail that means harm", () => {
+  test("is decoded at the pace of its length", () => {
+    assert.equal(quotedPrintable(much(" ")).length, 1_000_000);
+    assert.equal(text(quotedPrintable(`${much(" \t")}\r\n`)), "\r\n");
+    assert.equal(decodeWords(`=?utf-8?Q?${much("a")}?= =?utf-8?Q?${much("b")}?=`).length, 2_000_000);
+    assert.equal(decodeWords(much("=?")).length, 1_000_000);
+  });
+
+  test("has headers and parameters that are read at the pace of their length", () => {
+    assert.equal(read(bytes(`A: ${much("a")}\rb\r\n\r\nbody`)).text, "body");
+    assert.equal(read(bytes(`${much(" ")}\r\nA: b\r\n\r\nbody`)).headers.get("a"), "b");
+    for (const part of [";", "; a", ';a="', ';a="\\', ";a*=", "\\"]) {
+      assert.equal(read(bytes(`Content-Type: text/plain; x="${much(part)}\r\n\r\nbody`)).text, "body", part);
+    }
+  });
+
+  test("is HTML of which the words are found at the pace of its length", () => {
+    const words = (html) => read(bytes(`Content-Type: text/html\r\n\r\n${html}`)).text;
+    for (const part of ["<", "<a", "<br ", "<!--", "<script ", "<title></title", "</head ", "&#32;", "&a"]) {
+      assert.equal(words(`one<br>two${much(part)}`).slice(0, 7), "one\ntwo", part);
+    }
+    assert.equal(words(`one${much(" <b>")} two`), "one two");
+    assert.equal(words(`one${much("<style>x</style>")} two${much("<!-- -->")}`), "one two");
+    assert.equal(words("1 < 2 <style>no <script>no</STYLE >3 <script>4<header>5</p\n>6<!-- no <br>no <!-- no --> 7 <"), "1 < 2 3 45\n6 7 <");
   });
 });
 
