@@ -154,6 +154,7 @@ describe("an IRC client that is pushed", () => {
     const running = client.run();
     server.enqueue(bytes(`:s 001 ann :Hi\r\n:ann!a@h JOIN :#c\r\n${modes}PING :all\r\n`));
     await hears("PONG all\r\n");
+    assert.equal(names(), 0);
     for (const round of [1, 2]) {
       t.mock.timers.tick(GATHER_MS);
       await hears("NAMES #c\r\n");
