@@ -102,7 +102,7 @@ async fn a_stream_that_is_reset_is_no_end_in_order() {
     let mut socket = accepted.expect("a client").0;
     write.send_reset(h2::Reason::CANCEL);
     let end = soon(socket.read(&mut [0])).await.expect_err("no end in order");
-    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(end.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
