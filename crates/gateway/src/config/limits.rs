@@ -148,6 +148,9 @@ limits! {
         "Connections of one session to servers and to other pages at once: each costs a socket, or a stream of another session.";
     dialect_connections: Count = 4_096, 1..=1_000_000,
         "Connections at once to targets for clients of the dialects, all together: each costs a socket, and a client may have many.";
+    splice_pipes: Count = 256, 0..=65_536,
+        "Pipes of the kernel at once through which raw bytes of `Upgrade: tcp` pass: each is two file descriptors and up to 256 KiB that wait \
+         for whoever does not read, and are in no other limit. Beyond it bytes are copied.";
     wisp_streams: Count = 256, 1..=65_536,
         "Streams of one client of Wisp at once: each costs a socket, and a page has few.";
     wisp_packet: Size = MIB, KIB..=16 * MIB,

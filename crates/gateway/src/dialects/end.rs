@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use pageport_link::relay::{broken, tear};
@@ -13,10 +14,13 @@ use pageport_link::{Io, SharedTcp, Socket};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::sleep;
 use tokio_util::io::poll_read_buf;
 
 /// What a quiet connection is read into: most messages are shorter. What cannot say that it has something to read is read into this much first.
 const QUIET: usize = 2 * 1024;
+/// How often somebody who waits looks whether a stream of HTTP/2 is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A TCP connection as the kernel has it, or something else that moves bytes.
 pub(super) enum End {
@@ -103,12 +107,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Resolves when the connection was reset, where that can be known without reading.
+    /// Resolves when the connection was reset, also while nobody reads from it.
     pub(super) async fn broken(&self) {
         match &self.half {
             Half::Tcp(half) => broken(half.as_ref()).await,
-            Half::Layered(Layered { tcp: Some(tcp), .. }) => broken(tcp).await,
-            Half::Layered(_) => std::future::pending().await,
+            Half::Layered(layered) => layered.broken().await,
         }
     }
 
@@ -204,12 +207,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Resolves when the connection was reset, where that can be known.
+    /// Resolves when the connection was reset.
     pub(super) async fn broken(&self) {
         match &self.0 {
             Half::Tcp(half) => broken(half.as_ref()).await,
-            Half::Layered(Layered { tcp: Some(tcp), .. }) => broken(tcp).await,
-            Half::Layered(_) => std::future::pending().await,
+            Half::Layered(layered) => layered.broken().await,
         }
     }
 
@@ -232,6 +234,25 @@ impl Writer<'_> {
 }
 
 impl Layered {
+    async fn broken(&self) {
+        match &self.tcp {
+            Some(tcp) => broken(tcp).await,
+            None => self.reset().await,
+        }
+    }
+
+    /// Of a stream of HTTP/2: hyper tells who writes that it was reset or that its connection is gone, and wakes nobody. So it is looked at, first at
+    /// once: whoever has something else to do now and then would never see the end of a pause.
+    async fn reset(&self) {
+        loop {
+            let looked = poll_fn(|cx| Poll::Ready(Pin::new(&mut *self.lock()).poll_flush(cx))).await;
+            if let Poll::Ready(Err(_)) = looked {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Box<dyn Io>> {
         self.io.lock().unwrap_or_else(PoisonError::into_inner)
     }

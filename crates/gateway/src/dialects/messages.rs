@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use pageport_link::relay::Moved;
+use pageport_link::relay::{Broken, Moved};
 use pageport_proto::Code;
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -75,9 +75,9 @@ pub(super) async fn relay(
     let mut target = End::Tcp(target);
     // What of a frame the client has not taken yet. It is needed after all else is dropped: nothing may come in between.
     let mut unsent = BytesMut::new();
+    let (pace, pongs) = (Pace::new(flow.bytes_per_second()), Pongs::default());
+    let lane = Lane { metrics: &shared.metrics, flow: &flow, pace: &pace, pongs: &pongs };
     let ended = {
-        let (pace, pongs) = (Pace::new(flow.bytes_per_second()), Pongs::default());
-        let lane = Lane { metrics: &shared.metrics, flow: &flow, pace: &pace, pongs: &pongs };
         let (from_client, to_client) = client.split();
         let (from_target, to_target) = target.split();
         let up = lane.up(from_client, to_target, read_ahead);
@@ -89,9 +89,20 @@ pub(super) async fn relay(
     };
     match ended.failed() {
         None => {
-            begun.ended(Ok(()));
-            let last = ended.last_word();
-            tokio::join!(leave(target), farewell(client, &unsent, last));
+            let leaving = async {
+                // To leave takes a while, and what may end a connection ends this, too.
+                let left = tokio::select! {
+                    () = lane.leave(&mut target) => Ok(()),
+                    code = over(shared, &flow) => Err(Broken::Over(code)),
+                };
+                if left.is_err() {
+                    target.tear();
+                }
+                drop(target);
+                begun.ended(left);
+                drop((begun, open));
+            };
+            tokio::join!(leaving, farewell(client, &unsent, ended.last_word()));
         }
         Some(code) => {
             // What was cut short must not look complete, and what is forbidden ends now.
@@ -230,6 +241,28 @@ impl Lane<'_> {
         client.flush().await.map_err(|_| Ended::Gone)
     }
 
+    /// Closing over bytes that were not read would be a reset, and what is on its way to the target could be lost.
+    async fn leave(&self, target: &mut End) {
+        let (mut from_target, mut to_target) = target.split();
+        if to_target.shutdown().await.is_err() {
+            return;
+        }
+        let reading = async {
+            let mut unwanted = BytesMut::new();
+            loop {
+                self.pace.ready().await;
+                match from_target.fill(&mut unwanted, 0, READ_MAX.min(self.pace.piece())).await {
+                    Ok(length @ 1..) => {
+                        self.moved(Moved::In(length as u64));
+                        self.pace.moved(length);
+                    }
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        };
+        let _ = timeout(LINGER, reading).await;
+    }
+
     fn moved(&self, moved: Moved) {
         self.flow.count(moved);
         match moved {
@@ -278,14 +311,6 @@ impl Ended {
             Ended::Over(code @ Code::ERR_GOING_AWAY) => told(reason::GOING_AWAY, *code),
             Ended::Over(code) => told(reason::POLICY, *code),
         }
-    }
-}
-
-/// Closing over bytes that were not read would be a reset, and what is on its way to the target could be lost.
-async fn leave(mut target: End) {
-    let (mut from_target, mut to_target) = target.split();
-    if to_target.shutdown().await.is_ok() {
-        let _ = timeout(LINGER, from_target.discard()).await;
     }
 }
 

@@ -72,7 +72,11 @@ pub(super) async fn relay(
 
 impl Lane<'_> {
     async fn run(&self, mut from: Reader<'_>, mut to: Writer<'_>, ahead: &[u8]) -> Result<(), Broken> {
-        self.write(&from, &mut to, ahead).await?;
+        for piece in ahead.chunks(self.pace.piece()) {
+            self.pace.ready().await;
+            self.pace.moved(piece.len());
+            self.write(&from, &mut to, piece).await?;
+        }
         self.splice(&mut from, &mut to).await?;
         let mut buffer = BytesMut::new();
         loop {
@@ -97,13 +101,14 @@ impl Lane<'_> {
             return Ok(());
         };
         let pipes: &Pipes = &self.shared.pipes;
+        let most = self.shared.policy.load().limits.splice_pipes;
         loop {
             tokio::select! {
                 biased;
                 readable = poll_fn(|cx| from.poll_read_ready(cx)) => readable.map_err(|_| self.broken[0])?,
                 () = pageport_link::relay::broken(to) => return Err(self.broken[1]),
             }
-            match pipes.load(from) {
+            match pipes.load(from, most) {
                 Ok(None) => {}
                 Ok(Some(load)) if load.left() == 0 => return Ok(()),
                 Ok(Some(load)) => {

@@ -9,14 +9,21 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use crate::lifetime::{Slot, Slots};
+
 /// What a pipe should hold, so that a fast connection needs few calls; the system may allow less.
 const SIZE: usize = 256 * 1024;
 /// Empty pipes that are kept for the next who needs one.
 const KEPT: usize = 64;
 
-/// Empty pipes.
+/// The pipes of a gateway.
 #[derive(Debug, Default)]
-pub(crate) struct Pipes(Mutex<Vec<Pipe>>);
+pub(crate) struct Pipes {
+    /// Empty ones.
+    kept: Mutex<Vec<Pipe>>,
+    /// What is in a pipe waits for a reader who may never read, and is in nobody's budget: so they are counted.
+    used: Slots,
+}
 
 #[derive(Debug)]
 struct Pipe {
@@ -29,16 +36,22 @@ pub(super) struct Load<'p> {
     pipes: &'p Pipes,
     pipe: Option<Pipe>,
     left: usize,
+    _slot: Slot,
 }
 
 impl Pipes {
-    /// Takes what `from` has to give now; `None` when that is nothing after all. A load of 0 is the end.
+    /// Takes what `from` has to give now; `None` when that is nothing after all. A load of 0 is the end. At most `most` pipes are in use at once.
     ///
     /// # Errors
     /// Those of the connection, or `None` in the error's place when there is no pipe to be had.
-    pub(super) fn load<'p>(&'p self, from: &TcpStream) -> Result<Option<Load<'p>>, Option<io::Error>> {
+    pub(super) fn load<'p>(
+        &'p self,
+        from: &TcpStream,
+        most: u64,
+    ) -> Result<Option<Load<'p>>, Option<io::Error>> {
+        let slot = self.used.take(most).ok_or(None)?;
         let pipe = self.take().ok_or(None)?;
-        let mut load = Load { pipes: self, pipe: None, left: 0 };
+        let mut load = Load { pipes: self, pipe: None, left: 0, _slot: slot };
         let taken = from.try_io(Interest::READABLE, || {
             splice(from, None, &pipe.write, None, SIZE, SpliceFlags::NONBLOCK).map_err(io::Error::from)
         });
@@ -54,7 +67,7 @@ impl Pipes {
     }
 
     fn take(&self) -> Option<Pipe> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.or_else(|| {
             let (read, write) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).ok()?;
             // Whatever it is, it is enough to go on.
@@ -97,9 +110,35 @@ impl Load<'_> {
 impl Drop for Load<'_> {
     fn drop(&mut self) {
         let Some(pipe) = self.pipe.take().filter(|_| self.left == 0) else { return };
-        let mut kept = self.pipes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.pipes.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(pipe);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_pipes_are_in_use_than_may_be_and_one_that_is_emptied_is_free_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (mut client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (client, (from, _)) = (client.as_mut().expect("connects"), accepted.expect("a client"));
+        client.write_all(b"all of it").await.expect("is sent");
+        from.readable().await.expect("has something");
+        let pipes = Pipes::default();
+        assert!(matches!(pipes.load(&from, 0), Err(None)));
+        let load = pipes.load(&from, 1).expect("a pipe").expect("something");
+        assert_eq!(load.left(), 9);
+        assert!(matches!(pipes.load(&from, 1), Err(None)), "somebody has it");
+        assert!(matches!(pipes.load(&from, 2), Ok(None)), "control");
+        load.unload(&from, |_| {}).await.expect("is taken");
+        assert!(matches!(pipes.load(&from, 1), Ok(None)), "nobody has it any more");
     }
 }

@@ -170,6 +170,31 @@ async fn the_end_of_the_stream_is_the_end_of_the_flow_and_behind_all_that_was_se
 }
 
 #[tokio::test]
+async fn what_waits_behind_the_end_does_not_outlive_who_gives_up() {
+    let (socket, address) = server().await;
+    let door = open(&format!("{}bytes_per_second = \"1KiB\"\n", allow(address)));
+    for leaves in ["stop", "session"] {
+        let session = attach_with(&door, CALLER).await;
+        let mut stream = connect(&session, address).await;
+        for _ in 0..16 {
+            session.send_datagram(stream.id(), Bytes::from(vec![7; 600]));
+        }
+        stream.finish();
+        // More than half a second after the first, and so after the end.
+        for _ in 0..2 {
+            heard(&socket).await;
+        }
+        let begun = Instant::now();
+        match leaves {
+            "stop" => stream.stop(Code::ERR_ABORTED),
+            _ => drop((session, stream)),
+        }
+        door.until("pageport_connects 0").await;
+        assert!(begun.elapsed() < Duration::from_secs(3), "{leaves}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn bytes_on_the_stream_are_none_of_it() {
     let (socket, address) = server().await;
     let door = open(&allow(address));

@@ -1,6 +1,13 @@
 //! One TCP connection over one stream of an HTTP/2 connection (RFC 8441).
 
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::client::soon;
 use crate::connect::CALLER;
@@ -95,5 +102,49 @@ async fn a_stream_that_is_reset_is_no_end_in_order() {
     let mut socket = accepted.expect("a client").0;
     write.send_reset(h2::Reason::CANCEL);
     let end = soon(socket.read(&mut [0])).await.expect_err("no end in order");
-    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(end.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_wait_for_a_target_that_does_not_read() {
+    let (listener, address) = server().await;
+    let door = open(&allow(address));
+    let uri = format!("http://localhost{}", path(address));
+    let credential = format!("Bearer {CALLER}");
+    let fields = [("authorization", credential.as_str())];
+    for leaves in ["stream", "connection"] {
+        let tcp = soon(TcpStream::connect(door.address)).await.expect("connects");
+        let (requests, connection) = soon(h2::client::handshake(tcp)).await.expect("HTTP/2");
+        let connection = tokio::spawn(connection);
+        let mut requests = soon(requests.ready()).await.expect("may send");
+        let ((response, mut write), accepted) =
+            tokio::join!(tunnel(&mut requests, knock(&uri, &fields)), soon(listener.accept()));
+        assert_eq!(response.status(), 200);
+        let mut socket = accepted.expect("a client").0;
+        fill(&mut write).await;
+        match leaves {
+            "stream" => write.send_reset(h2::Reason::CANCEL),
+            _ => connection.abort(),
+        }
+        door.until("pageport_connects 0").await;
+        let end = soon(socket.read_to_end(&mut Vec::new())).await.expect_err("no end in order");
+        assert_eq!(end.kind(), io::ErrorKind::ConnectionReset, "{leaves}");
+    }
+}
+
+/// Sends of one message as much as anybody takes.
+async fn fill(write: &mut SendStream<Bytes>) {
+    const MOST: usize = 24 << 20;
+    let head = [&[BINARY, 0xff][..], &(MOST as u64).to_be_bytes(), &[0; 4]].concat();
+    write.send_data(head.into(), false).expect("is queued");
+    let mut sent = 0;
+    loop {
+        write.reserve_capacity(64 << 10);
+        let room = tokio::time::timeout(Duration::from_millis(500), poll_fn(|cx| write.poll_capacity(cx)));
+        let Ok(room) = room.await else { return };
+        let room = room.expect("is open").expect("goes on");
+        write.send_data(vec![0; room].into(), false).expect("is queued");
+        sent += room;
+        assert!(sent < MOST, "nobody holds it back");
+    }
 }

@@ -323,3 +323,27 @@ async fn a_gateway_that_stops_says_so_when_the_time_to_finish_is_over() {
     drop(client);
     soon(stopping).await.expect("ends");
 }
+
+#[tokio::test]
+async fn what_a_target_says_behind_a_goodbye_costs_what_its_rule_allows_and_ends_with_it() {
+    const MOST: usize = 24 << 20;
+    let (listener, address) = server().await;
+    let door = open(&format!("{}bytes_per_second = \"16KiB\"\n", allow(address)));
+    let (mut client, mut socket) = pair(&door, &listener).await;
+    client.send(frame(CLOSE, &[])).await;
+    assert_eq!(next(&mut client).await, (CLOSE, Vec::new()));
+    assert_eq!(soon(socket.read(&mut [0])).await.expect("an end in order"), 0);
+    let chunk = vec![1; 64 << 10];
+    let mut sent = 0;
+    while let Ok(written) = tokio::time::timeout(Duration::from_millis(500), socket.write(&chunk)).await {
+        sent += written.expect("is sent");
+        assert!(sent < MOST, "nobody holds it back");
+    }
+    let counted = door.metric("pageport_connect_received_bytes_total").await;
+    assert!((1..1 << 20).contains(&counted), "{counted}");
+    let begun = Instant::now();
+    door.handle.reload(door::config(&lines("")).policy);
+    soon(pageport_link::relay::broken(&socket)).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    door.until("pageport_connects 0").await;
+}

@@ -70,6 +70,51 @@ async fn what_comes_right_behind_the_request_is_not_lost() {
 }
 
 #[tokio::test]
+async fn what_comes_right_behind_the_request_is_no_faster_than_the_rest() {
+    const EARLY: usize = 6 << 10;
+    let (listener, address) = server().await;
+    let door = open(&format!("{}bytes_per_second = \"16KiB\"\n", allow(address)));
+    let mut client = Client::connect(door.address).await;
+    let mut request = format!(
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n{}\r\n",
+        path(address),
+        bearer()
+    );
+    request.extend(std::iter::repeat_n('x', EARLY));
+    let begun = Instant::now();
+    client.send(request).await;
+    let mut socket = soon(listener.accept()).await.expect("a client").0;
+    soon(socket.read_exact(&mut [0; EARLY])).await.expect("everything comes");
+    // All but the first piece has to wait.
+    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn who_finds_no_pipe_in_the_kernel_is_relayed_as_well() {
+    let (listener, address) = server().await;
+    for pipes in [0, 1] {
+        let door = open(&format!("{}[limits]\nsplice_pipes = {pipes}\n", allow(address)));
+        // What waits for a reader keeps the only one.
+        let (mut client, _silent) = raw_pair(&door, &listener).await;
+        let chunk = vec![1; 64 << 10];
+        while let Ok(written) = tokio::time::timeout(Duration::from_millis(300), client.write(&chunk)).await {
+            written.expect("is sent");
+        }
+        let (mut client, mut socket) = raw_pair(&door, &listener).await;
+        client.write_all(b"there").await.expect("is sent");
+        client.shutdown().await.expect("ends its half");
+        let mut heard = String::new();
+        soon(socket.read_to_string(&mut heard)).await.expect("an end in order");
+        assert_eq!(heard, "there");
+        socket.write_all(b"back").await.expect("is sent");
+        drop(socket);
+        heard.clear();
+        soon(client.read_to_string(&mut heard)).await.expect("an end in order");
+        assert_eq!(heard, "back");
+    }
+}
+
+#[tokio::test]
 async fn an_end_that_breaks_off_breaks_the_other() {
     for (door, listener) in both_ways().await {
         let (client, mut socket) = raw_pair(&door, &listener).await;

@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import dgram from "node:dgram";
+import { readdir, readlink } from "node:fs/promises";
 import net from "node:net";
 import { afterTime, HANDSHAKE, TOKEN, wait } from "./rig.js";
 
@@ -28,6 +29,17 @@ async function silence(rig) {
   await once(socket.bind(rig.ports, "127.0.0.1"), "listening");
   rig.ending(() => socket.close());
 }
+
+/** How many pipes the gateway has both ends of. @param {Rig} rig */
+async function pipesOf({ gateway }) {
+  const directory = `/proc/${gateway.pid}/fd`;
+  const links = await Promise.all((await readdir(directory)).map((fd) => readlink(`${directory}/${fd}`).catch(() => "")));
+  const ends = links.filter((link) => link.startsWith("pipe:"));
+  return ends.length - new Set(ends).size;
+}
+
+/** What targets were sent so far. @param {Rig} rig */
+const sentBy = async (rig) => /^pageport_connect_sent_bytes_total (\d+)$/m.exec(await rig.metrics())?.[1] ?? "";
 
 /** A client's WebSocket to this path, asked for. @param {Rig} rig @param {string} path */
 async function knock(rig, path) {
@@ -123,6 +135,27 @@ export const DIALECTS = [
       const answers = [];
       for (let at = 0; at < 3; at++) answers.push(await (await knock(rig, `/tcp/127.0.0.1/${rig.ports}`)).answer());
       return [answers.slice(0, 2).join(" "), answers[2]];
+    },
+  },
+  {
+    limit: "splice_pipes",
+    n: 2,
+    config: `${RULE}upgrade = true\n`,
+    expected: ["1, 2 pipes", "2 pipes, 101"],
+    async run(rig) {
+      await target(rig, () => {});
+      const pipes = [];
+      let answer = "";
+      for (let at = 0; at < 3; at++) {
+        const peer = await rig.connect();
+        peer.send(`GET /tcp/127.0.0.1/${rig.ports} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+        answer = await peer.answer();
+        peer.send(Buffer.alloc(32 << 20));
+        // Until nothing moves any more: its target does not read.
+        for (let before = "", sent = await sentBy(rig); sent !== before; await wait(300)) [before, sent] = [sent, await sentBy(rig)];
+        pipes.push(await pipesOf(rig));
+      }
+      return [`${pipes.slice(0, 2).join(", ")} pipes`, `${pipes[2]} pipes, ${answer}`];
     },
   },
   {

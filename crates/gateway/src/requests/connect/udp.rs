@@ -64,7 +64,11 @@ pub(super) async fn connect(
         // What came before the end may still wait.
         entry.datagrams.hand_over(shared, entry).await;
         listed.queue.close();
-        outward.await
+        tokio::select! {
+            sent = outward => sent,
+            // Who gives up, or is gone, does not wait for a rule that is slow.
+            _ = write.stopped() => Err(Broken::Stream),
+        }
     };
     let ended = tokio::select! {
         ended = relayed => ended,
