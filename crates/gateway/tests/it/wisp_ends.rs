@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 
 use crate::client::soon;
 use crate::connect_tcp::{allow, server};
-use crate::wisp_client::{CLOSE, DATA, Said, UDP, Wisp, accept, closed, frame, open};
+use crate::wisp_client::{CLOSE, DATA, Said, UDP, Wisp, accept, closed, fill, frame, open};
 use crate::wisp_limits::small_listener;
 
 fn slow(to: SocketAddr, protocol: &str, rate: &str) -> String {
@@ -171,4 +171,25 @@ async fn fill_until_gone(wisp: &mut Wisp, packet: &[u8]) {
             Ok(Err(_)) | Err(_) => return,
         }
     }
+}
+
+#[tokio::test]
+async fn what_waited_for_a_target_that_breaks_off_weighs_on_its_client_no_more() {
+    let deaf = small_listener();
+    let address = deaf.local_addr().expect("an address");
+    let limits = "[limits]\nwisp_upload = \"64KiB\"\nwisp_buffer = 4096\n";
+    let door = open(&format!("{limits}{}", allow(address)));
+    let mut wisp = Wisp::v1(&door).await;
+    wisp.connect(1, address).await;
+    let socket = accept(&deaf).await;
+    let packet = frame(0x82, &[&[DATA, 1, 0, 0, 0][..], &[9; 30_000]].concat());
+    let written = fill(&mut wisp.client.socket, &packet).await;
+    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a reset");
+    drop(socket);
+    assert_eq!(wisp.said().await, closed(1, 0x03));
+    wisp.client.send(&packet[written % packet.len()..]).await;
+    // It is read again.
+    wisp.connect(2, address).await;
+    accept(&deaf).await.write_all(b"here").await.expect("is sent");
+    assert_eq!(wisp.bytes(2, 4).await, b"here");
 }
