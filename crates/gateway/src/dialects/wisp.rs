@@ -84,7 +84,7 @@ pub(super) fn serve(
     Ok(response)
 }
 
-/// Clients without an origin may say in INFO who they are, if the operator lets them and they know INFO.
+/// Clients without an origin, and pages of one that a token names, may say in INFO who they are, if the operator lets them and they know INFO.
 fn who(connection: &Arc<Connection>, request: &Request<()>) -> Result<Who, Refusal> {
     let is_v2 = request.headers().contains_key(http::header::SEC_WEBSOCKET_PROTOCOL);
     match admit(connection, request, false) {
@@ -111,7 +111,7 @@ async fn meet(session: &mut Session, connection: &Connection, who: Who, is_v2: b
                 session.introduce(&Ours { login: None, motd }.encode());
             }
             session.greet();
-            session.serve(&caller, None, is_v2).await
+            session.serve(&caller, connection, None, is_v2).await
         }
         Who::Unknown(applicant) => {
             let Ok(challenge) = Challenge::new() else { return Farewell::Away };
@@ -123,7 +123,7 @@ async fn meet(session: &mut Session, connection: &Connection, who: Who, is_v2: b
             match auth::authenticate(applicant, &theirs, &challenge, shared) {
                 Ok(caller) => {
                     session.greet();
-                    session.serve(&caller, Some(theirs), is_v2).await
+                    session.serve(&caller, connection, Some(theirs), is_v2).await
                 }
                 Err(reason) => {
                     shared.metrics.refused(Code::ERR_CREDENTIAL_INVALID);

@@ -17,6 +17,7 @@ use super::credential::{Token, bearer};
 use super::grants::Grants;
 use super::jwt::Issued;
 use super::origin::Origin;
+use crate::config::Policy;
 use crate::shared::Shared;
 
 /// Whoever asks to attach, before HELLO. Two requests come from the same when everything here is equal.
@@ -95,9 +96,12 @@ impl Applicant {
         native: bool,
         connection: &Connection,
     ) -> Result<Applicant, Code> {
+        Applicant::from(Origin::of(headers)?, native, connection)
+    }
+
+    fn from(origin: Option<Origin>, native: bool, connection: &Connection) -> Result<Applicant, Code> {
         let shared = &connection.shared;
         let policy = shared.policy.load();
-        let origin = Origin::of(headers)?;
         let listed = origin.as_ref().is_some_and(|origin| match connection.lan() {
             // Another machine's `localhost` is not ours.
             Some(lan) => *origin == lan.origin,
@@ -178,6 +182,22 @@ impl Applicant {
 }
 
 impl Caller {
+    /// Judges it again, for what it wants now: its credential may have been taken back or be over, its origin may not be listed any more.
+    ///
+    /// # Errors
+    /// Why it would not be let in as what it was, or ([`Code::ERR_TARGET_FORBIDDEN`]) may not be connected to others any more.
+    pub(crate) fn check(&self, connection: &Connection) -> Result<(), Code> {
+        let policy = connection.shared.policy.load();
+        let credential = match &self.credential {
+            None => None,
+            Some(shown) => {
+                Some(shown.current(&policy, SystemTime::now()).ok_or(Code::ERR_CREDENTIAL_INVALID)?)
+            }
+        };
+        let caller = Applicant::from(self.origin.clone(), false, connection)?.show(credential)?;
+        if caller.may_connect() { Ok(()) } else { Err(Code::ERR_TARGET_FORBIDDEN) }
+    }
+
     /// Whether this is a page of that origin.
     pub(crate) fn is_of(&self, origin: &Origin) -> bool {
         self.origin.as_ref() == Some(origin)
@@ -250,6 +270,19 @@ impl Credential {
                 let issued = policy.issuers.verify(text, &shared.address.site(), now)?;
                 Ok(Credential::Issued(Arc::new(issued)))
             }
+        }
+    }
+
+    /// As it is now; `None`: it would not be taken any more.
+    fn current(&self, policy: &Policy, now: SystemTime) -> Option<Credential> {
+        match self {
+            Credential::Token(token) => {
+                let current = policy.tokens.named(&token.name)?;
+                let counts =
+                    current.sha256 == token.sha256 && current.expiry.is_none_or(|expiry| now < expiry);
+                counts.then_some(Credential::Token(current))
+            }
+            Credential::Issued(issued) => policy.issuers.stand_by(issued, now).then(|| self.clone()),
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Issuer {
 pub struct Issuers(pub Vec<Issuer>);
 
 /// Whom a token was issued for, and what it allows. When it ends is no part of that: a later token for the same is the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Issued {
     /// Who says so.
     pub issuer: Arc<str>,
@@ -47,7 +47,19 @@ pub struct Issued {
     pub subject: Box<str>,
     /// What it allows.
     pub grants: Grants,
+    /// When it ends.
+    pub expiry: SystemTime,
+    /// The issuer as it was.
+    by: Issuer,
 }
+
+impl PartialEq for Issued {
+    fn eq(&self, other: &Issued) -> bool {
+        (&self.issuer, &self.subject, &self.grants) == (&other.issuer, &other.subject, &other.grants)
+    }
+}
+
+impl Eq for Issued {}
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +130,12 @@ impl Issuers {
         self.find(token, audience, now).ok_or(Code::ERR_CREDENTIAL_INVALID)
     }
 
+    /// Whether what was issued still counts: it has not ended, and its issuer is what it was.
+    #[must_use]
+    pub fn stand_by(&self, issued: &Issued, now: SystemTime) -> bool {
+        now < issued.expiry && self.0.contains(&issued.by)
+    }
+
     fn find(&self, token: &str, audience: &str, now: SystemTime) -> Option<Issued> {
         let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= LENGTH)?;
         let (header, payload) = signed.split_once('.')?;
@@ -136,7 +154,9 @@ impl Issuers {
         let claims: Claims = json::object(&payload).ok()?;
         claims.count(audience, now, issuer.lifetime).then_some(())?;
         let grants = issuer.bounds.within(&claims.pageport)?;
-        Some(Issued { issuer: Arc::clone(&issuer.name), subject: claims.sub.into(), grants })
+        let expiry = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp))?;
+        let (by, name) = (issuer.clone(), Arc::clone(&issuer.name));
+        Some(Issued { issuer: name, subject: claims.sub.into(), grants, expiry, by })
     }
 }
 

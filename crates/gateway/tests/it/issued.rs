@@ -23,12 +23,12 @@ fn open(bounds: &str) -> Door {
     door::open(&format!("[[issuer]]\nname = \"shop\"\nkey = \"{}\"\n{bounds}\n", key(9).public()))
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
 /// A good token's claims.
-fn claims(door: &Door) -> Claims {
+pub(crate) fn claims(door: &Door) -> Claims {
     Claims {
         iss: "shop".to_owned(),
         sub: "customer 7".to_owned(),

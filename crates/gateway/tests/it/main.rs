@@ -60,4 +60,5 @@ mod wire;
 mod wisp;
 mod wisp_auth;
 mod wisp_client;
+mod wisp_ends;
 mod wisp_limits;

@@ -1,14 +1,17 @@
 //! Who a client of Wisp is that shows it by INFO, and that it reaches nothing before.
 
+use pageport_gateway::front::jwt::{self, Claims};
 use pageport_proto::claim::{PrivateKey, Seed};
 use sha2::{Digest as _, Sha256, Sha512};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::client::soon;
 use crate::connect::CALLER;
 use crate::connect_tcp::{allow, server};
 use crate::door::{self, Door};
 use crate::page::handshake;
-use crate::wisp_client::{CLOSE, INFO, Said, Wisp, accept, closed, more, open};
+use crate::wisp_client::{CLOSE, INFO, Said, Wisp, accept, closed, frame, more, open};
 
 const V2: &str = "Sec-WebSocket-Protocol: wisp-v2\r\n";
 
@@ -118,4 +121,91 @@ async fn nothing_is_reached_before_and_whoever_says_nothing_is_sent_away() {
     known.connect(1, listener.local_addr().expect("an address")).await;
     accept(&listener).await;
     assert!(matches!(known.said().await, Said::Packet(CLOSE, 1, _)));
+}
+
+#[tokio::test]
+async fn whoever_is_not_known_yet_may_say_no_more_than_who_it_is() {
+    let (door, listener) = guarded("").await;
+    let (mut big, _) = stranger(&door, "").await;
+    // Only the head of it, so that nothing else can end this.
+    big.client.send(&frame(0x82, &[INFO; 5 << 10])[..8]).await;
+    assert_eq!(big.said().await, Said::End(1009));
+    let (mut good, _) = stranger(&door, "").await;
+    show(&mut good, 2, &password("caller", CALLER)).await;
+    assert_eq!(good.said().await, more(0, 128));
+    good.connect(1, listener.local_addr().expect("an address")).await;
+    let mut socket = accept(&listener).await;
+    good.data(1, &[4; 100_000]).await;
+    soon(socket.read_exact(&mut vec![0; 100_000])).await.expect("all of it");
+}
+
+#[tokio::test]
+async fn what_let_a_client_in_is_looked_at_again_for_each_stream() {
+    let (listener, address) = server().await;
+    let rule = format!("{}[dialects]\nwisp = true\n", allow(address));
+    let token = |text: &str, may: &str| door::token_section("caller", text, may);
+    let listed = "[link]\norigins = [\"https://app.example\"]\n";
+    let door = door::open(&[listed, &rule, &token(CALLER, "[\"connect\"]")].concat());
+    let bearer = format!("Authorization: Bearer {CALLER}\r\n");
+    for (fields, later) in [
+        (bearer.as_str(), String::new()),
+        (&bearer, token("another", "[\"connect\"]")),
+        (&bearer, token(CALLER, "[\"listen\"]")),
+        ("Origin: https://app.example\r\n", token(CALLER, "[\"connect\"]")),
+    ] {
+        let before = [listed, &rule, &token(CALLER, "[\"connect\"]")].concat();
+        door.handle.reload(door::config(&before).policy);
+        let mut wisp = Wisp::knock(&door, fields).await;
+        assert_eq!(wisp.said().await, more(0, 128));
+        wisp.connect(1, address).await;
+        let mut socket = accept(&listener).await;
+        door.handle.reload(door::config(&[&rule, later.as_str()].concat()).policy);
+        wisp.connect(2, address).await;
+        assert_eq!(wisp.said().await, closed(2, 0x48), "{fields} {later}");
+        // What was there goes on: the rules allow it.
+        socket.write_all(b"still").await.expect("is sent");
+        assert_eq!(wisp.bytes(1, 5).await, b"still");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_issued_opens_streams_until_it_ends_or_its_issuer_does() {
+    let (listener, address) = server().await;
+    let key = PrivateKey::new(&Seed::new([9; 32]));
+    let rule = format!("{}[dialects]\nwisp = true\n", allow(address));
+    let issuer = format!("[[issuer]]\nname = \"shop\"\nkey = \"{}\"\nmay = [\"connect\"]\n", key.public());
+    let door = door::open(&[rule.as_str(), &issuer].concat());
+    let knock = async |lasts: u64| {
+        let claims = Claims { exp: crate::issued::now() + lasts, ..crate::issued::claims(&door) };
+        let token = jwt::sign(&key, &claims);
+        let mut wisp = Wisp::knock(&door, &format!("Authorization: Bearer {token}\r\n")).await;
+        assert_eq!(wisp.said().await, more(0, 128));
+        wisp.connect(1, address).await;
+        accept(&listener).await;
+        assert_eq!(wisp.said().await, closed(1, 0x02));
+        wisp
+    };
+    let mut short = knock(2).await;
+    let refused = async {
+        loop {
+            short.connect(1, address).await;
+            match short.said().await {
+                said if said == closed(1, 0x48) => return,
+                said => assert_eq!(said, closed(1, 0x02)),
+            }
+        }
+    };
+    let taken = async {
+        loop {
+            accept(&listener).await;
+        }
+    };
+    tokio::select! {
+        () = soon(refused) => {}
+        () = taken => {}
+    }
+    let mut long = knock(600).await;
+    door.handle.reload(door::config(&rule).policy);
+    long.connect(2, address).await;
+    assert_eq!(long.said().await, closed(2, 0x48));
 }

@@ -234,7 +234,7 @@ fn door_without_rule() -> pageport_gateway::Config {
 }
 
 /// A listener whose connections take little.
-fn small_listener() -> tokio::net::TcpListener {
+pub(crate) fn small_listener() -> tokio::net::TcpListener {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(16 << 10).expect("a size");
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");

@@ -31,8 +31,12 @@ impl Credit {
     /// # Errors
     /// It may not.
     pub fn receive(&mut self) -> Result<(), Overrun> {
+        if self.received >= self.most {
+            // It is not taken: both bounds stay true for what was.
+            return Err(Overrun);
+        }
         self.received += 1;
-        if self.received > self.most { Err(Overrun) } else { Ok(()) }
+        Ok(())
     }
 
     /// So many packets went on to the target. What the client is to be told, once that is worth it: near the end of what it knows of while the
@@ -111,6 +115,22 @@ mod tests {
             // Everything arrives: then the client has something left.
             while turn(1) || turn(2) || turn(3) {}
             assert!(turn(0));
+        }
+
+        /// A client that sends whatever it likes has three buffers waiting at most, and its target can go on taking what is there.
+        #[test]
+        fn a_bad_client_has_no_more_than_a_good_one(size in 1_u32..20, steps in proptest::collection::vec(any::<bool>(), 1..2_000)) {
+            let mut credit = Credit::new(size);
+            let mut waiting = 0_u64;
+            for takes in steps {
+                if takes && waiting > 0 {
+                    waiting -= 1;
+                    credit.consume(1);
+                } else if credit.receive().is_ok() {
+                    waiting += 1;
+                }
+                prop_assert!(waiting <= 3 * u64::from(size));
+            }
         }
     }
 }

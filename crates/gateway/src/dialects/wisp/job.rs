@@ -63,7 +63,7 @@ impl Job {
                 reached.unwrap_or_else(|_| Err(Refusal::new(Code::ERR_TARGET_TIMEOUT, "")))
             }
             // Dropping what was begun closes it.
-            () = self.stream.given_up() => Err(Refusal::new(Code::ERR_ABORTED, "")),
+            () = self.stream.unwanted() => Err(Refusal::new(Code::ERR_ABORTED, "")),
         };
         let reached =
             reached.map_err(|refusal| Code::from_name(&refusal.error).unwrap_or(Code::ERR_INTERNAL));

@@ -2,7 +2,7 @@
 //! that none of its streams keeps another from being read; bytes towards targets are counted, and over the limit the client is not read.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -31,6 +31,8 @@ pub(super) struct Line {
     /// Packets on their way to the client that no room was asked for.
     notices: AtomicUsize,
     reader: AtomicWaker,
+    /// Since somebody asked last.
+    moved: AtomicBool,
     /// Packets that the buffer of a stream takes.
     pub(super) buffer: u32,
 }
@@ -56,6 +58,7 @@ impl Line {
             held_limit: size(limits.wisp_upload),
             notices: AtomicUsize::new(0),
             reader: AtomicWaker::new(),
+            moved: AtomicBool::new(false),
             buffer: u32::try_from(limits.wisp_buffer).unwrap_or(u32::MAX),
         })
     }
@@ -102,6 +105,7 @@ impl Line {
     pub(super) fn sent(&self, notices: usize) {
         if notices > 0 {
             self.notices.fetch_sub(notices, Ordering::Relaxed);
+            self.moves();
             self.reader.wake();
         }
     }
@@ -114,7 +118,18 @@ impl Line {
     /// Bytes of so many packets do not wait any more.
     pub(super) fn release(&self, packets: usize, bytes: usize) {
         self.held.fetch_sub(bytes + packets * OVERHEAD, Ordering::Relaxed);
+        self.moves();
         self.reader.wake();
+    }
+
+    /// Something that waited has gone on.
+    pub(super) fn moves(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything has since this was asked last.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the client may be read. If not, `waker` is woken when that may have changed.

@@ -63,7 +63,10 @@ impl From<Code> for Reason {
             Code::ERR_TARGET_TIMEOUT => Reason::TimedOut,
             Code::ERR_TARGET_CONNECTION_REFUSED => Reason::Refused,
             Code::ERR_TARGET_IDLE => Reason::Idle,
-            Code::ERR_TARGET_FORBIDDEN => Reason::Blocked,
+            Code::ERR_TARGET_FORBIDDEN
+            | Code::ERR_CREDENTIAL_REQUIRED
+            | Code::ERR_CREDENTIAL_INVALID
+            | Code::ERR_ORIGIN_FORBIDDEN => Reason::Blocked,
             Code::ERR_TARGET_LIMIT
             | Code::ERR_TARGET_LIFETIME
             | Code::ERR_CONNECT_LIMIT

@@ -26,12 +26,15 @@ use super::stream::{End, Stream};
 use crate::dialects::{place, seeker};
 use crate::egress::Wanted;
 use crate::front::admission::Caller;
+use crate::front::connection::Connection;
 use crate::shared::Shared;
 
 /// Packets that one write takes along.
 const BATCH: usize = 32;
 /// Packets that may wait for a client: while it does not read them, it is not read either.
 const QUEUED: usize = 1_024;
+/// The longest message of somebody who is not known yet: INFO with the longest token needs half of it.
+const INTRODUCTION: usize = 4 * 1024;
 /// How long the end of a WebSocket may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -84,7 +87,7 @@ impl Session {
         let policy = shared.policy.load();
         let limits = &policy.limits;
         let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let socket = WebSocket::new(io, size(limits.wisp_packet));
+        let socket = WebSocket::new(io, INTRODUCTION.min(size(limits.wisp_packet)));
         let line = Line::new(limits);
         let period = limits.wisp_idle / 3;
         let mut clock = interval_at(Instant::now() + period, period);
@@ -113,8 +116,10 @@ impl Session {
         self.put(packet::info(info));
     }
 
-    /// Says how much every stream takes: from now on there may be some.
+    /// Says how much every stream takes: from now on there may be some, with packets as long as they may be.
     pub(super) fn greet(&mut self) {
+        let longest = self.shared.policy.load().limits.wisp_packet;
+        self.socket.take_up_to(usize::try_from(longest).unwrap_or(usize::MAX));
         self.put(packet::carry_on(None, self.line.buffer));
     }
 
@@ -134,6 +139,7 @@ impl Session {
     pub(super) async fn serve(
         &mut self,
         caller: &Caller,
+        connection: &Connection,
         mut theirs: Option<Theirs>,
         is_v2: bool,
     ) -> Farewell {
@@ -145,7 +151,7 @@ impl Session {
             let went = match packet {
                 Packet::Connect { stream, wish } => {
                     let confirm = theirs.as_ref().is_some_and(|theirs| theirs.confirmation);
-                    self.connect(caller, stream, wish, confirm);
+                    self.connect(caller, connection, stream, wish, confirm);
                     ControlFlow::Continue(())
                 }
                 Packet::Data { stream, payload } => {
@@ -195,7 +201,14 @@ impl Session {
         let _ = timeout(FAREWELL, self.socket.close()).await;
     }
 
-    fn connect(&mut self, caller: &Caller, id: StreamId, wish: Option<Wish>, confirm: bool) {
+    fn connect(
+        &mut self,
+        caller: &Caller,
+        connection: &Connection,
+        id: StreamId,
+        wish: Option<Wish>,
+        confirm: bool,
+    ) {
         if let Some(there) = self.streams.remove(&id) {
             // Which of the two would be meant from now on?
             there.end(End::Broken);
@@ -214,7 +227,8 @@ impl Session {
         } else if self.streams.len() >= self.streams_limit {
             Err(Code::ERR_CONNECT_LIMIT)
         } else {
-            place(&self.shared)
+            // Who was let in once may have lost what let it in.
+            caller.check(connection).and_then(|()| place(&self.shared))
         };
         let slot = match slot {
             Ok(slot) => slot,
@@ -315,6 +329,9 @@ impl Session {
                 std::task::ready!(self.socket.poll_flush(cx))?;
                 self.flushed = true;
                 self.queued = 0;
+                if !self.leaving.is_empty() {
+                    self.line.moves();
+                }
                 self.leaving.clear();
                 self.line.sent(std::mem::take(&mut self.notices));
             }
@@ -349,23 +366,28 @@ impl Session {
         }
     }
 
-    /// Looks whether the client is still there, when it should have said something.
+    /// Looks whether the client is still there, when it should have said something. While it is not read nothing of it is heard: then something must
+    /// move, towards its targets or itself, and a PING that cannot leave shows that it is gone.
     fn poll_clock(&mut self, cx: &mut Context<'_>, reads: bool) -> Poll<Farewell> {
         while self.clock.poll_tick(cx).is_ready() {
+            let has_moved = self.line.has_moved();
             self.life = match self.life {
-                _ if !reads => Life::Heard,
-                Life::Heard => Life::Quiet,
-                Life::Quiet => {
-                    self.socket.put(Message::ping(Bytes::new()));
-                    self.flushed = false;
-                    // To be polled again: it has to leave.
-                    cx.waker().wake_by_ref();
-                    Life::Asked
-                }
+                _ if !reads && has_moved => Life::Heard,
+                Life::Heard if reads => Life::Quiet,
+                Life::Heard => self.ask(cx, Life::Quiet),
+                Life::Quiet => self.ask(cx, Life::Asked),
                 Life::Asked => return Poll::Ready(Farewell::Gone),
             };
         }
         Poll::Pending
+    }
+
+    fn ask(&mut self, cx: &Context<'_>, life: Life) -> Life {
+        self.socket.put(Message::ping(Bytes::new()));
+        self.flushed = false;
+        // To be polled again: it has to leave.
+        cx.waker().wake_by_ref();
+        life
     }
 
     /// Leaves with the next write.

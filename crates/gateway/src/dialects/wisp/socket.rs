@@ -32,6 +32,14 @@ impl WebSocket {
         WebSocket { io: Some(io), state: None, longest, consumed: 0, sending: false }
     }
 
+    /// From now on messages may be this long.
+    pub(super) fn take_up_to(&mut self, longest: usize) {
+        self.longest = longest;
+        if let Some(state) = &mut self.state {
+            state.limits_mut().set_max_payload_len(Some(longest));
+        }
+    }
+
     /// The next message; `None` at the end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         if let Some(io) = self.io.as_mut().filter(|io| io.ahead.is_empty()) {

@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::credit::{Credit, Overrun};
 use super::line::Line;
@@ -16,6 +18,8 @@ use crate::metrics::Metrics;
 
 /// What is kept of a larger buffer while it waits.
 const SMALL: usize = 4 * 1024;
+/// How long each may take: what was sent before a stream was closed, and the target's own end behind it.
+pub(super) const LINGER: Duration = Duration::from_secs(5);
 
 /// A stream, for whoever reads the client and for its own task.
 pub(super) struct Stream {
@@ -37,9 +41,16 @@ struct Upload {
     credit: Credit,
     /// What takes bytes at once; `None` while it is not connected, and when it is to be slow.
     direct: Option<Direct>,
-    /// The task has taken packets that it is not through with.
-    busy: bool,
+    /// What the task has taken and is not through with.
+    taken: Option<Taken>,
     end: Option<End>,
+}
+
+/// Packets and their bytes together.
+#[derive(Clone, Copy)]
+struct Taken {
+    packets: usize,
+    bytes: usize,
 }
 
 /// How the client's side has ended.
@@ -60,7 +71,7 @@ pub(super) enum Next {
 impl Stream {
     pub(super) fn new(id: StreamId, kind: Kind, line: &Line) -> Stream {
         let credit = Credit::new(line.buffer);
-        let upload = Upload { queue: VecDeque::new(), credit, direct: None, busy: false, end: None };
+        let upload = Upload { queue: VecDeque::new(), credit, direct: None, taken: None, end: None };
         Stream { id, kind, upload: Mutex::new(upload), changed: Notify::new() }
     }
 
@@ -80,6 +91,10 @@ impl Stream {
         metrics: &Metrics,
     ) -> Result<Option<u32>, Overrun> {
         let mut upload = self.lock();
+        // What comes behind the end is for nobody.
+        if upload.end.is_some() {
+            return Ok(None);
+        }
         if self.kind == Kind::Udp {
             upload.push_datagram(bytes, line);
             drop(upload);
@@ -87,7 +102,7 @@ impl Stream {
             return Ok(None);
         }
         upload.credit.receive()?;
-        if !upload.busy
+        if upload.taken.is_none()
             && upload.queue.is_empty()
             && let Some(direct) = &upload.direct
             && let Ok(written) = direct.tcp.try_write(&bytes)
@@ -121,8 +136,10 @@ impl Stream {
                 }
                 let count = upload.queue.len().min(most);
                 if count > 0 {
-                    upload.busy = true;
-                    return Next::Packets(upload.queue.drain(..count).collect());
+                    let packets: VecDeque<_> = upload.queue.drain(..count).collect();
+                    let bytes = packets.iter().map(Bytes::len).sum();
+                    upload.taken = Some(Taken { packets: count, bytes });
+                    return Next::Packets(packets);
                 }
                 if let Some(end) = upload.end {
                     return Next::End(end);
@@ -132,24 +149,40 @@ impl Stream {
         }
     }
 
-    /// Waits for the client to give the stream up altogether.
-    pub(super) async fn given_up(&self) {
+    /// Waits until it has ended.
+    pub(super) async fn ended(&self) -> End {
         loop {
             let changed = self.changed.notified();
-            if self.lock().end.is_some() {
-                return;
+            let end = self.lock().end;
+            if let Some(end) = end {
+                return end;
             }
             changed.await;
         }
     }
 
-    /// The task is through with packets that it took; says what the client is to be told.
-    pub(super) fn done(&self, packets: usize, bytes: usize, line: &Line) -> Option<u32> {
-        line.release(packets, bytes);
+    /// Waits until nothing more is to arrive: what was sent before an end in order has its time.
+    pub(super) async fn given_up(&self) {
+        if self.ended().await == End::Order {
+            sleep(LINGER).await;
+        }
+    }
+
+    /// Waits until nobody needs the connection that is being made.
+    pub(super) async fn unwanted(&self) {
+        let waits = self.ended().await == End::Order && !self.lock().queue.is_empty();
+        if waits {
+            sleep(LINGER).await;
+        }
+    }
+
+    /// The task is through with the packets that it took; says what the client is to be told.
+    pub(super) fn done(&self, line: &Line) -> Option<u32> {
         let mut upload = self.lock();
-        upload.busy = false;
-        // Nobody accounts for datagrams.
-        if self.kind == Kind::Udp { None } else { upload.credit.consume(packets as u64) }
+        let packets = upload.let_go(line);
+        // Nobody accounts for datagrams, nor for what has ended.
+        let counts = self.kind == Kind::Tcp && upload.end.is_none();
+        if counts { upload.credit.consume(packets as u64) } else { None }
     }
 
     /// What the client is told when the stream is connected.
@@ -163,6 +196,7 @@ impl Stream {
         upload.end = Some(End::Broken);
         // The connection ends now, not when the last packet of it has left.
         upload.direct = None;
+        upload.let_go(line);
         for packet in std::mem::take(&mut upload.queue) {
             line.release(1, packet.len());
         }
@@ -174,10 +208,14 @@ impl Stream {
 }
 
 impl Upload {
+    /// What was taken waits no more; how many packets it was.
+    fn let_go(&mut self, line: &Line) -> usize {
+        let Some(Taken { packets, bytes }) = self.taken.take() else { return 0 };
+        line.release(packets, bytes);
+        packets
+    }
+
     fn push(&mut self, bytes: Bytes, line: &Line) {
-        if self.end.is_some() {
-            return;
-        }
         // A few bytes must not keep all that was read with them.
         let bytes = if bytes.len() < SMALL { Bytes::copy_from_slice(&bytes) } else { bytes };
         line.hold(&bytes);

@@ -1,22 +1,26 @@
 //! Bytes between a client and a target.
+//!
+//! Must never end a connection in order whose last bytes did not go there.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use pageport_link::relay::Broken;
 use socket2::SockRef;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::job::Job;
 use super::line::Out;
 use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
-use super::stream::{Direct, End, Next, count_in, count_out};
+use super::stream::{Direct, End, LINGER, Next, count_in, count_out};
+use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace};
 use crate::front::accept::UNSENT;
 use crate::reach::Reached;
@@ -27,8 +31,6 @@ const READ_MAX: usize = 64 * 1024 - 1 - HEADER;
 const READ_MIN: usize = 2 * 1024;
 /// Packets that one write hands to the kernel.
 const BATCH: usize = 16;
-/// How long what a client had sent before it closed its stream may still take.
-const LINGER: Duration = Duration::from_secs(5);
 
 impl Job {
     /// Carries to the end; `None`: the client has ended it.
@@ -46,10 +48,9 @@ impl Job {
             self.line.send(Out::Grant(Arc::clone(&self.stream), self.stream.grant()));
         }
         let ended = tokio::select! {
-            ended = self.download(&tcp, &flow, &pace) => ended.map(|()| Some(Reason::Voluntary)),
-            ended = self.upload(&tcp, &flow, &pace) => ended.map(|()| None),
+            ended = self.both(&tcp, &flow, &pace) => ended,
             () = broken(&tcp) => Err(Broken::Socket),
-            code = flow.over() => Err(Broken::Over(code)),
+            code = over(&self.shared, &flow) => Err(Broken::Over(code)),
         };
         // What was cut short must not look complete.
         if matches!(ended, Err(Broken::Stream | Broken::Over(_))) {
@@ -61,6 +62,58 @@ impl Job {
             Err(Broken::Socket) => Some(Reason::Network),
             Err(Broken::Over(code)) => Some(code.into()),
             Err(Broken::Stream) => None,
+        }
+    }
+
+    /// Until either end has ended it, and what the client sent before is there. `None`: the client has.
+    async fn both(&self, tcp: &TcpStream, flow: &Flow, pace: &Pace) -> Result<Option<Reason>, Broken> {
+        let mut upload = pin!(self.upload(tcp, flow, pace));
+        tokio::select! {
+            biased;
+            _ = self.stream.ended() => {}
+            ended = upload.as_mut() => return ended.map(|()| None),
+            ended = self.download(tcp, flow, pace) => {
+                ended?;
+                // It may still listen: what waits for it has its time, and else this is no end in order.
+                self.stream.end(End::Order);
+                return match upload.await {
+                    Ok(()) => Ok(Some(Reason::Voluntary)),
+                    Err(_) => {
+                        tear(tcp);
+                        Err(Broken::Socket)
+                    }
+                };
+            }
+        }
+        // Nobody wants to hear more. But closing over bytes that were not read would be a reset, which takes along what is on its way there.
+        let mut discarded = pin!(self.discard(tcp, flow, pace));
+        tokio::select! {
+            ended = upload.as_mut() => {
+                ended?;
+                let _ = timeout(LINGER, discarded).await;
+            }
+            ended = discarded.as_mut() => {
+                ended?;
+                upload.await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// From the target to nobody, until the target has ended.
+    async fn discard(&self, tcp: &TcpStream, flow: &Flow, pace: &Pace) -> Result<(), Broken> {
+        loop {
+            pace.ready().await;
+            poll_fn(|cx| tcp.poll_read_ready(cx)).await.map_err(|_| Broken::Socket)?;
+            match tcp.try_read(&mut [0; READ_MIN]) {
+                Ok(0) => return Ok(()),
+                Ok(read) => {
+                    count_in(flow, &self.shared.metrics, read);
+                    pace.moved(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Err(Broken::Socket),
+            }
         }
     }
 
@@ -98,9 +151,8 @@ impl Job {
             loop {
                 match self.stream.next(BATCH).await {
                     Next::Packets(packets) => {
-                        let (count, bytes) = (packets.len(), packets.iter().map(Bytes::len).sum());
                         let written = self.write(packets, tcp, flow, pace).await;
-                        if let Some(more) = self.stream.done(count, bytes, &self.line) {
+                        if let Some(more) = self.stream.done(&self.line) {
                             self.line.send(Out::Grant(Arc::clone(&self.stream), more));
                         }
                         written.map_err(|_| Broken::Socket)?;
@@ -114,13 +166,9 @@ impl Job {
                 }
             }
         };
-        let late = async {
-            self.stream.given_up().await;
-            tokio::time::sleep(LINGER).await;
-        };
         tokio::select! {
             ended = writing => ended,
-            () = late => Err(Broken::Stream),
+            () = self.stream.given_up() => Err(Broken::Stream),
         }
     }
 

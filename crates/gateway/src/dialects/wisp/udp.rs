@@ -13,6 +13,7 @@ use super::line::Out;
 use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
 use super::stream::{Next, count_in, count_out};
+use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace, Wanted};
 use crate::reach::{ReachedUdp, unreachable};
 use crate::relay::Open;
@@ -36,16 +37,18 @@ impl Job {
         let code_of = |error: &io::Error| {
             Code::from_name(&unreachable(wanted, error).error).unwrap_or(Code::ERR_TARGET_UNREACHABLE)
         };
-        let over = tokio::select! {
+        let failed = tokio::select! {
+            biased;
+            () = self.stream.given_up() => Some(Code::ERR_ABORTED),
             error = self.receive(&socket, &flow, &pace) => Some(code_of(&error)),
             ended = self.transmit(&socket, &flow, &pace) => ended.err().map(|error| code_of(&error)),
-            code = flow.over() => Some(code),
+            code = over(&self.shared, &flow) => Some(code),
         };
-        match over {
+        match failed {
             Some(code) => begun.failed(code),
             None => begun.ended(Ok(())),
         }
-        over.map(Code::into)
+        failed.map(Code::into)
     }
 
     /// From the target to the client, until the target is not there.
@@ -75,7 +78,6 @@ impl Job {
     async fn transmit(&self, socket: &UdpSocket, flow: &Flow, pace: &Pace) -> io::Result<()> {
         loop {
             let Next::Packets(datagrams) = self.stream.next(BATCH).await else { return Ok(()) };
-            let (count, bytes) = (datagrams.len(), datagrams.iter().map(bytes::Bytes::len).sum());
             let sent = async {
                 // What is longer is no datagram.
                 for datagram in datagrams.iter().filter(|datagram| datagram.len() <= LONGEST) {
@@ -91,7 +93,7 @@ impl Job {
                 Ok(())
             };
             let sent = sent.await;
-            self.stream.done(count, bytes, &self.line);
+            self.stream.done(&self.line);
             sent?;
         }
     }
