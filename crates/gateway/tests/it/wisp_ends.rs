@@ -7,7 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UdpSocket;
 
 use crate::client::soon;
+use crate::connect::CALLER;
 use crate::connect_tcp::{allow, server};
+use crate::door::{self, token_section};
 use crate::wisp_client::{CLOSE, DATA, Said, UDP, Wisp, accept, closed, fill, frame, open};
 use crate::wisp_limits::small_listener;
 
@@ -174,22 +176,25 @@ async fn fill_until_gone(wisp: &mut Wisp, packet: &[u8]) {
 }
 
 #[tokio::test]
-async fn what_waited_for_a_target_that_breaks_off_weighs_on_its_client_no_more() {
+async fn what_waited_for_a_target_that_is_forbidden_now_weighs_on_its_client_no_more() {
     let deaf = small_listener();
-    let address = deaf.local_addr().expect("an address");
+    let deaf_at = deaf.local_addr().expect("an address");
+    let (other, other_at) = server().await;
     let limits = "[limits]\nwisp_upload = \"64KiB\"\nwisp_buffer = 4096\n";
-    let door = open(&format!("{limits}{}", allow(address)));
+    let door = open(&[limits, &allow(deaf_at), &allow(other_at)].concat());
     let mut wisp = Wisp::v1(&door).await;
-    wisp.connect(1, address).await;
-    let socket = accept(&deaf).await;
-    let packet = frame(0x82, &[&[DATA, 1, 0, 0, 0][..], &[9; 30_000]].concat());
+    wisp.connect(1, deaf_at).await;
+    let _socket = accept(&deaf).await;
+    // What is left of one in the middle of its way is more than the limit.
+    let packet = frame(0x82, &[&[DATA, 1, 0, 0, 0][..], &[9; 900_000]].concat());
     let written = fill(&mut wisp.client.socket, &packet).await;
-    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a reset");
-    drop(socket);
-    assert_eq!(wisp.said().await, closed(1, 0x03));
+    let token = token_section("caller", CALLER, "[\"connect\"]");
+    let less = format!("[dialects]\nwisp = true\n{limits}{}{token}", allow(other_at));
+    door.handle.reload(door::config(&less).policy);
+    assert_eq!(wisp.said().await, closed(1, 0x48));
     wisp.client.send(&packet[written % packet.len()..]).await;
     // It is read again.
-    wisp.connect(2, address).await;
-    accept(&deaf).await.write_all(b"here").await.expect("is sent");
+    wisp.connect(2, other_at).await;
+    accept(&other).await.write_all(b"here").await.expect("is sent");
     assert_eq!(wisp.bytes(2, 4).await, b"here");
 }
