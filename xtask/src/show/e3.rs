@@ -13,6 +13,7 @@ const PIECES: &[Piece] = &[
     ("curl by SOCKS", || script::node("e3-curl.mjs", &[])),
     ("wisp-js, v1 and v2", || script::node("e3-wisp.mjs", &[])),
     ("OpenSSH by its ProxyCommand, and by SOCKS with netcat", || script::node("e3-ssh.mjs", &[])),
+    ("noVNC by its own WebSocket", || script::node("e3-novnc.mjs", &[])),
     ("websockify's own client", || {
         let python = python::websockify()?;
         script::node("e3-websockify.mjs", &[("WEBSOCKIFY_PYTHON", &python.display().to_string())])
