@@ -5,7 +5,7 @@ use crate::{child, process};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
@@ -84,12 +84,25 @@ impl Process {
     }
 
     pub(super) fn cpu(&self) -> Outcome<f64> {
-        self.pids().into_iter().map(cpu).sum()
+        self.sum(cpu)
     }
 
     /// Proportional memory in bytes: what is shared with others counts in parts.
     pub(super) fn pss(&self) -> Outcome<f64> {
-        self.pids().into_iter().map(pss).sum()
+        self.sum(pss)
+    }
+
+    /// Over all that are there: a child may end while this is asked for, and its time is its parent's then.
+    fn sum(&self, figure: fn(u32) -> Outcome<f64>) -> Outcome<f64> {
+        let gone = |pid: &u32| *pid != self.pid() && !Path::new(&format!("/proc/{pid}")).exists();
+        let mut sum = 0.0;
+        for pid in self.pids() {
+            match figure(pid) {
+                Err(_) if gone(&pid) => {}
+                figure => sum += figure?,
+            }
+        }
+        Ok(sum)
     }
 }
 
