@@ -25,12 +25,23 @@ async function welcomed(rig) {
   return one;
 }
 
-/** The beginning of a body for `/link/up`, whose end never comes. @param {Rig} rig @param {Line} one @param {number} seq */
+/** What of a body comes whose end never does. */
+const PART = 4_000;
+
+/**
+ * The beginning of a body for `/link/up`, whose end never comes.
+ * @param {Rig} rig @param {Line} one @param {number} seq
+ */
 async function unfinished(rig, one, seq) {
   const peer = await rig.connect();
-  const head = `POST /link/up HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rig.world.token}\r\nContent-Length: 100\r\n\r\n`;
-  peer.send(Buffer.concat([Buffer.from(head), upBody(one.id, seq, Buffer.from("x"))]));
+  const head = `POST /link/up HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${rig.world.token}\r\nContent-Length: ${2 * PART}\r\n\r\n`;
+  peer.send(Buffer.concat([Buffer.from(head), upBody(one.id, seq, Buffer.alloc(PART))]));
   return peer;
+}
+
+/** Waits until the gateway keeps so much of bodies: only then it is certain which came first. @param {Rig} rig @param {number} bytes */
+async function kept(rig, bytes) {
+  while (Number(/^pageport_memory_bytes (\d+)$/m.exec(await rig.metrics())?.[1]) < bytes) await wait(10);
 }
 
 /** A line that has a listener for requests, whose name has come; `ack` messages were read. @param {Rig} rig */
@@ -75,8 +86,9 @@ export const REQUESTS = [
       // Attached, so that nothing else of it has to come soon.
       await one.up(1, resume());
       const first = await unfinished(rig, one, 2);
+      await kept(rig, PART);
       await unfinished(rig, one, 2);
-      await wait(200);
+      await kept(rig, 2 * PART);
       const at = first.received.length ? "answered" : "two wait";
       await unfinished(rig, one, 2);
       const beyond = await first.answer();
