@@ -28,6 +28,8 @@ export class Timeline {
       setTimeout(redraw, calm.matches ? REDRAW_CALM_MS : REDRAW_MS);
     };
     redraw();
+    // What is drawn is for one width.
+    new ResizeObserver(() => this.#draw()).observe(svg);
   }
 
   /** @param {"attached" | "suspended"} state */

@@ -166,7 +166,7 @@ fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     }
     let finished = child::stream(
         child::command("node")
-            .args(["--test", "--test-reporter=spec", "--test-timeout=300000"])
+            .args(["--test", "--test-reporter=spec", "--test-timeout=300000", "--test-concurrency=2"])
             .args(files)
             .envs(env.iter().copied()),
     )?;

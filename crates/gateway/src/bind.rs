@@ -8,6 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use crate::config::{Admin, Listen};
+use crate::front::accept::{KEEPALIVE, UNSENT};
 
 /// Connections that wait in the kernel to be taken; it takes no more than its own limit (`somaxconn`).
 const BACKLOG: i32 = 4_096;
@@ -133,11 +134,20 @@ fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindErr
         // A restarted gateway takes its port back at once; two running ones still cannot share it (Unix).
         socket.set_reuse_address(cfg!(unix))?;
         socket.set_nonblocking(true)?;
+        tune(&socket);
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     };
     open().map_err(|error| BindError { admin: false, address, error })
+}
+
+/// What every connection is to have: it inherits that from the socket by which it comes, which saves it six calls.
+fn tune(socket: &Socket) {
+    // None of it is worth refusing to serve.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&KEEPALIVE);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
 }
 
 /// The same for datagrams. Two gateways must not share a port: QUIC's packets would go to either.
@@ -158,4 +168,30 @@ fn take_families(socket: &Socket, address: SocketAddr, list: &[SocketAddr]) -> i
         socket.set_only_v6(shares_port || !address.ip().is_unspecified())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use socket2::SockRef;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_has_what_was_set_for_all() {
+        for listener in port(Ipv4Addr::LOCALHOST.into(), 0).expect("a free port") {
+            let address = listener.local_addr().expect("an address");
+            let _client = TcpStream::connect(address).await.expect("connects");
+            let (taken, _) = listener.accept().await.expect("a connection");
+            let socket = SockRef::from(&taken);
+            assert!(socket.tcp_nodelay().expect("is told"));
+            assert!(socket.keepalive().expect("is told"));
+            assert_eq!(socket.tcp_keepalive_time().expect("is told"), Duration::from_secs(60));
+            assert_eq!(socket.tcp_keepalive_interval().expect("is told"), Duration::from_secs(15));
+            assert_eq!(socket.tcp_keepalive_retries().expect("is told"), 4);
+            assert_eq!(socket.tcp_notsent_lowat().expect("is told"), UNSENT);
+        }
+    }
 }

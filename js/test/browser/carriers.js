@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { WebSocket } from "ws";
 import { metric } from "./http2.js";
 import { dial, talk, TcpPage } from "./tcp.js";
@@ -85,7 +85,9 @@ export const SUITE = {
     return "either side first";
   },
   async reset(page) {
-    const torn = await visit(`${await page.ask("site", page.gateway)}torn`).then(({ body }) => `whole: ${body}`, ({ code }) => code);
+    // Only whoever has the beginning can see that it breaks off: a reset overtakes what has not arrived.
+    const tear = () => page.ask("tear");
+    const torn = await visit(`${await page.ask("site", page.gateway)}torn`, undefined, tear).then(({ body }) => `whole: ${body}`, ({ code }) => code);
     assert.equal(torn, "ECONNRESET");
     const other = await page.serve("echo");
     const visitor = await dial(other);
@@ -148,8 +150,14 @@ export const SUITE = {
   },
 };
 
-/** A visit by name. @param {string} url @param {Buffer} [upload] @returns {Promise<{ status: number, headers: Record<string, any>, body: Buffer }>} */
-async function visit(url, upload) {
+/**
+ * A visit by name.
+ * @param {string} url
+ * @param {Buffer} [upload]
+ * @param {() => Promise<unknown>} [begun] what happens once the answer has begun
+ * @returns {Promise<{ status: number, headers: Record<string, any>, body: Buffer }>}
+ */
+async function visit(url, upload, begun) {
   const { protocol, port, pathname, search, host } = new URL(url);
   const request = (protocol === "https:" ? requestHttps : requestHttp)({
     host: "127.0.0.1",
@@ -161,9 +169,8 @@ async function visit(url, upload) {
     agent: false,
   }).end(upload);
   const [response] = await once(request, "response");
-  const chunks = [];
-  for await (const chunk of response) chunks.push(chunk);
-  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
+  const [body] = await Promise.all([buffer(response), begun?.()]);
+  return { status: response.statusCode, headers: response.headers, body };
 }
 
 /** False, after a while. @param {number} ms @returns {Promise<false>} */

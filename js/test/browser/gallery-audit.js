@@ -15,9 +15,10 @@ export const VIEWS = ["light", "dark"].flatMap((scheme) => [360, 1280].map((widt
 
 /** @param {{ scheme: string, width: number }} view @param {import("playwright-core").BrowserContextOptions} [more] */
 export function launchView({ scheme, width }, more = {}) {
-  const viewport = { width, height: width < 600 ? 780 : 900 };
-  return launchChromium({ context: { colorScheme: /** @type {"light" | "dark"} */ (scheme), viewport, ...more } });
+  return launchChromium({ context: { colorScheme: /** @type {"light" | "dark"} */ (scheme), viewport: viewport(width), ...more } });
 }
+
+const viewport = (/** @type {number} */ width) => ({ width, height: width < 600 ? 780 : 900 });
 
 /**
  * @typedef {object} Verdict
@@ -29,9 +30,48 @@ export function launchView({ scheme, width }, more = {}) {
  * @property {string[]} open other questions of axe that a person has to answer
  */
 
+/**
+ * Walks once, in the narrowest view, and judges every state that the walk shows in all of them.
+ * @param {(browser: import("./driver.js").Browser, look: (state: string, page: Page) => Promise<void>) => Promise<{ requests: string[], errors: string[] }>} walk
+ */
+export async function judgeWalk(walk) {
+  const browser = await launchView(VIEWS[0]);
+  const states = [];
+  const faults = [];
+  try {
+    const { requests, errors } = await walk(browser, async (state, page) => {
+      states.push(state);
+      for (const { scheme, width, violations, faint, overflow, passes } of await judgeInAllViews(page)) {
+        if (violations.length || faint.length || overflow) faults.push({ state, scheme, width, violations, faint, overflow });
+        if (passes <= 8) faults.push({ state, scheme, width, passes });
+      }
+    });
+    return { states, faults, requests, errors };
+  } finally {
+    await browser.close();
+  }
+}
+
+/** A page as it stands in each view, which it has without being loaded again. @param {Page} page */
+export async function judgeInAllViews(page) {
+  const verdicts = [];
+  for (const { scheme, width } of [...VIEWS.slice(1), VIEWS[0]]) {
+    await page.raw.emulateMedia({ colorScheme: scheme });
+    await page.raw.setViewportSize(viewport(width));
+    const seen = await page.evaluate(async () => {
+      // What is drawn for a width is drawn anew when the first frame shows the new one.
+      for (let frames = 0; frames < 3; frames++) await new Promise((resolve) => requestAnimationFrame(resolve));
+      return `${matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"} ${innerWidth}`;
+    });
+    if (seen !== `${scheme} ${width}`) throw new Error(`${seen} is not ${scheme} ${width}`);
+    verdicts.push({ scheme, width, ...(await judge(page)) });
+  }
+  return verdicts;
+}
+
 /** @param {Page} page @returns {Promise<Verdict>} */
 export async function judge(page) {
-  await page.evaluate(AXE);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
   return page.evaluate(async (rules) => {
     // @ts-expect-error axe is the script of the line above
     const { violations, incomplete, passes } = await globalThis.axe.run(document, { runOnly: rules });

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::TcpKeepalive;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Pause after an error of the system (out of descriptors or memory): long enough to cost nothing, short enough not to be felt.
@@ -21,14 +21,7 @@ pub(crate) const UNSENT: u32 = 128 * 1024;
 pub(crate) async fn run(listener: TcpListener, serve: impl Fn(TcpStream, SocketAddr)) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Options fail only for connections that are gone already, and then reading says so.
-                let _ = stream.set_nodelay(true);
-                let socket = SockRef::from(&stream);
-                let _ = socket.set_tcp_keepalive(&KEEPALIVE);
-                let _ = socket.set_tcp_notsent_lowat(UNSENT);
-                serve(stream, peer);
-            }
+            Ok((stream, peer)) => serve(stream, peer),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot take connections now");

@@ -100,7 +100,8 @@ export const DOOR = [
   },
   {
     limit: "linger",
-    n: "1s",
+    // A tenth of it without a byte ends it, too: so long this process must not be kept from sending.
+    n: "5s",
     expected: ["404, read on", "ended"],
     async run(rig) {
       const peer = await rig.connect();
@@ -109,9 +110,9 @@ export const DOOR = [
       const status = (await peer.answer()).slice(0, 3);
       const sending = setInterval(() => !peer.ended && peer.send("x"), 20);
       const ending = peer.until(() => peer.ended && "ended").then((how) => how ?? "silence");
-      await wait(500);
+      await wait(2_500);
       const at = peer.ended ? "ended" : "read on";
-      const beyond = await afterTime(1_000, ending, begin);
+      const beyond = await afterTime(5_000, ending, begin);
       clearInterval(sending);
       return [`${status}, ${at}`, beyond];
     },

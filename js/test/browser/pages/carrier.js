@@ -79,11 +79,14 @@ async function answer(request) {
   return new Response(/** @type {any} */ (bytes), { headers: { "x-sha256": await digest(bytes) } });
 }
 
-/** A body that breaks off. */
-function torn() {
-  let chunks = 3;
-  return new ReadableStream({ pull: (controller) => (chunks-- ? controller.enqueue(new Uint8Array(1000)) : controller.error(new Error("torn"))) });
-}
+/** @type {ReadableStreamDefaultController} */
+let unfinished;
+
+/** A body that has begun and goes on to nowhere, until it is torn. */
+const torn = () => new ReadableStream({ start: (controller) => (unfinished = controller).enqueue(new Uint8Array(3000)) });
+
+/** Breaks off that body. */
+export const tear = () => unfinished.error(new Error("torn"));
 
 /** @param {BufferSource} bytes */
 const digest = async (bytes) => [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
