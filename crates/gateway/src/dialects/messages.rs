@@ -264,11 +264,7 @@ impl Lane<'_> {
     }
 
     fn moved(&self, moved: Moved) {
-        self.flow.count(moved);
-        match moved {
-            Moved::In(bytes) => self.metrics.connect_in.increment(bytes),
-            Moved::Out(bytes) => self.metrics.connect_out.increment(bytes),
-        }
+        self.flow.count(self.metrics, moved);
     }
 }
 

@@ -139,11 +139,6 @@ impl Lane<'_> {
     }
 
     fn count(&self, bytes: usize) {
-        let moved = (self.moved)(bytes as u64);
-        self.flow.count(moved);
-        match moved {
-            Moved::In(bytes) => self.shared.metrics.connect_in.increment(bytes),
-            Moved::Out(bytes) => self.shared.metrics.connect_out.increment(bytes),
-        }
+        self.flow.count(&self.shared.metrics, (self.moved)(bytes as u64));
     }
 }

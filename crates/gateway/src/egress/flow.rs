@@ -16,6 +16,7 @@ use super::judge::Wanted;
 use super::{Bounds, Seeker};
 use crate::config::Policy;
 use crate::lifetime::Slot;
+use crate::metrics::Metrics;
 use crate::shared::Shared;
 
 /// How a connection ends on which no byte of the caller's was let flow: a handshake that failed, or took too long.
@@ -94,13 +95,14 @@ impl Flow {
         .await
     }
 
-    /// Something moved.
-    pub(crate) fn count(&self, moved: Moved) {
-        let (counter, bytes) = match moved {
-            Moved::In(bytes) => (&self.bytes_in, bytes),
-            Moved::Out(bytes) => (&self.bytes_out, bytes),
+    /// Something moved: for this connection, and for the gateway.
+    pub(crate) fn count(&self, metrics: &Metrics, moved: Moved) {
+        let (counter, total, bytes) = match moved {
+            Moved::In(bytes) => (&self.bytes_in, &metrics.connect_in, bytes),
+            Moved::Out(bytes) => (&self.bytes_out, &metrics.connect_out, bytes),
         };
         counter.fetch_add(bytes, Ordering::Relaxed);
+        total.increment(bytes);
         if self.bounds.idle.is_some() {
             self.moved.store(self.age(), Ordering::Relaxed);
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
+use pageport_link::relay::Moved;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -107,7 +108,7 @@ impl Stream {
             && let Some(direct) = &upload.direct
             && let Ok(written) = direct.tcp.try_write(&bytes)
         {
-            count_out(&direct.flow, metrics, written);
+            direct.flow.count(metrics, Moved::Out(written as u64));
             bytes.advance(written);
         }
         if bytes.is_empty() {
@@ -231,16 +232,4 @@ impl Upload {
         }
         self.push(bytes, line);
     }
-}
-
-/// Adds to what the flow and the gateway have sent.
-pub(super) fn count_out(flow: &Flow, metrics: &Metrics, bytes: usize) {
-    flow.count(pageport_link::relay::Moved::Out(bytes as u64));
-    metrics.connect_out.increment(bytes as u64);
-}
-
-/// Adds to what they have received.
-pub(super) fn count_in(flow: &Flow, metrics: &Metrics, bytes: usize) {
-    flow.count(pageport_link::relay::Moved::In(bytes as u64));
-    metrics.connect_in.increment(bytes as u64);
 }

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use pageport_link::relay::Broken;
+use pageport_link::relay::{Broken, Moved};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use super::job::Job;
 use super::line::Out;
 use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
-use super::stream::{Direct, End, LINGER, Next, count_in, count_out};
+use super::stream::{Direct, End, LINGER, Next};
 use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace};
 use crate::front::accept::UNSENT;
@@ -108,7 +108,7 @@ impl Job {
             match tcp.try_read(&mut [0; READ_MIN]) {
                 Ok(0) => return Ok(()),
                 Ok(read) => {
-                    count_in(flow, &self.shared.metrics, read);
+                    flow.count(&self.shared.metrics, Moved::In(read as u64));
                     pace.moved(read);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -135,7 +135,7 @@ impl Job {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(_) => return Err(Broken::Socket),
             };
-            count_in(flow, &self.shared.metrics, read);
+            flow.count(&self.shared.metrics, Moved::In(read as u64));
             pace.moved(read);
             drop(room.split(size - read));
             // A few bytes must not keep a large buffer for as long as the client does not read.
@@ -193,7 +193,7 @@ impl Job {
             }
             match tcp.try_write_vectored(&slices[..count]) {
                 Ok(written) => {
-                    count_out(flow, &self.shared.metrics, written);
+                    flow.count(&self.shared.metrics, Moved::Out(written as u64));
                     pace.moved(written);
                     advance(&mut packets, written);
                 }

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
+use pageport_link::relay::Moved;
 use pageport_proto::Code;
 use tokio::net::UdpSocket;
 
@@ -12,7 +13,7 @@ use super::job::Job;
 use super::line::Out;
 use super::packet::{HEADER, begin_data};
 use super::reason::Reason;
-use super::stream::{Next, count_in, count_out};
+use super::stream::Next;
 use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace, Wanted};
 use crate::reach::{ReachedUdp, unreachable};
@@ -65,7 +66,7 @@ impl Job {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => return error,
             };
-            count_in(flow, &self.shared.metrics, read);
+            flow.count(&self.shared.metrics, Moved::In(read as u64));
             pace.moved(read);
             if let Some(room) = self.line.try_room(u32::try_from(packet.len()).unwrap_or(u32::MAX)) {
                 let packet = bytes::Bytes::copy_from_slice(&packet);
@@ -84,7 +85,7 @@ impl Job {
                     pace.ready().await;
                     match socket.send(datagram).await {
                         Ok(sent) => {
-                            count_out(flow, &self.shared.metrics, sent);
+                            flow.count(&self.shared.metrics, Moved::Out(sent as u64));
                             pace.moved(sent);
                         }
                         Err(error) => return Err(error),

@@ -8,7 +8,6 @@ use pageport_link::{ReadHalf, SharedTcp, Socket, WriteHalf};
 use pageport_proto::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::clear::count;
 use crate::egress::{Begun, Flow, Paced};
 use crate::relay::Open;
 use crate::shared::Shared;
@@ -46,7 +45,7 @@ pub(super) async fn carry(
     begun.flows();
     let _open = Open::new(&shared.metrics.connects_open);
     let flow = Arc::clone(begun.flow());
-    let count = |moved| count(&flow, &shared.metrics, moved);
+    let count = |moved| flow.count(&shared.metrics, moved);
     let gone = Code::ERR_TARGET_UNREACHABLE;
     begun.ended(relay::run_until(socket, read_ahead, stream, gone, flow.over(), count).await);
 }

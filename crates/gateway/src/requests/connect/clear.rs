@@ -152,7 +152,7 @@ impl Clear {
             }
             match self.from.read_chunk().await {
                 Ok(Some(bytes)) => {
-                    count(&flow, metrics, Moved::Out(bytes.len() as u64));
+                    flow.count(metrics, Moved::Out(bytes.len() as u64));
                     self.taken += bytes.len() as u64;
                     self.pending = bytes;
                 }
@@ -212,7 +212,7 @@ impl Clear {
                 }
                 match from.read_chunk().await.map_err(|_| Broken::Stream)? {
                     Some(bytes) => {
-                        count(flow, metrics, Moved::Out(bytes.len() as u64));
+                        flow.count(metrics, Moved::Out(bytes.len() as u64));
                         *taken += bytes.len() as u64;
                         *pending = bytes;
                     }
@@ -244,7 +244,7 @@ impl Clear {
                         to.finish();
                     }
                     Ok(length) => {
-                        count(flow, metrics, Moved::In(length as u64));
+                        flow.count(metrics, Moved::In(length as u64));
                         pace.moved(length);
                         *held = true;
                         to.write_chunk(buffer.freeze()).await.map_err(|_| Broken::Stream)?;
@@ -287,14 +287,5 @@ async fn discard(tcp: &SharedTcp) -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
             _ => {}
         }
-    }
-}
-
-/// Adds to what the flow and the gateway have moved.
-pub(super) fn count(flow: &Flow, metrics: &Metrics, moved: Moved) {
-    flow.count(moved);
-    match moved {
-        Moved::In(bytes) => metrics.connect_in.increment(bytes),
-        Moved::Out(bytes) => metrics.connect_out.increment(bytes),
     }
 }

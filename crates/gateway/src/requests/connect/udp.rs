@@ -16,7 +16,6 @@ use pageport_proto::target::{Endpoint, Protocol, Target};
 use tokio::net::UdpSocket;
 
 use super::attempt::attempt;
-use super::clear::count;
 use super::datagrams::Queue;
 use crate::egress::{Flow, Pace, Wanted};
 use crate::lifetime::Slot;
@@ -151,7 +150,7 @@ impl Way<'_> {
 
     fn moved(&self, moved: Moved, bytes: usize) {
         self.pace.moved(bytes);
-        count(self.flow, self.metrics, moved);
+        self.flow.count(self.metrics, moved);
     }
 
     /// What ICMP, or the network below, says.
