@@ -157,7 +157,8 @@ pub(crate) fn release_binary() -> Outcome<PathBuf> {
     Ok(paths::target().join("release/pageport"))
 }
 
-/// All `*.test.js` directly inside `dir`. The reporter is named because Node's own choice depends on the terminal and on
+/// All `*.test.js` directly inside `dir`, one file at a time: their gateways draw public ports from the same range, and one that was closed must not
+/// be another's. The reporter is named because Node's own choice depends on the terminal and on
 /// the version, and the tally reads it.
 fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     let files = paths::files_in(dir, &[".test.js"]);
@@ -166,7 +167,7 @@ fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     }
     let finished = child::stream(
         child::command("node")
-            .args(["--test", "--test-reporter=spec", "--test-timeout=300000", "--test-concurrency=2"])
+            .args(["--test", "--test-reporter=spec", "--test-timeout=300000", "--test-concurrency=1"])
             .args(files)
             .envs(env.iter().copied()),
     )?;
