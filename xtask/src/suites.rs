@@ -157,9 +157,9 @@ pub(crate) fn release_binary() -> Outcome<PathBuf> {
     Ok(paths::target().join("release/pageport"))
 }
 
-/// All `*.test.js` directly inside `dir`, one file at a time: their gateways draw public ports from the same range, and one that was closed must not
-/// be another's. The reporter is named because Node's own choice depends on the terminal and on
-/// the version, and the tally reads it.
+/// All `*.test.js` directly inside `dir`, two files at a time on whatever machine: most of the time of most of them is waiting, and their limits of time
+/// are meant for a machine that is busy with one other. The reporter is named because Node's own choice depends on the terminal and on the version, and
+/// the tally reads it.
 fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     let files = paths::files_in(dir, &[".test.js"]);
     if files.is_empty() {
@@ -167,7 +167,7 @@ fn node_test(dir: &Path, env: &[(&str, &Path)]) -> Outcome<Tally> {
     }
     let finished = child::stream(
         child::command("node")
-            .args(["--test", "--test-reporter=spec", "--test-timeout=300000", "--test-concurrency=1"])
+            .args(["--test", "--test-reporter=spec", "--test-timeout=300000", "--test-concurrency=2"])
             .args(files)
             .envs(env.iter().copied()),
     )?;

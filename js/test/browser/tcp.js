@@ -53,6 +53,15 @@ export async function dial({ host, port }) {
   return socket;
 }
 
+/** Once nobody listens there any more: a page that closes has not told the gateway yet. @param {Place} place */
+export async function refused({ host, port }) {
+  for (let code; code !== "ECONNREFUSED"; ) {
+    const socket = connect({ host, port });
+    code = await once(socket, "connect").then(() => "", (error) => error.code);
+    socket.on("error", () => {}).destroy();
+  }
+}
+
 /**
  * Says something, and tells how the connection ended: FIN, or the code of an error. It reads one byte at a time: a read that does not fill its buffer,
  * and a hang-up beside it, are an end to libuv, also where a reset lies behind the bytes.
