@@ -63,12 +63,12 @@ impl ResponseHead {
         let status = StatusCode::from_u16(accepted.status).map_err(|_| Code::ERR_BAD_REPLY)?;
         let length = content_length(&accepted.headers)?;
         let mut headers = passed_on(&accepted.headers)?;
-        // RFC 9110 §8.6
-        if let (Some(length), true) = (length, status != StatusCode::NO_CONTENT) {
+        let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        // 204 must not have one, and a 304 would speak of the 200 that a cache already has (RFC 9110 §8.6): pages mean their own empty body with it.
+        if let (Some(length), false) = (length, bodiless) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        let described =
-            *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let described = bodiless || *method == Method::HEAD;
         Ok(ResponseHead { status, headers, length, has_body: !described && length != Some(0) })
     }
 }
