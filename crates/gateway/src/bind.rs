@@ -142,12 +142,14 @@ fn open(address: SocketAddr, list: &[SocketAddr]) -> Result<TcpListener, BindErr
     open().map_err(|error| BindError { admin: false, address, error })
 }
 
-/// What every connection is to have: it inherits that from the socket by which it comes, which saves it six calls.
+/// What every connection is to have: it inherits that from the socket by which it comes, which saves it seven calls.
 fn tune(socket: &Socket) {
     // None of it is worth refusing to serve.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&KEEPALIVE);
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    // As in `relay::keep_urgent`.
+    let _ = socket.set_out_of_band_inline(true);
 }
 
 /// The same for datagrams. Two gateways must not share a port: QUIC's packets would go to either.
@@ -192,6 +194,7 @@ mod tests {
             assert_eq!(socket.tcp_keepalive_interval().expect("is told"), Duration::from_secs(15));
             assert_eq!(socket.tcp_keepalive_retries().expect("is told"), 4);
             assert_eq!(socket.tcp_notsent_lowat().expect("is told"), UNSENT);
+            assert!(socket.out_of_band_inline().expect("is told"));
         }
     }
 }

@@ -213,6 +213,11 @@ impl Bound {
 }
 
 impl Handle {
+    /// Ends whatever still runs where [`Gateway::run`] was dropped: connections that are open are reset. When this returns none is left.
+    pub async fn end(&self) {
+        self.shared.lifetime.end().await;
+    }
+
     /// Replaces origins, tokens, rules, limits and certificate at once. What is open stays open, but for connections of callers that no rule allows any
     /// more; new connections and sessions see the new ones.
     pub fn reload(&self, policy: Policy) {

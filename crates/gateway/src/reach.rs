@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use pageport_link::relay::keep_urgent;
 use pageport_proto::Code;
 use pageport_proto::head::Refusal;
 use pageport_proto::target::{Host, Protocol};
@@ -62,6 +63,7 @@ pub(crate) async fn reach(
     // An option that cannot be set is no reason to do without the connection.
     let _ = tcp.set_nodelay(true);
     let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
+    keep_urgent(&tcp);
     let route = Route { seeker, wanted: wanted.clone(), address };
     let begun = Begun::new(shared, route, bounds, [slot, place]);
     Ok(Reached { tcp, begun, authority })

@@ -8,7 +8,7 @@ use pageport_proto::Code;
 
 use crate::metrics::Metrics;
 
-pub(crate) use pageport_link::relay::{broken, tear};
+pub(crate) use pageport_link::relay::{Unfinished, broken, tear};
 
 /// Relays until both directions have ended, or one side broke.
 pub(crate) async fn run(socket: impl Into<Socket>, read_ahead: Bytes, stream: Stream, metrics: &Metrics) {

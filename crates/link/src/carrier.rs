@@ -7,10 +7,12 @@ mod drive;
 mod http;
 mod native;
 mod pace;
+mod rewind;
 mod shared_tcp;
 mod socket;
 mod websocket;
 mod webtransport;
+mod wire;
 
 use std::fmt;
 use std::io;
@@ -29,6 +31,7 @@ use crate::{Budget, LinkError};
 pub use bytes::BytesCarrier;
 pub use drive::Carried;
 pub use http::{Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode, Upload};
+pub use rewind::Rewind;
 pub use shared_tcp::SharedTcp;
 pub use socket::{Io, Socket};
 pub use websocket::WebSocketCarrier;
@@ -36,7 +39,7 @@ pub use webtransport::WebTransportCarrier;
 
 pub(crate) use drive::drive;
 pub(crate) use http::Polling;
-pub(crate) use socket::Wire;
+pub(crate) use wire::Wire;
 
 /// How long a last frame and the end of a connection may take before the connection is simply dropped.
 const FAREWELL: Duration = Duration::from_secs(5);

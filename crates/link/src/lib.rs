@@ -41,7 +41,7 @@ pub use arrival::{Arrival, receive_hello};
 pub use budget::{Budget, Level};
 pub use carrier::{
     BytesCarrier, Carried, Carrier, CarrierKind, Cut, Download, HttpCarrier, HttpLimits, HttpLine, HttpMode,
-    Io, SharedTcp, Socket, Upload, WebSocketCarrier, WebTransportCarrier,
+    Io, Rewind, SharedTcp, Socket, Upload, WebSocketCarrier, WebTransportCarrier,
 };
 pub use connector::Connector;
 pub use connector::passage::{Flow, Passage, Upgrade, Upgrades};

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::future::{pending, poll_fn, ready};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::ops::Deref;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -111,22 +112,24 @@ pub async fn run_until(
     let (from, to) = (&mut from_peer, &mut to_peer);
     let ended = match socket.into() {
         Socket::Tcp(socket) => {
+            let unfinished = Unfinished::new(&socket);
             let ended = tokio::select! {
                 ended = both(&socket, read_ahead, from, to, &moved) => ended,
                 () = broken(&socket) => Err(Broken::Socket),
                 code = over => Err(Broken::Over(code)),
             };
-            ended.inspect_err(|broken| broken.tear(&socket))
+            unfinished.ended(ended)
         }
         Socket::Over { io, tcp } => {
             let layered = Layered::new(io);
+            let unfinished = Unfinished::new(&*tcp);
             let ended = tokio::select! {
                 ended = layered.both(read_ahead, from, to, &moved) => ended,
                 () = broken(&tcp) => Err(Broken::Socket),
                 code = over => Err(Broken::Over(code)),
             };
             // Neither `close_notify` nor FIN: both would say that this was all.
-            ended.inspect_err(|broken| broken.tear(&tcp))
+            unfinished.ended(ended)
         }
         Socket::Other(io) => {
             let layered = Layered::doubtful(io);
@@ -150,15 +153,6 @@ pub async fn run_until(
         Err(Broken::Stream) => {}
     }
     ended
-}
-
-impl Broken {
-    /// What was cut short on another side must not look complete.
-    fn tear(&self, socket: &TcpStream) {
-        if matches!(self, Broken::Stream | Broken::Over(_)) {
-            tear(socket);
-        }
-    }
 }
 
 async fn both(
@@ -368,6 +362,49 @@ async fn discard(socket: &TcpStream) -> io::Result<()> {
 pub async fn broken(socket: &TcpStream) {
     // Waiting fails only when the runtime ends.
     let _ = socket.ready(Interest::ERROR).await;
+}
+
+/// A connection whose end is a reset until it is said that it has ended: whoever relays may be dropped in the middle, and what was cut short must not
+/// look complete.
+#[derive(Debug)]
+pub struct Unfinished<T: Deref<Target = TcpStream>>(Option<T>);
+
+impl<T: Deref<Target = TcpStream>> Unfinished<T> {
+    /// From now on.
+    pub fn new(socket: T) -> Unfinished<T> {
+        Unfinished(Some(socket))
+    }
+
+    /// It has ended so: a reset where another side was cut short, and else what the connection itself makes of it.
+    ///
+    /// # Errors
+    /// Those that it was given.
+    pub fn ended<D>(mut self, how: Result<D, Broken>) -> Result<D, Broken> {
+        if !matches!(how, Err(Broken::Stream | Broken::Over(_))) {
+            self.finish();
+        }
+        how
+    }
+
+    /// It ends in order, or somebody else takes care of it.
+    pub fn finish(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl<T: Deref<Target = TcpStream>> Drop for Unfinished<T> {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.0 {
+            tear(socket);
+        }
+    }
+}
+
+/// Urgent data (RFC 9293 §3.8.5) stays where it was sent, instead of being taken out of the connection: programs that do not ask for it this way would
+/// never pass it on.
+pub fn keep_urgent(socket: &TcpStream) {
+    // An option that cannot be set is no reason to do without the connection.
+    let _ = SockRef::from(socket).set_out_of_band_inline(true);
 }
 
 /// Makes the end of the connection a reset: what was cut short must not look complete.

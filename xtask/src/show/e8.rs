@@ -2,11 +2,11 @@
 //! a profile. All of it is measured once more, quickly. An aim that is missed is said, and no failure.
 
 use super::report::Report;
-use crate::bench::{self, Options};
-use crate::failure::{About, Outcome, failed};
-use crate::paths;
+use super::tools::results::{Part, cell, profiled, rows, without_holes};
+use crate::failure::{Outcome, failed};
 use serde_json::Value;
-use std::fs;
+
+const PART: Part = Part { id: "E8", name: "dialects", title: "Dialects", filled };
 
 /// Who is in how many tables: of those that make connections all but the last three, of Wisp these, and all in the last.
 const RIGS: [(&str, usize); 10] = [
@@ -24,49 +24,22 @@ const RIGS: [(&str, usize); 10] = [
 const AIMS: usize = 14;
 
 pub(super) fn run(report: &Report) -> Outcome {
-    let output = paths::target().join("bench/E8.md");
-    let _ = fs::remove_file(&output);
-    let options =
-        Options::parse(&["--quick", "--only", "dialects", "--output", &output.display().to_string()])?;
-    bench::run(&options)?;
-
-    let text = fs::read_to_string(&output).about(paths::shown(&output))?;
-    let section = section(&text)?;
-    filled(section)?;
-    report.fact(&[("command", &"cargo xtask bench --quick --only dialects"), ("bytes", &section.len())]);
-    control(report, section)?;
-
-    let kept = bench::kept(&options)?;
+    let (section, kept) = PART.measure(report)?;
+    control(report, &section)?;
     let dialects = &kept["dialects"];
     compared(report, dialects)?;
     measured(report, dialects);
     for line in section.lines().filter(|line| line.starts_with("- Pageport, ")) {
         report.fact(&[("aim", &line.trim_start_matches("- "))]);
     }
-    let kept = fs::read_to_string(paths::root().join("bench/RESULTS.md")).about("bench/RESULTS.md")?;
-    filled(self::section(&kept)?)?;
-    report.fact(&[("kept", &"bench/RESULTS.md"), ("bytes", &self::section(&kept)?.len())]);
     report.elapsed();
     Ok(())
 }
 
-fn section(text: &str) -> Outcome<&str> {
-    let (_, rest) = text.split_once("\n## Dialects\n").ok_or_else(|| failed("no section `Dialects`"))?;
-    Ok(rest.split_once("\n## ").map_or(rest, |(section, _)| section))
-}
-
 /// Everybody is in every table, no cell is empty, every aim is said, and whatever missed one has a profile, memory aside.
 fn filled(section: &str) -> Outcome {
-    let holes = ["| – |", "NaN", "null", "not measured"];
-    if let Some(hole) = holes.iter().find(|hole| section.contains(**hole)) {
-        return Err(failed(format!("not filled: {hole}")));
-    }
-    for (name, wanted) in RIGS {
-        let seen = section.lines().filter(|line| line.starts_with(&format!("| {name} |"))).count();
-        if seen != wanted {
-            return Err(failed(format!("{name} is in {seen} tables, not in {wanted}")));
-        }
-    }
+    without_holes(section, &[])?;
+    RIGS.iter().try_for_each(|(name, wanted)| rows(section, name, *wanted))?;
     let aims: Vec<&str> = section
         .lines()
         .filter(|line| line.starts_with("- ") && (line.ends_with(": met") || line.ends_with(": missed")))
@@ -75,33 +48,18 @@ fn filled(section: &str) -> Outcome {
         return Err(failed(format!("{} aims, not {AIMS}", aims.len())));
     }
     let missed = aims.iter().filter(|aim| aim.ends_with(": missed") && !aim.contains(": memory of")).count();
-    let profiles = section.matches("Where the time goes in *").count();
-    if missed == profiles {
-        Ok(())
-    } else {
-        Err(failed(format!("{missed} aims missed, {profiles} profiles")))
-    }
+    profiled(section, missed)
 }
 
 /// A page with a hole in it would not pass.
 fn control(report: &Report, section: &str) -> Outcome {
-    let cell = section
-        .lines()
-        .find(|line| line.starts_with("| nginx |"))
-        .and_then(|line| line.split(" | ").nth(1))
-        .ok_or_else(|| failed("no cell"))?;
     let spoilt = [
-        section.replacen(&format!("| {cell} |"), "| – |", 1),
+        section.replacen(&format!("| {} |", cell(section, "nginx")?), "| – |", 1),
         section.replacen("| wisp-js |", "| somebody |", 1),
         format!("{section}\n- something: missed\n"),
         section.replacen("- Pageport, Wisp", "Pageport, Wisp", 1),
     ];
-    let noticed = spoilt.iter().filter(|spoilt| filled(spoilt).is_err()).count();
-    report.fact(&[
-        ("control", &"an empty cell, a missing row, an aim too many, an aim too few"),
-        ("noticed", &noticed),
-    ]);
-    if noticed == spoilt.len() { Ok(()) } else { Err(failed("a hole is not noticed")) }
+    PART.control(report, "an empty cell, a missing row, an aim too many, an aim too few", &spoilt)
 }
 
 /// The same bytes went through everybody, and somebody who changes one was found out.

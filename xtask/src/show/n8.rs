@@ -2,11 +2,12 @@
 //! where the time goes where an aim is missed, and how large the module is. All of it is measured once more, quickly.
 
 use super::report::Report;
-use crate::bench::{self, Options};
-use crate::failure::{About, Outcome, failed};
-use crate::{paths, suites};
+use super::tools::results::{Part, cell, profiled, rows, without_holes};
+use crate::failure::{Outcome, failed};
+use crate::suites;
 use serde_json::Value;
-use std::fs;
+
+const PART: Part = Part { id: "N8", name: "carriers", title: "Carriers", filled };
 
 const BROWSERS: &[&str] = &["### Chromium ", "### Firefox "];
 /// Each is in the tables of bulk, echoes, processor time and first bytes.
@@ -23,22 +24,8 @@ const FIRST_BYTES: &[&str] = &[
 const MOST: u64 = 16_000;
 
 pub(super) fn run(report: &Report) -> Outcome {
-    let output = paths::target().join("bench/N8.md");
-    let _ = fs::remove_file(&output);
-    let options =
-        Options::parse(&["--quick", "--only", "carriers", "--output", &output.display().to_string()])?;
-    bench::run(&options)?;
-
-    let text = fs::read_to_string(&output).about(paths::shown(&output))?;
-    let section = section(&text)?;
-    filled(section)?;
-    report.fact(&[("command", &"cargo xtask bench --quick --only carriers"), ("bytes", &section.len())]);
-    let kept = fs::read_to_string(paths::root().join("bench/RESULTS.md")).about("bench/RESULTS.md")?;
-    filled(self::section(&kept)?)?;
-    report.fact(&[("kept", &"bench/RESULTS.md"), ("bytes", &self::section(&kept)?.len())]);
-    control(report, section)?;
-
-    let kept = bench::kept(&options)?;
+    let (section, kept) = PART.measure(report)?;
+    control(report, &section)?;
     let carriers = &kept["carriers"];
     for browser in list(&carriers["browsers"]) {
         measured(report, browser);
@@ -49,59 +36,27 @@ pub(super) fn run(report: &Report) -> Outcome {
     Ok(())
 }
 
-fn section(text: &str) -> Outcome<&str> {
-    let (_, rest) = text.split_once("\n## Carriers\n").ok_or_else(|| failed("no section `Carriers`"))?;
-    Ok(rest.split_once("\n## ").map_or(rest, |(section, _)| section))
-}
-
 /// Every browser and every row is there, no cell is empty, and whatever missed its aim has a profile.
 fn filled(section: &str) -> Outcome {
-    let holes = ["| – |", "NaN", "null", "not measured", "kernel) ."];
-    if let Some(hole) = holes.iter().find(|hole| section.contains(**hole)) {
-        return Err(failed(format!("not filled: {hole}")));
-    }
-    let rows = |name: &str, count: usize| {
-        let seen = section.lines().filter(|line| line.starts_with(&format!("| {name} |"))).count();
-        let wanted = count * BROWSERS.len();
-        if seen == wanted {
-            Ok(())
-        } else {
-            Err(failed(format!("{name} is in {seen} tables, not in {wanted}")))
-        }
-    };
-    WAYS.iter().try_for_each(|name| rows(name, 4))?;
-    FIRST_BYTES.iter().try_for_each(|name| rows(name, 1))?;
+    without_holes(section, &["kernel) ."])?;
+    WAYS.iter().try_for_each(|name| rows(section, name, 4 * BROWSERS.len()))?;
+    FIRST_BYTES.iter().try_for_each(|name| rows(section, name, BROWSERS.len()))?;
     if let Some(browser) = BROWSERS.iter().find(|browser| !section.contains(**browser)) {
         return Err(failed(format!("no {browser}")));
     }
     let missed = section.lines().filter(|line| line.starts_with("- ") && line.ends_with(": missed")).count();
-    let profiles = section.matches("Where the time goes in *").count();
-    if missed == profiles {
-        Ok(())
-    } else {
-        Err(failed(format!("{missed} aims missed, {profiles} profiles")))
-    }
+    profiled(section, missed)
 }
 
 /// A page with a hole in it would not pass.
 fn control(report: &Report, section: &str) -> Outcome {
-    let cell = section
-        .lines()
-        .find(|line| line.starts_with("| webtransport |"))
-        .and_then(|line| line.split(" | ").nth(1))
-        .ok_or_else(|| failed("no cell"))?;
     let spoilt = [
-        section.replacen(&format!("| {cell} |"), "| – |", 1),
+        section.replacen(&format!("| {} |", cell(section, "webtransport")?), "| – |", 1),
         section.replacen("| http polling |", "| http |", 1),
         section.replacen("UDP black hole", "relay", 1),
         format!("{section}\n- something: missed\n"),
     ];
-    let noticed = spoilt.iter().filter(|spoilt| filled(spoilt).is_err()).count();
-    report.fact(&[
-        ("control", &"an empty cell, a missing row, an aim without a profile"),
-        ("noticed", &noticed),
-    ]);
-    if noticed == spoilt.len() { Ok(()) } else { Err(failed("a hole is not noticed")) }
+    PART.control(report, "an empty cell, a missing row, an aim without a profile", &spoilt)
 }
 
 /// In words of this run, which is short; the page of results has the long one.

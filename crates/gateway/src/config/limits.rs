@@ -152,7 +152,7 @@ limits! {
         "Pipes of the kernel at once through which raw bytes of `Upgrade: tcp` pass: each is two file descriptors and up to 256 KiB that wait \
          for whoever does not read, and are in no other limit. Beyond it bytes are copied.";
     wisp_streams: Count = 256, 1..=65_536,
-        "Streams of one client of Wisp at once: each costs a socket, and a page has few.";
+        "Streams of one client of Wisp at once, for as long as their connections are there: each costs a socket, and a page has few.";
     wisp_packet: Size = MIB, KIB..=16 * MIB,
         "The longest packet of a client of Wisp: the protocol has no bound, and clients send what their application wrote in one.";
     wisp_buffer: Count = 128, 1..=4_096,

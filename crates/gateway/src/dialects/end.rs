@@ -22,8 +22,13 @@ const QUIET: usize = 2 * 1024;
 /// How often somebody who waits looks whether a stream of HTTP/2 is still there.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A TCP connection as the kernel has it, or something else that moves bytes.
-pub(super) enum End {
+/// A TCP connection as the kernel has it, or something else that moves bytes. Its end is a reset, where that can be, until it is [`whole`](End::whole).
+pub(super) struct End {
+    below: Below,
+    is_whole: bool,
+}
+
+enum Below {
     Tcp(TcpStream),
     Layered(Layered),
 }
@@ -49,37 +54,45 @@ enum Half<T, L> {
     Layered(L),
 }
 
-impl From<Socket> for End {
-    fn from(socket: Socket) -> End {
-        match socket {
-            Socket::Tcp(tcp) => End::Tcp(tcp),
-            Socket::Over { io, tcp } => End::Layered(Layered { io: Mutex::new(io), tcp: Some(tcp) }),
-            Socket::Other(io) => End::Layered(Layered { io: Mutex::new(io), tcp: None }),
-        }
+impl<S: Into<Socket>> From<S> for End {
+    fn from(socket: S) -> End {
+        let below = match socket.into() {
+            Socket::Tcp(tcp) => Below::Tcp(tcp),
+            Socket::Over { io, tcp } => Below::Layered(Layered { io: Mutex::new(io), tcp: Some(tcp) }),
+            Socket::Other(io) => Below::Layered(Layered { io: Mutex::new(io), tcp: None }),
+        };
+        End { below, is_whole: false }
     }
 }
 
 impl End {
     pub(super) fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
-        let (read, write) = match self {
-            End::Tcp(tcp) => {
+        let (read, write) = match &mut self.below {
+            Below::Tcp(tcp) => {
                 let (read, write) = tcp.split();
                 (Half::Tcp(read), Half::Tcp(write))
             }
-            End::Layered(layered) => (Half::Layered(&*layered), Half::Layered(&*layered)),
+            Below::Layered(layered) => (Half::Layered(&*layered), Half::Layered(&*layered)),
         };
         (Reader { half: read, size: QUIET }, Writer(write))
     }
 
-    /// Makes its end a reset, where that can be.
-    pub(super) fn tear(&self) {
-        match self {
-            End::Tcp(tcp) => tear(tcp),
-            End::Layered(layered) => {
-                if let Some(tcp) = &layered.tcp {
-                    tear(tcp);
-                }
-            }
+    /// All was said that was to be said: its end is one in order.
+    pub(super) fn whole(&mut self) {
+        self.is_whole = true;
+    }
+}
+
+/// Whoever relays may also be dropped in the middle, and what was cut short must not look complete.
+impl Drop for End {
+    fn drop(&mut self) {
+        if self.is_whole {
+            return;
+        }
+        match &self.below {
+            Below::Tcp(tcp) => tear(tcp),
+            Below::Layered(Layered { tcp: Some(tcp), .. }) => tear(tcp),
+            Below::Layered(_) => {}
         }
     }
 }
@@ -134,13 +147,13 @@ impl Reader<'_> {
         let layered = match &mut self.half {
             Half::Layered(layered) => *layered,
             Half::Tcp(half) => {
-                let readable = half.as_ref().poll_read_ready(cx);
-                if readable.is_ready() {
+                while half.as_ref().poll_read_ready(cx)?.is_ready() {
                     buffer.reserve(room + size);
                     buffer.put_bytes(0, room);
-                    let read = poll_read_buf(Pin::new(half), cx, &mut (&mut *buffer).limit(size));
-                    if read.is_ready() {
-                        return read;
+                    // Not `poll_read`: that takes a short read for the last one, and one that ends before urgent data (RFC 9293 §3.8.5) is not.
+                    match half.as_ref().try_read_buf(&mut (&mut *buffer).limit(size)) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => buffer.clear(),
+                        read => return Poll::Ready(read),
                     }
                 }
                 *buffer = BytesMut::new();

@@ -32,6 +32,8 @@ const LINGER: Duration = Duration::from_secs(5);
 enum Ended {
     /// The target said all, and the client took it and hung up.
     Complete,
+    /// The target said all, and the client was told; but what the client still had to say is not all there.
+    Half(Code),
     /// The client said goodbye, with this reason.
     Closed(Option<u16>),
     /// The client's connection ended without one.
@@ -72,7 +74,7 @@ pub(super) async fn relay(
     let flow = Arc::clone(begun.flow());
     // What waits in the kernel is in nobody's budget.
     let _ = SockRef::from(&target).set_tcp_notsent_lowat(UNSENT);
-    let mut target = End::Tcp(target);
+    let mut target = End::from(target);
     // What of a frame the client has not taken yet. It is needed after all else is dropped: nothing may come in between.
     let mut unsent = BytesMut::new();
     let (pace, pongs) = (Pace::new(flow.bytes_per_second()), Pongs::default());
@@ -95,8 +97,8 @@ pub(super) async fn relay(
                     () = lane.leave(&mut target) => Ok(()),
                     code = over(shared, &flow) => Err(Broken::Over(code)),
                 };
-                if left.is_err() {
-                    target.tear();
+                if left.is_ok() {
+                    target.whole();
                 }
                 drop(target);
                 begun.ended(left);
@@ -106,19 +108,18 @@ pub(super) async fn relay(
         }
         Some(code) => {
             // What was cut short must not look complete, and what is forbidden ends now.
-            target.tear();
             drop(target);
             begun.failed(code);
             drop((begun, open));
             match ended {
-                Ended::Gone => client.tear(),
+                Ended::Gone => drop(client),
                 _ => farewell(client, &unsent, ended.last_word()).await,
             }
         }
     }
 }
 
-/// When the target has said all, the client still may, until it has heard so.
+/// When the target has said all, the client still may, until it has heard so: it answers with Close.
 async fn both(up: impl Future<Output = Ended>, down: impl Future<Output = Result<(), Ended>>) -> Ended {
     let mut up = pin!(up);
     tokio::select! {
@@ -129,8 +130,11 @@ async fn both(up: impl Future<Output = Ended>, down: impl Future<Output = Result
             }
         }
     }
-    let _ = timeout(LINGER, up).await;
-    Ended::Complete
+    match timeout(LINGER, up).await {
+        Ok(Ended::Closed(_)) => Ended::Complete,
+        Ok(Ended::Target) => Ended::Half(Code::ERR_TARGET_UNREACHABLE),
+        Ok(_) | Err(_) => Ended::Half(Code::ERR_ABORTED),
+    }
 }
 
 impl Lane<'_> {
@@ -291,7 +295,7 @@ impl Ended {
             Ended::Complete | Ended::Closed(_) => None,
             Ended::Gone | Ended::Broke(_) => Some(Code::ERR_ABORTED),
             Ended::Target => Some(Code::ERR_TARGET_UNREACHABLE),
-            Ended::Over(code) => Some(*code),
+            Ended::Half(code) | Ended::Over(code) => Some(*code),
         }
     }
 
@@ -299,7 +303,7 @@ impl Ended {
     fn last_word(&self) -> Option<Control> {
         let told = |why, code: Code| Some(Control::close(why, code.name().unwrap_or_default()));
         match self {
-            Ended::Complete | Ended::Gone => None,
+            Ended::Complete | Ended::Half(_) | Ended::Gone => None,
             Ended::Closed(None) => Some(Control::close_without_reason()),
             Ended::Closed(Some(reason)) => Some(Control::close(*reason, "")),
             Ended::Broke(violation) => Some(Control::close(violation.reason(), &violation.to_string())),
@@ -312,6 +316,8 @@ impl Ended {
 
 /// The rest of a frame, the last word, and the end, for a client that may be slow to take them.
 async fn farewell(mut client: End, unsent: &[u8], last: Option<Control>) {
+    // A WebSocket without a Close says itself that it was cut short.
+    client.whole();
     let (mut from_client, mut to_client) = client.split();
     let saying = async {
         to_client.write_all(unsent).await?;

@@ -45,7 +45,7 @@ pub(super) async fn relay(
     let flow = Arc::clone(begun.flow());
     // What waits in the kernel is in nobody's budget.
     let _ = SockRef::from(&target).set_tcp_notsent_lowat(UNSENT);
-    let mut target = End::Tcp(target);
+    let mut target = End::from(target);
     let ended = {
         let pace = Pace::new(flow.bytes_per_second());
         let (from_client, to_client) = client.split();
@@ -62,10 +62,11 @@ pub(super) async fn relay(
             code = over(shared, &flow) => Err(Broken::Over(code)),
         }
     };
-    if ended.is_err() {
-        client.tear();
-        target.tear();
+    if ended.is_ok() {
+        client.whole();
+        target.whole();
     }
+    drop((client, target));
     begun.ended(ended);
 }
 

@@ -97,7 +97,7 @@ pub(super) fn carry(
     connection.shared.lifetime.spawn(async move {
         let Reached { tcp, begun, .. } = reached;
         let Some((client, read_ahead)) = upgrade.await.ok().and_then(socket) else { return };
-        let client = End::from(pageport_link::Socket::from(client));
+        let client = End::from(client);
         messages::relay(&task.shared, client, read_ahead, tcp, begun).await;
     });
     Ok(response)
@@ -113,7 +113,7 @@ fn become_raw(
     let task = Arc::clone(connection);
     connection.shared.lifetime.spawn(async move {
         let Some((client, read_ahead)) = upgrade.await.ok().and_then(socket) else { return };
-        let client = End::from(pageport_link::Socket::from(client));
+        let client = End::from(client);
         raw::relay(&task.shared, client, read_ahead, tcp, begun).await;
     });
 }

@@ -29,6 +29,7 @@ mod udp;
 use std::sync::Arc;
 
 use http::{Request, Response};
+use pageport_link::Rewind;
 use pageport_proto::Code;
 
 use super::admit;
@@ -41,7 +42,6 @@ use crate::front::respond::Refusal;
 use auth::Challenge;
 use info::Ours;
 use session::{Farewell, Session};
-use socket::Io;
 
 /// For rules, logs and metrics.
 const NAME: &str = "wisp";
@@ -77,7 +77,7 @@ pub(super) fn serve(
     let task = Arc::clone(connection);
     connection.shared.lifetime.spawn(async move {
         let Some((stream, read_ahead)) = upgrade.await.ok().and_then(socket) else { return };
-        let mut session = Session::new(&task.shared, Io::new(stream, read_ahead));
+        let mut session = Session::new(&task.shared, Rewind::new(stream, read_ahead));
         let farewell = meet(&mut session, &task, who, is_v2).await;
         session.end(farewell).await;
     });

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::judge::Wanted;
-use super::{Bounds, Seeker};
+use super::{Bounds, Seeker, Via};
 use crate::config::Policy;
 use crate::lifetime::Slot;
 use crate::metrics::Metrics;
@@ -138,7 +138,12 @@ impl Flow {
     }
 
     fn judge(&self, shared: &Shared, policy: &Policy) {
-        if !shared.finder.permits(&policy.egress, self.address.ip(), &self.wanted, &self.seeker.party) {
+        let is_spoken = match self.seeker.via {
+            Via::Dialect(name) => policy.dialects.names().any(|on| on == name),
+            Via::Session(_) => true,
+        };
+        let Seeker { party, .. } = &self.seeker;
+        if !is_spoken || !shared.finder.permits(&policy.egress, self.address.ip(), &self.wanted, party) {
             self.forbidden.cancel();
         }
     }

@@ -10,7 +10,9 @@ use crate::connect_tcp::{allow, server};
 use crate::dialect::{
     BINARY, CLOSE, PING, PONG, bearer, closed, frame, hear, knock, lines, next, open, pair, path,
 };
+use crate::dialect_upgrade::say_urgently;
 use crate::door::{self, nobody};
+use crate::wisp_limits::small_listener;
 
 #[tokio::test]
 async fn bytes_pass_both_ways_whatever_their_number() {
@@ -66,6 +68,49 @@ async fn the_end_of_the_target_is_an_end_in_order_behind_all_its_bytes() {
     soon(socket.read_to_string(&mut heard)).await.expect("an end in order");
     assert_eq!(heard, "thanks");
     assert!(client.ends_cleanly().await);
+}
+
+#[tokio::test]
+async fn what_a_client_still_says_behind_the_target_s_end_does_not_look_complete_when_it_is_cut_short() {
+    let (listener, address) = server().await;
+    let door = open(&allow(address));
+    let half = frame(BINARY, &[7; 1_000])[..500].to_vec();
+    for (name, said) in [("half a message", half), ("no answer", Vec::new()), ("text", frame(0x81, b"x"))] {
+        let (mut client, mut socket) = pair(&door, &listener).await;
+        socket.shutdown().await.expect("ends its half");
+        assert_eq!(closed(&mut client).await.0, 1000, "{name}");
+        client.send(said).await;
+        drop(client);
+        let end = soon(socket.read_to_end(&mut Vec::new())).await.expect_err(name);
+        assert_eq!(end.kind(), io::ErrorKind::ConnectionReset, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_has_ended_its_half_and_does_not_read_is_given_up_by_a_reset() {
+    let listener = small_listener();
+    let address = listener.local_addr().expect("an address");
+    let door = open(&allow(address));
+    let (mut client, mut socket) = pair(&door, &listener).await;
+    socket.shutdown().await.expect("ends its half");
+    assert_eq!(closed(&mut client).await.0, 1000);
+    let all = [frame(BINARY, &[1; 8 << 20]), frame(CLOSE, &1000_u16.to_be_bytes())].concat();
+    let mut sender = client.sender();
+    let sending = tokio::spawn(async move { sender.write_all(&all).await });
+    soon(pageport_link::relay::broken(&socket)).await;
+    sending.abort();
+    door.until("pageport_connects 0").await;
+}
+
+#[tokio::test]
+async fn urgent_data_is_part_of_what_passes_and_holds_nothing_back() {
+    let (listener, address) = server().await;
+    let door = open(&allow(address));
+    for _ in 0..20 {
+        let (mut client, mut socket) = pair(&door, &listener).await;
+        say_urgently(&mut socket).await;
+        assert_eq!(hear(&mut client, 12).await, b"abc!and more");
+    }
 }
 
 #[tokio::test]

@@ -144,6 +144,35 @@ async fn is_reset(socket: &mut TcpStream) -> bool {
 }
 
 #[tokio::test]
+async fn urgent_data_is_part_of_what_passes_and_holds_nothing_back() {
+    for (door, listener) in both_ways().await {
+        for _ in 0..20 {
+            let (mut client, mut socket) = raw_pair(&door, &listener).await;
+            for end in [&client, &socket] {
+                socket2::SockRef::from(end).set_out_of_band_inline(true).expect("an option");
+            }
+            say_urgently(&mut client).await;
+            assert_eq!(urgent_heard(&mut socket).await, "abc!and more");
+            say_urgently(&mut socket).await;
+            assert_eq!(urgent_heard(&mut client).await, "abc!and more");
+        }
+    }
+}
+
+/// What Telnet and FTP interrupt a server with (RFC 9293 §3.8.5), between other bytes.
+pub(crate) async fn say_urgently(socket: &mut TcpStream) {
+    socket.write_all(b"abc").await.expect("is sent");
+    socket2::SockRef::from(&*socket).send_out_of_band(b"!").expect("is sent");
+    socket.write_all(b"and more").await.expect("is sent");
+}
+
+async fn urgent_heard(socket: &mut TcpStream) -> String {
+    let mut heard = [0; 12];
+    soon(socket.read_exact(&mut heard)).await.expect("is heard");
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[tokio::test]
 async fn a_reader_that_stops_holds_the_other_end_back() {
     const MOST: usize = 24 << 20;
     for (door, listener) in both_ways().await {

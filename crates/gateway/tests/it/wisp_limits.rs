@@ -8,7 +8,9 @@ use tokio::time::timeout;
 
 use crate::client::soon;
 use crate::connect_tcp::{allow, server};
-use crate::wisp_client::{DATA, Said, UDP, Wisp, accept, closed, fill, frame, more, open};
+use crate::dialect::{self, raw_pair};
+use crate::door;
+use crate::wisp_client::{CLOSE, DATA, Said, UDP, Wisp, accept, closed, fill, frame, more, open};
 
 /// A while in which what can happen has happened.
 const WHILE: Duration = Duration::from_millis(500);
@@ -170,6 +172,53 @@ async fn streams_of_a_client_are_bounded_and_a_place_is_free_again() {
 }
 
 #[tokio::test]
+async fn a_stream_that_its_client_has_closed_counts_for_as_long_as_its_connection_is_there() {
+    let (listener, address) = server().await;
+    let door = open(&format!("[limits]\nwisp_streams = 2\n{}", allow(address)));
+    let mut wisp = Wisp::v1(&door).await;
+    let mut sockets = Vec::new();
+    for stream in [1, 2] {
+        wisp.connect(stream, address).await;
+        sockets.push(accept(&listener).await);
+        // The target does not end its side.
+        wisp.send(CLOSE, stream, &[0x02]).await;
+    }
+    wisp.connect(3, address).await;
+    assert_eq!(wisp.said().await, closed(3, 0x49));
+    drop(sockets);
+    let again = async {
+        loop {
+            wisp.connect(3, address).await;
+            tokio::select! {
+                socket = accept(&listener) => return socket,
+                said = wisp.said() => assert_eq!(said, closed(3, 0x49)),
+            }
+        }
+    };
+    soon(again).await;
+}
+
+#[tokio::test]
+async fn who_speaks_what_is_switched_off_now_is_cut_short_and_gets_no_more() {
+    let ((listener, address), (other, other_at)) = (server().await, server().await);
+    let rules = [allow(address), allow(other_at)].concat();
+    let door = dialect::open(&rules);
+    let mut wisp = Wisp::v1(&door).await;
+    wisp.connect(1, address).await;
+    let mut socket = accept(&listener).await;
+    let (mut raw, mut stays) = raw_pair(&door, &other).await;
+    let off = dialect::lines(&rules).replace("wisp = true", "wisp = false");
+    assert_ne!(off, dialect::lines(&rules));
+    door.handle.reload(door::config(&off).policy);
+    assert_eq!(wisp.said().await, closed(1, 0x48));
+    assert!(soon(socket.read(&mut [0; 1])).await.is_err(), "no end in order");
+    wisp.connect(2, address).await;
+    assert_eq!(wisp.said().await, closed(2, 0x48));
+    stays.write_all(b"on").await.expect("is sent");
+    soon(raw.read_exact(&mut [0; 2])).await.expect("is heard");
+}
+
+#[tokio::test]
 async fn a_client_that_is_silent_is_asked_and_then_given_up() {
     let (listener, address) = server().await;
     let door = open(&format!("[limits]\nwisp_idle = \"600ms\"\n{}", allow(address)));
@@ -229,8 +278,8 @@ async fn datagrams_pass_as_they_are_and_nobody_accounts_for_them() {
 }
 
 fn door_without_rule() -> pageport_gateway::Config {
-    let token = crate::door::token_section("caller", crate::connect::CALLER, "[\"connect\"]");
-    crate::door::config(&format!("[dialects]\nwisp = true\n{token}"))
+    let token = door::token_section("caller", crate::connect::CALLER, "[\"connect\"]");
+    door::config(&format!("[dialects]\nwisp = true\n{token}"))
 }
 
 /// A listener whose connections take little.

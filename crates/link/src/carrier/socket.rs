@@ -1,16 +1,13 @@
-//! The connection below a carrier: bytes that were read too early first, counted, and with the kernel's queue kept short.
+//! What may lie below a carrier: a TCP connection without anything between, or whatever moves bytes.
 
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::pace::Pace;
 use super::shared_tcp::SharedTcp;
 
 /// Anything that can lie below a carrier.
@@ -46,7 +43,7 @@ impl Socket {
         Socket::Other(Box::new(io))
     }
 
-    fn tcp(&self) -> Option<&TcpStream> {
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Socket::Tcp(stream) => Some(stream),
             Socket::Over { tcp, .. } => Some(tcp),
@@ -71,141 +68,47 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// A [`Socket`] in use.
-#[derive(Debug)]
-pub(crate) struct Wire {
-    socket: Socket,
-    /// What was read before the carrier began, or given back by it.
-    ahead: Bytes,
-    /// How many bytes were handed to the reader.
-    delivered: u64,
-    pace: Pace,
+/// The same call, whatever it is.
+macro_rules! each {
+    ($self:expr, $method:ident($($argument:expr),*)) => {
+        match $self.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).$method($($argument),*),
+        }
+    };
 }
 
-impl Wire {
-    pub(crate) fn new(socket: Socket, ahead: Bytes) -> Wire {
-        if let Some(stream) = socket.tcp()
-            && let Err(error) = stream.set_nodelay(true)
-        {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-        let wire = Wire { socket, ahead, delivered: 0, pace: Pace::default() };
-        wire.apply_pace();
-        wire
-    }
-
-    /// What is below; what was read ahead must have been taken.
-    pub(crate) fn into_socket(self) -> Socket {
-        debug_assert!(self.ahead.is_empty());
-        self.socket
-    }
-
-    /// Stands where a wire was taken away.
-    pub(super) fn nowhere() -> Wire {
-        Wire::new(Socket::boxed(tokio::io::empty()), Bytes::new())
-    }
-
-    /// Whether bytes wait that were read before the carrier began.
-    pub(super) fn has_ahead(&self) -> bool {
-        !self.ahead.is_empty()
-    }
-
-    /// Puts bytes back in front of what comes next.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
-        debug_assert!(self.ahead.is_empty());
-        self.delivered -= bytes.len() as u64;
-        self.ahead = bytes;
-    }
-
-    /// How many bytes were read so far and not put back.
-    pub(super) fn delivered(&self) -> u64 {
-        self.delivered
-    }
-
-    pub(super) fn room(&self) -> usize {
-        self.pace.room()
-    }
-
-    fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(written)) = result
-            && self.pace.wrote(written, tokio::time::Instant::now())
-        {
-            self.apply_pace();
-        }
-        result
-    }
-
-    fn apply_pace(&self) {
-        if let Some(stream) = self.socket.tcp()
-            && let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(self.pace.unsent_limit())
-        {
-            tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
-        }
-    }
-}
-
-impl AsyncRead for Wire {
+impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let result = if this.ahead.is_empty() {
-            match &mut this.socket {
-                Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-                Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_read(cx, buf),
-            }
-        } else {
-            let part = this.ahead.len().min(buf.remaining());
-            buf.put_slice(&this.ahead[..part]);
-            this.ahead.advance(part);
-            if this.ahead.is_empty() {
-                this.ahead = Bytes::new();
-            }
-            Poll::Ready(Ok(()))
-        };
-        this.delivered += (buf.filled().len() - before) as u64;
-        result
+        each!(self, poll_read(cx, buf))
     }
 }
 
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_write(cx, buf),
-        };
-        self.wrote(result)
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-        };
-        self.wrote(result)
+        each!(self, poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.socket {
+        match self {
             Socket::Tcp(stream) => stream.is_write_vectored(),
             Socket::Over { io, .. } | Socket::Other(io) => io.is_write_vectored(),
         }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_flush(cx),
-        }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, poll_flush(cx))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).poll_shutdown(cx),
-        }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, poll_shutdown(cx))
     }
 }

@@ -47,6 +47,9 @@ pub(crate) async fn run(flags: DevFlags) -> Result<(), Failure> {
     } else {
         ready::dev(&gateway, file.path(), &flags.allow);
     }
-    stop.run(|requested| gateway.run(requested.wait())).await;
+    let handle = gateway.handle();
+    if !stop.run(|requested| gateway.run(requested.wait())).await {
+        handle.end().await;
+    }
     Ok(())
 }

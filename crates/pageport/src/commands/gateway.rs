@@ -40,9 +40,14 @@ pub(crate) async fn run(flags: GatewayFlags) -> Result<(), Failure> {
         ready::gateway(&gateway);
     }
     let reload = tokio::spawn(reload);
+    let handle = gateway.handle();
     let drained = stop.run(|requested| gateway.run(requested.wait())).await;
     reload.abort();
-    if drained { Ok(()) } else { Err(Failure::CutShort) }
+    if drained {
+        return Ok(());
+    }
+    handle.end().await;
+    Err(Failure::CutShort)
 }
 
 /// Replaces what can be replaced at every SIGHUP, and whenever the configuration, its certificate or an authority change. What is wrong changes nothing.

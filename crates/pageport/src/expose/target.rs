@@ -6,6 +6,7 @@ use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
+use pageport_link::relay::keep_urgent;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -38,6 +39,7 @@ impl Target {
         let stream =
             timeout(PATIENCE, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         stream.set_nodelay(true)?;
+        keep_urgent(&stream);
         Ok(stream)
     }
 }

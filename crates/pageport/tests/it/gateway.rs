@@ -98,6 +98,48 @@ fn a_directory_is_served_and_a_list_of_targets_read_again_when_it_changes() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_and_what_it_cuts_short_does_not_look_complete() {
+    let place = Place::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let rule = format!("[[allow]]\nto = \"{address}\"\nprotocol = \"tcp\"\n");
+    let token = token("connect");
+    place.write("p.toml", &format!("{FILE}{rule}[dialects]\ntcp = true\nupgrade = true\n{token}"));
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    let url = gateway.ready()["url"].as_str().unwrap().to_owned();
+    let door = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
+    let websocket =
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let mut ends = Vec::new();
+    for upgrade in ["Upgrade: tcp\r\n", websocket] {
+        let mut client = TcpStream::connect(&door).unwrap();
+        let head = format!(
+            "GET /tcp/127.0.0.1/{} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nAuthorization: Bearer test\r\n{upgrade}\r\n",
+            address.port()
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        let (mut socket, _) = server.accept().unwrap();
+        socket.write_all(b"half").unwrap();
+        // Behind the head comes what the target has said.
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"half") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            heard.extend(byte);
+        }
+        ends.extend([client, socket]);
+    }
+    gateway.signal(Signal::TERM);
+    gateway.logged("draining");
+    gateway.signal(Signal::TERM);
+    gateway.end();
+    for mut end in ends {
+        let cut = end.read(&mut [0]).expect_err("no end in order");
+        assert_eq!(cut.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
 fn a_reload_says_what_it_leaves_as_it_was() {
     let place = Place::new();
     certificate(&place, "c");

@@ -25,8 +25,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// From the wish to the end.
-    pub(super) async fn run(self, seeker: Seeker, wanted: Wanted, slot: Slot) {
+    /// From the wish to the end. The first slot is kept until then, the other one goes with the connection.
+    pub(super) async fn run(self, seeker: Seeker, wanted: Wanted, [_own, slot]: [Slot; 2]) {
         let reason =
             self.reach_and_carry(seeker, &wanted, slot).await.unwrap_or_else(|code| Some(code.into()));
         self.stream.discard(&self.line);

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pageport_link::Rewind;
 use pageport_proto::Code;
 use pageport_proto::target::{Protocol, Target};
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,12 +22,13 @@ use super::job::Job;
 use super::line::{Line, Out};
 use super::packet::{self, Kind, Packet, StreamId, Wish};
 use super::reason::Reason;
-use super::socket::{Io, WebSocket};
+use super::socket::WebSocket;
 use super::stream::{End, Stream};
 use crate::dialects::{place, seeker};
 use crate::egress::Wanted;
 use crate::front::admission::Caller;
 use crate::front::connection::Connection;
+use crate::lifetime::{Slot, Slots};
 use crate::shared::Shared;
 
 /// Packets that one write takes along.
@@ -44,7 +46,8 @@ pub(super) struct Session {
     socket: WebSocket,
     line: Arc<Line>,
     streams: HashMap<StreamId, Arc<Stream>>,
-    streams_limit: usize,
+    /// One for each connection to a target, which may outlive its stream for a while.
+    targets: Slots,
     /// Room of what is on its way out, given back when it has left.
     leaving: Vec<OwnedSemaphorePermit>,
     /// The same for packets of streams without room.
@@ -83,7 +86,7 @@ pub(super) enum Farewell {
 }
 
 impl Session {
-    pub(super) fn new(shared: &Arc<Shared>, io: Io) -> Session {
+    pub(super) fn new(shared: &Arc<Shared>, io: Rewind) -> Session {
         let policy = shared.policy.load();
         let limits = &policy.limits;
         let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
@@ -97,7 +100,7 @@ impl Session {
             socket,
             line,
             streams: HashMap::new(),
-            streams_limit: size(limits.wisp_streams),
+            targets: Slots::default(),
             leaving: Vec::new(),
             notices: 0,
             queued: 0,
@@ -222,16 +225,8 @@ impl Session {
             let refusal = refused(Code::ERR_TARGET_INVALID);
             return self.put(refusal);
         };
-        let slot = if self.shared.lifetime.is_draining() {
-            Err(Code::ERR_GOING_AWAY)
-        } else if self.streams.len() >= self.streams_limit {
-            Err(Code::ERR_CONNECT_LIMIT)
-        } else {
-            // Who was let in once may have lost what let it in.
-            caller.check(connection).and_then(|()| place(&self.shared))
-        };
-        let slot = match slot {
-            Ok(slot) => slot,
+        let slots = match self.slots(caller, connection) {
+            Ok(slots) => slots,
             Err(code) => {
                 let refusal = refused(code);
                 return self.put(refusal);
@@ -245,8 +240,27 @@ impl Session {
             Kind::Udp => Protocol::Udp,
         };
         let wanted = Wanted::from(Target { protocol, endpoint: wish.to });
-        self.shared.lifetime.spawn(job.run(seeker(caller, super::NAME), wanted, slot));
+        self.shared.lifetime.spawn(job.run(seeker(caller, super::NAME), wanted, slots));
         self.streams.insert(id, stream);
+    }
+
+    /// For one more stream: among those of the client, and among those of all.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn slots(&self, caller: &Caller, connection: &Connection) -> Result<[Slot; 2], Code> {
+        if self.shared.lifetime.is_draining() {
+            return Err(Code::ERR_GOING_AWAY);
+        }
+        let policy = self.shared.policy.load();
+        // Who was let in once may have lost what let it in.
+        if !policy.dialects.wisp {
+            return Err(Code::ERR_TARGET_FORBIDDEN);
+        }
+        caller.check(connection)?;
+        let limit = policy.limits.wisp_streams;
+        let own = self.targets.take(limit).filter(|_| (self.streams.len() as u64) < limit);
+        Ok([own.ok_or(Code::ERR_CONNECT_LIMIT)?, place(&self.shared)?])
     }
 
     fn data(&mut self, id: StreamId, payload: Bytes) {

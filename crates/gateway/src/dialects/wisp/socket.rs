@@ -1,14 +1,13 @@
 //! A client's WebSocket. While nothing moves there is no state of it at all, only the connection: the state holds a buffer of 8 KiB at least, so it is
 //! made when something comes or goes, and given up as soon as it provably holds nothing.
 
-use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use futures_util::{Sink as _, SinkExt as _, Stream as _};
-use pageport_link::Socket;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use pageport_link::Rewind;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio_websockets::{Config, Error, Limits, Message, ServerBuilder, WebSocketStream};
 
 /// What the first read of a quiet connection takes.
@@ -17,8 +16,8 @@ const QUIET: usize = 2 * 1024;
 /// RFC 6455, as a server speaks it.
 pub(super) struct WebSocket {
     /// The connection while there is no `state`.
-    io: Option<Io>,
-    state: Option<Box<WebSocketStream<Io>>>,
+    io: Option<Rewind>,
+    state: Option<Box<WebSocketStream<Rewind>>>,
     /// The longest message that is taken.
     longest: usize,
     /// The least number of bytes that the messages so far took. When the connection delivered no more, none of them is held.
@@ -28,7 +27,7 @@ pub(super) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(super) fn new(io: Io, longest: usize) -> WebSocket {
+    pub(super) fn new(io: Rewind, longest: usize) -> WebSocket {
         WebSocket { io: Some(io), state: None, longest, consumed: 0, sending: false }
     }
 
@@ -42,7 +41,7 @@ impl WebSocket {
 
     /// The next message; `None` at the end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        if let Some(io) = self.io.as_mut().filter(|io| io.ahead.is_empty()) {
+        if let Some(io) = self.io.as_mut().filter(|io| !io.has_ahead()) {
             let mut quiet = [0; QUIET];
             let mut part = ReadBuf::new(&mut quiet);
             ready!(Pin::new(&mut *io).poll_read(cx, &mut part))?;
@@ -88,7 +87,7 @@ impl WebSocket {
     }
 
     /// The state, made anew if there is none.
-    fn state(&mut self) -> Option<&mut WebSocketStream<Io>> {
+    fn state(&mut self) -> Option<&mut WebSocketStream<Rewind>> {
         if let Some(io) = self.io.take() {
             let limits = Limits::default().max_payload_len(Some(self.longest));
             let config = Config::default().frame_size(usize::MAX).flush_threshold(usize::MAX);
@@ -100,7 +99,7 @@ impl WebSocket {
     /// Gives the state up if it holds nothing: every message takes at least the bytes of one whole frame, so when the connection delivered exactly
     /// that many, no frame is unfinished, none waits, and no message was in fragments.
     fn cool_down(&mut self) {
-        let delivered = self.state.as_ref().map(|state| state.get_ref().delivered);
+        let delivered = self.state.as_ref().map(|state| state.get_ref().delivered());
         if !self.sending && delivered == Some(self.consumed) {
             self.io = self.state.take().map(|state| state.into_inner());
         }
@@ -115,83 +114,4 @@ fn least(payload: usize) -> u64 {
         _ => 14,
     };
     (head + payload) as u64
-}
-
-/// The connection below: what was read behind its request first.
-pub(super) struct Io {
-    ahead: Bytes,
-    socket: Socket,
-    /// How many bytes were read so far and not put back.
-    delivered: u64,
-}
-
-impl Io {
-    pub(super) fn new(socket: impl Into<Socket>, ahead: Bytes) -> Io {
-        Io { ahead, socket: socket.into(), delivered: 0 }
-    }
-
-    /// Puts bytes back in front of what comes next.
-    fn unread(&mut self, bytes: Bytes) {
-        self.delivered -= bytes.len() as u64;
-        self.ahead = bytes;
-    }
-}
-
-/// The same call, whatever is below.
-macro_rules! below {
-    ($self:expr, $method:ident($($argument:expr),*)) => {
-        match &mut $self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
-            Socket::Over { io, .. } | Socket::Other(io) => Pin::new(io).$method($($argument),*),
-        }
-    };
-}
-
-impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let read = if this.ahead.is_empty() {
-            below!(this, poll_read(cx, buf))
-        } else {
-            let part = this.ahead.len().min(buf.remaining());
-            buf.put_slice(&this.ahead[..part]);
-            this.ahead.advance(part);
-            if this.ahead.is_empty() {
-                this.ahead = Bytes::new();
-            }
-            Poll::Ready(Ok(()))
-        };
-        this.delivered += (buf.filled().len() - before) as u64;
-        read
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        below!(self.get_mut(), poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        below!(self.get_mut(), poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Tcp(stream) => stream.is_write_vectored(),
-            Socket::Over { io, .. } | Socket::Other(io) => io.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        below!(self.get_mut(), poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        below!(self.get_mut(), poll_shutdown(cx))
-    }
 }

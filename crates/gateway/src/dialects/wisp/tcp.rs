@@ -1,6 +1,6 @@
 //! Bytes between a client and a target.
 //!
-//! Must never end a connection in order whose last bytes did not go there.
+//! Must never end a connection in order when something that was taken for it did not go there.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -24,7 +24,7 @@ use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace};
 use crate::front::accept::UNSENT;
 use crate::reach::Reached;
-use crate::relay::{Open, broken, tear};
+use crate::relay::{Open, Unfinished, broken, tear};
 
 /// What one read takes: with its header the longest message whose length fits into 16 bits (RFC 6455 §5.2). A target that says little gets little.
 const READ_MAX: usize = 64 * 1024 - 1 - HEADER;
@@ -40,6 +40,7 @@ impl Job {
         // What waits in the kernel is in nobody's budget.
         let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(UNSENT);
         let (tcp, flow) = (Arc::new(tcp), Arc::clone(begun.flow()));
+        let unfinished = Unfinished::new(&*tcp);
         let pace = Pace::new(flow.bytes_per_second());
         if flow.bytes_per_second().is_none() {
             self.stream.connected(Direct { tcp: Arc::clone(&tcp), flow: Arc::clone(&flow) });
@@ -52,10 +53,7 @@ impl Job {
             () = broken(&tcp) => Err(Broken::Socket),
             code = over(&self.shared, &flow) => Err(Broken::Over(code)),
         };
-        // What was cut short must not look complete.
-        if matches!(ended, Err(Broken::Stream | Broken::Over(_))) {
-            tear(&tcp);
-        }
+        let ended = unfinished.ended(ended);
         begun.ended(ended.map(|_| ()));
         match ended {
             Ok(reason) => reason,

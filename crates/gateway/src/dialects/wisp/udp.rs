@@ -16,6 +16,7 @@ use super::reason::Reason;
 use super::stream::Next;
 use crate::dialects::connect::over;
 use crate::egress::{Flow, Pace, Wanted};
+use crate::metrics::Undelivered;
 use crate::reach::{ReachedUdp, unreachable};
 use crate::relay::Open;
 
@@ -54,6 +55,10 @@ impl Job {
 
     /// From the target to the client, until the target is not there.
     async fn receive(&self, socket: &UdpSocket, flow: &Flow, pace: &Pace) -> io::Error {
+        let target = match socket.peer_addr() {
+            Ok(target) => target,
+            Err(error) => return error,
+        };
         loop {
             pace.ready().await;
             if let Err(error) = poll_fn(|cx| socket.poll_recv_ready(cx)).await {
@@ -61,8 +66,13 @@ impl Job {
             }
             let mut packet = BytesMut::with_capacity(HEADER + LONGEST);
             begin_data(&mut packet, self.stream.id);
-            let read = match socket.try_recv_buf(&mut (&mut packet).limit(LONGEST)) {
-                Ok(read) => read,
+            let read = match socket.try_recv_buf_from(&mut (&mut packet).limit(LONGEST)) {
+                // What came before the socket was connected: nobody has asked for it.
+                Ok((_, from)) if (from.ip(), from.port()) != (target.ip(), target.port()) => {
+                    self.shared.metrics.undelivered(Undelivered::Unsolicited, 1);
+                    continue;
+                }
+                Ok((read, _)) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => return error,
             };

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use pageport_link::relay::{Broken, Moved, broken, tear};
+use pageport_link::relay::{Broken, Moved, broken};
 use pageport_link::{ReadHalf, SharedTcp, StreamError, WriteHalf};
 use pageport_proto::Code;
 use socket2::SockRef;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::egress::{Authority, Begun, Flow, Pace, Wanted};
 use crate::metrics::Metrics;
-use crate::relay::Open;
+use crate::relay::{Open, Unfinished};
 
 /// Connections of a session on which TLS may begin, by stream.
 #[derive(Default)]
@@ -61,6 +61,7 @@ impl Drop for Listed<'_> {
 /// Such a connection, with its stream.
 pub(super) struct Clear {
     pub(super) tcp: SharedTcp,
+    unfinished: Unfinished<SharedTcp>,
     pub(super) begun: Begun,
     pub(super) authority: Authority,
     pub(super) wanted: Wanted,
@@ -90,6 +91,7 @@ impl Clear {
         begun.flows();
         let pace = Pace::new(begun.flow().bytes_per_second());
         Clear {
+            unfinished: Unfinished::new(tcp.clone()),
             tcp,
             begun,
             authority,
@@ -164,6 +166,7 @@ impl Clear {
 
     /// The stream is over, and the connection another's.
     pub(super) fn leave(mut self) -> Begun {
+        self.unfinished.finish();
         self.to.finish();
         self.from.stop(Code::NO_ERROR);
         self.begun
@@ -171,7 +174,6 @@ impl Clear {
 
     /// Nothing came of it.
     pub(super) fn fail(&mut self, code: Code) {
-        tear(&self.tcp);
         self.begun.failed(code);
         self.to.reset(code);
         self.from.stop(code);
@@ -179,13 +181,14 @@ impl Clear {
 
     fn end(&mut self, how: Result<(), Broken>) {
         match how {
-            Ok(()) => {}
+            Ok(()) => self.unfinished.finish(),
             Err(Broken::Socket) => {
+                self.unfinished.finish();
                 self.to.reset(Code::ERR_TARGET_UNREACHABLE);
                 self.from.stop(Code::ERR_TARGET_UNREACHABLE);
             }
             // Dropping the halves tells the page what it does not know yet.
-            Err(Broken::Stream) => tear(&self.tcp),
+            Err(Broken::Stream) => {}
             Err(Broken::Over(code)) => self.fail(code),
         }
         self.begun.ended(how);

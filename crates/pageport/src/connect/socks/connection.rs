@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pageport_link::relay::{self, Moved};
+use pageport_link::relay::{self, Moved, keep_urgent};
 use pageport_proto::Code;
 use pageport_proto::target::Endpoint;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,6 +39,7 @@ impl Serving {
     pub(super) async fn serve(&self, mut socket: TcpStream, number: u64) {
         // An option that cannot be set is no reason to do without the connection.
         let _ = socket.set_nodelay(true);
+        keep_urgent(&socket);
         let since = Instant::now();
         let to = match timeout(self.handshake, self.greet(&mut socket)).await {
             Ok(Ok(to)) => to,
