@@ -216,17 +216,16 @@ export class Connection {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        let violation;
         try {
           parser.push(value);
         } catch (error) {
-          violation = /** @type {import("./ws-frames.js").Violation} */ (error);
+          const violation = /** @type {import("./ws-frames.js").Violation} */ (error);
+          this.#inTurn(() => this.#fail(violation));
         }
         for (let event; (event = this.#events.shift()); ) {
           await nextTask();
           await event();
         }
-        if (violation) this.#fail(violation);
       }
       // No reader looks at the state of a client in the turn of its last message.
       if (this.#client) await nextTask();
@@ -234,6 +233,8 @@ export class Connection {
       await this.#writing;
       this.#finish();
     } catch {
+      // What was written before shrinks `bufferedAmount` first.
+      if (this.#client) await nextTask();
       // Nobody has ended it in order: at a client that is a failure.
       this.#isFailed ||= !!this.#client && !this.#isClean;
       this.#drop();

@@ -8,7 +8,7 @@ import { configure, install, session, uninstall, WebSocket } from "../pageport/i
 import { SocketInterface } from "../pageport/ws-interface.js";
 import { connect } from "../pageport/ws-socket.js";
 import { ConnectNetwork } from "./connect-network.js";
-import { connection } from "./ws-wire.js";
+import { connection, frame } from "./ws-wire.js";
 
 let gateways = 0;
 /** @type {(() => void)[]} */
@@ -102,6 +102,33 @@ test("closed between the handshake and `open`: CLOSING at once, then error and 1
   await once(socket, "close");
   assert.deepEqual(log, ["error", { code: 1006, reason: "", wasClean: false }]);
   assert.ok(wire.resets);
+});
+
+test("what was sent has left when the answer to it is the end", async () => {
+  for (const [answer, ...end] of /** @type {[(to: ReadableStreamDefaultController) => void, ...any[]][]} */ ([
+    [(to) => to.enqueue(frame(3, "x", { key: null })), "error", 0, "close", 0],
+    [(to) => to.error(new Error("reset")), "error", 0, "close", 0],
+    [(to) => to.close(), "close", 0],
+  ])) {
+    /** @type {any} */
+    let controller;
+    const readable = new ReadableStream({ start: (its) => void (controller = its) });
+    // In the same task, but behind the write.
+    const later = async () => {
+      for (let i = 0; i < 20; i++) await null;
+      answer(controller);
+    };
+    let asked = 0;
+    const writable = new WritableStream({ write: () => void (asked++ || later()) });
+    const socket = new SocketInterface("ws://server.test/");
+    const log = /** @type {any[]} */ ([]);
+    for (const type of ["open", "error", "close"]) socket.addEventListener(type, () => log.push(type, socket.bufferedAmount));
+    connect(socket, { readable, writable, reset() {} }, { client: true });
+    await once(socket, "open");
+    socket.send("go");
+    await once(socket, "close");
+    assert.deepEqual(log, ["open", 0, ...end]);
+  }
 });
 
 test("a server that refuses, is not there or chooses what was not offered: error and 1006", async () => {
