@@ -5,7 +5,9 @@
  * Fetched once the gateway answers. Must never say anything on a carrier that it does not use, nor cut one that serves.
  */
 
+import { end } from "./attach.js";
 import { WebSocketCarrier } from "./carrier.js";
+import { numberOf } from "./codes.js";
 import { configuration, watchers } from "./config.js";
 import { follow } from "./lifecycle.js";
 import { ATTEMPT, HEAD_START, HEAD_START_WEBTRANSPORT, IMPROVE, IMPROVE_MAX, SETTLED } from "./limits.js";
@@ -37,6 +39,8 @@ export class Choice {
   #attempts = new Set();
   /** What is tried next. @type {Kind[]} */
   #queue = [];
+  /** Why this page may not attach at all, or -1. */
+  #refusal;
   /** What failed since something worked. @type {Set<Kind>} */
   #failed = new Set();
   /** @type {WeakMap<Transport, Kind>} */
@@ -51,12 +55,13 @@ export class Choice {
 
   /**
    * @param {import("./session.js").Session} session
-   * @param {{ carriers?: Offer[] }} offer what `/.well-known/pageport` says
+   * @param {{ carriers?: Offer[], refusal?: string }} offer what `/.well-known/pageport` says
    * @param {AbortSignal} signal when the session is over
    */
   constructor(session, offer, signal) {
     this.#session = session;
     this.#offers = offer.carriers ?? [];
+    this.#refusal = numberOf(offer.refusal ?? "");
     this.#memory = new Memory(session.gateway);
     const renew = () => {
       this.#memory.clear();
@@ -87,6 +92,12 @@ export class Choice {
   /** Nothing carries the session: whatever opens first. */
   race() {
     this.stop();
+    const { core } = this.#session;
+    // Carriers only break where pages are refused, as in a network that lets nothing through. Lower codes are no refusals for good.
+    if (this.#refusal > 97 && !core.session) {
+      end(core, this.#refusal);
+      return this.#session.poke();
+    }
     this.#queue = this.#order();
     this.#next();
   }

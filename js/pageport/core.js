@@ -109,7 +109,7 @@ export class Core {
  * @param {number} now
  */
 export function open(core, head, now) {
-  if (core.ended >= 0) fail(SESSION_CLOSED);
+  if (core.ended >= 0) fail(core.ended || SESSION_CLOSED);
   if (core.away) fail(GOING_AWAY);
   if (core.open[core.side] >= core.peer.streams) fail(STREAM_LIMIT);
   core.now = now;

@@ -189,15 +189,15 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       if (room <= 0) wait = QUEUE_POLL;
     }
     wait = Math.min(wait, timeout(core) - now);
+    const isOver = core.ended >= 0;
     for (const carrier of this.#used) {
-      const isOver = core.ended >= 0;
       if (!isOver && (core.carrier?.key === carrier || core.candidate?.key === carrier)) continue;
       this.#used.delete(carrier);
       carrier.close();
       this.choice?.left(carrier);
       if (isOver || !core.carrier) this.#pause(now);
     }
-    if (core.ended >= 0) this.#end(core, now);
+    if (isOver) this.#end(core, now);
     else {
       this.choice?.settle();
       if (core.session) this.listeners.forEach((listener) => listener.listen(core));
@@ -207,7 +207,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
         if (wait <= 0) this.#connect();
       }
     }
-    this.#wakeIn(core.ended < 0 ? wait : Infinity, now);
+    this.#wakeIn(isOver ? Infinity : wait, now);
     const { carrier, readyState } = this;
     const shown = carrier ? core.carrier?.key : readyState;
     if (this.#shown !== shown) {
@@ -246,7 +246,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     if (this.#attachedAt) this.#failures = now - this.#attachedAt < SETTLED ? Math.min(this.#failures, 2) : 0;
     this.#attachedAt = 0;
     this.retryAt = now + Math.random() * (this.#failures++ && Math.min(BACKOFF_MAX, (BACKOFF * 2 ** this.#failures) / 4));
-    if (this.#failures < 2 && !this.core.session) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
+    if (this.#failures < 2 && !this.core.session && this.core.ended < 0) this.#tell(new PageportError(GATEWAY_UNREACHABLE));
   }
 
   /**
@@ -326,9 +326,10 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
     const error = ended ? new PageportError(ended) : undefined;
     // Where another attempt would end the same way.
     const last = !ended || !this.listeners.size || ended === HELLO_INVALID || ended === VERSION || ended > 97;
+    // Before anybody hears of it, who then says that something has changed.
+    this.#isClosed = last;
     this.#tell(error, last);
     if (last) {
-      this.#isClosed = true;
       this.isOpening = false;
       this.#arrived();
       this.#life.abort();

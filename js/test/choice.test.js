@@ -70,6 +70,36 @@ test("a WebSocket that comes is all it takes", async () => {
   assert.deepEqual(gateway.asked, { down: [0, 0, 0], up: 0 });
 });
 
+test("a page that may not attach is told why, and does not go on trying", async () => {
+  const { one, gateway } = await begin((network, gateway) => {
+    network.isUp = false;
+    gateway.refusal = "ERR_ORIGIN_FORBIDDEN";
+  });
+  await assert.rejects(one.closed, { code: "ERR_ORIGIN_FORBIDDEN" });
+  await assert.rejects(one.createBidirectionalStream({}), { code: "ERR_ORIGIN_FORBIDDEN" });
+  assert.deepEqual(gateway.asked, { down: [0, 0, 0], up: 0 });
+});
+
+test("what is said of pages like this one ends no session that is there", async () => {
+  const { one, seen } = await begin((_, gateway) => (gateway.refusal = "ERR_ORIGIN_FORBIDDEN"));
+  await attached(one);
+  await until(() => one.carriers.length);
+  one.abortCarrier();
+  await until(() => seen.length === 3);
+  assert.deepEqual(seen.slice(1), ["websocket null aborted", "null websocket attached"]);
+});
+
+test("a refusal that is not known, or not for good, is none", async () => {
+  for (const refusal of ["ERR_OF_TOMORROW", "ERR_INTERNAL"]) {
+    const { one } = await begin((network, gateway) => {
+      network.isUp = false;
+      gateway.refusal = refusal;
+    });
+    await attached(one);
+    assert.equal(one.carrier, "http");
+  }
+});
+
 test("a WebSocket that served is not blamed when it is cut", async () => {
   const { one, seen } = await begin();
   await attached(one);

@@ -18,6 +18,8 @@ export class HttpGateway {
   isBuffering = false;
   /** What `/.well-known/pageport` offers. */
   offers = [{ kind: "websocket" }, { kind: "http" }];
+  /** And why pages like this one are sent away. @type {string | undefined} */
+  refusal;
   /** Called for each request; what it returns is answered instead: a status, or 0 for a connection that breaks. @type {(way: string, mode: number) => number | undefined} */
   meddle = () => undefined;
   /** @type {Map<string, Side>} */
@@ -50,7 +52,7 @@ export class HttpGateway {
   }
 
   async #serve(request, response) {
-    if (request.url === "/.well-known/pageport") return response.end(JSON.stringify({ version: 1, carriers: this.offers }));
+    if (request.url === "/.well-known/pageport") return response.end(JSON.stringify({ version: 1, carriers: this.offers, refusal: this.refusal }));
     const way = /^\/link\/(up|down)$/.exec(request.url)?.[1];
     const chunks = [];
     try {

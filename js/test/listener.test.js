@@ -270,6 +270,24 @@ test("a refused listener fails with the reason, and closes", async () => {
   assert.equal(listener.readyState, WebSocketListener.CLOSED);
 });
 
+test("where the whole session is refused, the listener closes and nothing is left that nobody hears", async () => {
+  const network = new Network();
+  network.core.take = () => {};
+  const listener = begin(network);
+  /** @type {unknown[]} */
+  const unheard = [];
+  const note = (/** @type {unknown} */ reason) => unheard.push(reason);
+  process.on("unhandledRejection", note);
+  await until(() => network.count(wire.HELLO));
+  network.say([wire.CLOSE, 100, ""]);
+  const { error } = await next(listener, "error");
+  assert.equal(error.code, "ERR_CREDENTIAL_INVALID");
+  assert.equal(listener.readyState, WebSocketListener.CLOSED);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", note);
+  assert.deepEqual(unheard, []);
+});
+
 test("a listener that the gateway ends is closed, with the reason if there is one", async () => {
   const network = new Network();
   const listener = await listen(network);

@@ -240,7 +240,7 @@ test("a lost session fails its streams and ends, when nobody listens", async () 
   await assert.rejects(one.closed, { code: "ERR_SESSION_LOST" });
   assert.equal(one.readyState, "closed");
   await assert.rejects(text(readable), { code: "ERR_SESSION_LOST" });
-  await assert.rejects(one.createBidirectionalStream({}), { code: "ERR_SESSION_CLOSED" });
+  await assert.rejects(one.createBidirectionalStream({}), { code: "ERR_SESSION_LOST" });
   const another = session({ gateway: one.gateway });
   begun.push(another);
   assert.notEqual(another, one);
@@ -267,7 +267,7 @@ test("a gateway that refuses for good is not asked again", async () => {
   await until(() => network.count(wire.HELLO));
   network.say([wire.CLOSE, 100, ""]);
   await assert.rejects(one.closed, { code: "ERR_CREDENTIAL_INVALID" });
-  await assert.rejects(one.createBidirectionalStream({}), { code: "ERR_SESSION_CLOSED" });
+  await assert.rejects(one.createBidirectionalStream({}), { code: "ERR_CREDENTIAL_INVALID" });
   assert.equal(network.sockets.length, 1);
 });
 

@@ -66,5 +66,12 @@ for (const [name, launch] of Object.entries({ chromium: launchChromium, firefox:
       const { same } = await act("echo", "echo", { bytes: 65_536 });
       assert.equal(same, true);
     });
+
+    test("is told that its origin is not allowed, whatever it tries", async () => {
+      page = await browser.newPage();
+      await page.goto(`${site.other}/rules`);
+      assert.deepEqual(await act("failing", "echo"), ["ERR_ORIGIN_FORBIDDEN"]);
+      assert.equal(await act("listening", "echo"), "ERR_ORIGIN_FORBIDDEN");
+    });
   });
 }

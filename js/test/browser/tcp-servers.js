@@ -140,6 +140,8 @@ export async function startServers() {
   // Who begins TLS with it all the same shows by its bytes.
   await open("dirty", plain(), agreeing((socket) => socket.resume(), "250 injected\r\n"));
   await open("tls", createServer({ cert, key, allowHalfOpen: true, ALPNProtocols: ["imap"] }), HABITS.echo, "secureConnection");
+  // Nobody vouches for this one.
+  await open("stranger", createServer({ ...certified(), allowHalfOpen: true, ALPNProtocols: ["imap"] }), HABITS.echo, "secureConnection");
   await open("forbidden", plain(), HABITS.announce);
   // Whoever connects to where a client is has no server there, and while the client stays nobody else takes its port.
   const unnamed = net.createServer();
@@ -164,7 +166,7 @@ export async function startServers() {
     /** What `dev` has to be told. */
     allow: Object.entries(ports)
       .filter(([name]) => name !== "forbidden")
-      .flatMap(([name, port]) => ["--allow", name === "tls" ? `tls://localhost:${port}` : `tcp://${/tls|dirty/.test(name) ? "localhost" : "127.0.0.1"}:${port}`]),
+      .flatMap(([name, port]) => ["--allow", /^(tls|stranger)$/.test(name) ? `tls://localhost:${port}` : `tcp://${/tls|dirty/.test(name) ? "localhost" : "127.0.0.1"}:${port}`]),
     close: () => cleanup.splice(0).forEach((end) => end()),
   };
 }

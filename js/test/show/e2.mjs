@@ -1,5 +1,5 @@
-// What pages do with TCP servers of every habit, in both browsers by each carrier, from outside. Where a server is exchanged for another one, the scene
-// must not be seen.
+// What pages do with TCP servers of every habit, in both browsers by each carrier, from outside. Where a server is exchanged for another one, or the page
+// does something else, the scene must not be seen.
 
 import { launchChromium, launchFirefox } from "../browser/driver.js";
 import { startGateway } from "../browser/gateway.js";
@@ -9,6 +9,8 @@ import { startServers } from "../browser/tcp-servers.js";
 import { fact, table } from "./facts.mjs";
 
 const PATIENCE_MS = 60_000;
+/** How long a page stays that should leave. */
+const STAYING_MS = 5_000;
 /** What a page may use, and what its session says then. */
 const CARRIERS = { websocket: "websocket", http: "http", "http-poll": "http", webtransport: "webtransport" };
 /** Which server takes another one's place. @type {[scene: string, server: string, other: string][]} */
@@ -24,7 +26,9 @@ const CONTROLS = [
   ["forbidden", "forbidden", "refused"],
   ["timeout", "timeout", "refused"],
   ["black hole", "hole", "announce"],
+  ["flood", "flood", "announce"],
   ["leave", "count", "breaks"],
+  ["tls", "tls", "stranger"],
   ["starttls", "starttls", "dirty"],
   ["dirty", "dirty", "starttls"],
 ];
@@ -74,21 +78,58 @@ async function column(browser, kind, carrier) {
 /** What must not be seen. @param {import("../browser/driver.js").Browser} browser */
 async function controls(browser) {
   let noticed = 0;
-  for (const [start, server, other] of CONTROLS) {
-    const [name, scene] = Object.entries(SCENES).find(([name]) => name.startsWith(start)) ?? [];
-    if (!name || !scene) throw new Error(`no scene ${start}`);
-    // A page of its own: some of these leave connections behind.
-    const exchanged = { ...servers, ports: { ...servers.ports, [server]: servers.ports[other] }, clients: {} };
-    const open = () => opened(browser, ["websocket"], exchanged);
-    const world = { ...(await open()), open, site, servers: exchanged };
-    const fault = await within(scene(world), PATIENCE_MS);
+  /** @param {string} control @param {string} fault */
+  const judge = (control, fault) => {
     // Who only waits has not noticed anything.
     const isNoticed = fault && !fault.startsWith("not within");
     isNoticed ? noticed++ : failed++;
-    fact({ browser: browser.name, control: `${name}, with ${other} instead of ${server}`, ...(isNoticed ? { noticed: fault.slice(0, 160) } : { FAILED: fault || "it was not noticed" }) });
+    fact({ browser: browser.name, control, ...(isNoticed ? { noticed: fault.slice(0, 160) } : { FAILED: fault || "it was not noticed" }) });
+  };
+  for (const [start, server, other] of CONTROLS) {
+    const exchanged = { ...servers, ports: { ...servers.ports, [server]: servers.ports[other] }, clients: {} };
+    const world = await opening(browser, exchanged);
+    judge(`${start}, with ${other} instead of ${server}`, await within(scene(start)(world), PATIENCE_MS));
     await world.page.close();
   }
-  fact({ browser: browser.name, controls: CONTROLS.length, noticed, how: "another server in the place of the one that the scene is about" });
+  const { act, ...world } = await opening(browser);
+  const greedy = (/** @type {string} */ what, /** @type {any[]} */ ...rest) => act(what === "slow" ? "fast" : what, ...rest);
+  judge("flood, with a page that reads", await within(scene("flood")({ ...world, act: greedy }), PATIENCE_MS));
+  await world.page.close();
+  judge("unload, with a page that stays", await staying(browser));
+  fact({ browser: browser.name, controls: CONTROLS.length + 2, noticed, how: "another server in the place of the one that the scene is about, or another page" });
+}
+
+/** Its connections do not end before it leaves after all. @param {import("../browser/driver.js").Browser} browser */
+async function staying(browser) {
+  const world = await opening(browser);
+  let stays = true;
+  /** @type {import("../browser/driver.js").Page[]} */
+  const left = [];
+  const open = async () => {
+    const { page, act } = await world.open();
+    const leave = async () => (stays ? void left.push(page) : page.close());
+    return { page: { close: leave, goto: leave }, act };
+  };
+  const seen = scene("unload")({ ...world, open });
+  const early = await within(seen, STAYING_MS);
+  stays = false;
+  for (const page of left) await page.close();
+  const late = await within(seen, PATIENCE_MS);
+  await world.page.close();
+  return early.startsWith("not within") && left.length && !late ? `nothing ends ${early}, and all of it once the page has left` : "";
+}
+
+/** A page of its own: some of what is done leaves connections behind. @param {import("../browser/driver.js").Browser} browser @param {typeof servers} [others] */
+async function opening(browser, others = servers) {
+  const open = () => opened(browser, ["websocket"], others);
+  return { ...(await open()), open, site, servers: others };
+}
+
+/** @param {string} start of its name */
+function scene(start) {
+  const found = Object.entries(SCENES).find(([name]) => name.startsWith(start));
+  if (!found) throw new Error(`no scene ${start}`);
+  return found[1];
 }
 
 /** @param {import("../browser/driver.js").Browser} browser @param {string[]} carriers */

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, UPGRADE, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use pageport_proto::Code;
 use pageport_proto::name::Name;
 
+use super::admission::Applicant;
 use super::body::{self, Body, RequestBody};
 use super::connection::Connection;
 use super::handshake::Wanted;
@@ -117,7 +120,7 @@ async fn file(connection: &Connection, request: &Request<()>) -> Result<Response
         return Err(refusal.header(ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     match request.uri().path() {
-        "/.well-known/pageport" => Ok(describe(connection)),
+        "/.well-known/pageport" => Ok(describe(connection, request.headers())),
         path if path == "/pageport.js" || path.starts_with("/pageport/") => {
             assets::module(path, request.headers())
         }
@@ -134,19 +137,23 @@ async fn site_file(connection: &Connection, request: &Request<()>) -> Result<Res
 }
 
 /// Open to every origin: it says what a port scan would, and a page that may not attach can tell why.
-fn describe(connection: &Connection) -> Response<Body> {
+fn describe(connection: &Connection, request: &HeaderMap) -> Response<Body> {
     let shared = &connection.shared;
     let policy = shared.policy.load();
     // The door to the local network has no QUIC.
     let webtransport = shared.webtransport.as_ref().filter(|_| connection.lan().is_none());
     let webtransport = webtransport.map(|door| door.describe(connection.own_address()));
-    let document =
+    let mut document =
         well_known::document(connection.own_address(), &shared.address.base, &policy, webtransport);
+    if let Err(code) = Applicant::of_origin(request, false, connection) {
+        document["refusal"] = code.to_string().into();
+    }
     let mut response = Response::new(Body::from(format!("{document:#}\n")));
     let headers = response.headers_mut();
     common_headers(headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(VARY, HeaderValue::from_static("origin"));
     response
 }

@@ -19,6 +19,29 @@ async fn what_it_speaks_stands_at_the_well_known_place() {
 }
 
 #[tokio::test]
+async fn a_page_that_may_not_attach_reads_there_why() {
+    let rest = "[link]\norigins = [\"https://app.example\"]\n[[token]]\nname = \"t\"\nmay = [\"connect\"]\n\
+                origins = [\"https://other.example\"]\n\
+                sha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n";
+    let door = door::open(rest);
+    for (origin, refusal) in [
+        (None, None),
+        (Some("https://app.example"), None),
+        (Some("https://other.example"), None),
+        (Some("https://app.example.org"), Some("ERR_ORIGIN_FORBIDDEN")),
+        (Some("https://a.localhost"), Some("ERR_ORIGIN_FORBIDDEN")),
+        (Some("null"), Some("ERR_ORIGIN_FORBIDDEN")),
+    ] {
+        let header = origin.map_or_else(String::new, |origin| format!("Origin: {origin}\r\n"));
+        let request = format!("GET /.well-known/pageport HTTP/1.1\r\nHost: localhost\r\n{header}\r\n");
+        let answer = door.ask(&request).await;
+        let document: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(document["refusal"].as_str(), refusal, "{origin:?}");
+        assert_eq!((answer.status, answer.header("vary")), (200, Some("origin")), "{origin:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_public_url_is_used_where_one_is_configured() {
     let door = door::open_at("gw.example", "base = \"gw.example\"\nurl = \"https://gw.example\"");
     let document: serde_json::Value =

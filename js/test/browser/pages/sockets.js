@@ -149,6 +149,15 @@ export async function slow(place) {
   return { some: value.length > 0, other: other.same };
 }
 
+/** The same, but it goes on taking chunks. @param {Place & { other: number }} place */
+export async function fast(place) {
+  const socket = await connected(place);
+  let taken = 0;
+  for await (const chunk of socket.readable) if ((taken += chunk.length) > 64 << 20) break;
+  const other = await echo({ ...place, port: place.other, bytes: 4 << 20 });
+  return { some: taken > 0, other: other.same };
+}
+
 /** Says goodbye without waiting. @param {Place & { bytes: number }} place */
 export async function leave(place) {
   const socket = await connected(place);
@@ -211,3 +220,12 @@ export async function wait(place) {
 
 /** @param {Place} place */
 export const waited = ({ port }) => waiting.get(port);
+
+/** Why nobody comes to listen here. @param {{ gateway: string }} place */
+export async function listening({ gateway }) {
+  module = await import(`${gateway}/pageport.js`);
+  const listener = new module.WebSocketListener();
+  let why = "";
+  listener.onerror = ({ error }) => (why = error.code);
+  return new Promise((resolve) => (listener.onlistening = listener.onclose = ({ type }) => resolve(type === "close" ? why : type)));
+}

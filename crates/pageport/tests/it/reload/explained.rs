@@ -7,7 +7,7 @@ use pageport_link::Session;
 use tokio::net::UdpSocket;
 
 use super::dice::Dice;
-use super::flow::Flow;
+use super::flow::{Flow, dialect};
 use super::server::{Certificate, Server};
 use super::{PROOF, runtime};
 use crate::configured::Configured;
@@ -18,6 +18,9 @@ const CASES: [usize; 2] = [200, 40];
 
 const TOKENS: &str = "[[token]]\nname = \"other\"\nmay = [\"connect\"]\n\
                       sha256 = \"d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa\"\n";
+
+/// Of pages that may attach.
+const ORIGINS: [&str; 2] = ["https://app.example", "https://other.example"];
 
 /// What was tried comes out one way or another: that is not for rules to say.
 const TRIED: [&str; 6] = [
@@ -72,21 +75,40 @@ fn rules(dice: &mut Dice, spoken: &str, host: &str, port: u16) -> String {
             "tokens = [\"t\"]\n",
             "tokens = [\"other\"]\n",
             "origins = [\"https://app.example\"]\n",
+            "origins = [\"https://other.example\"]\ntokens = [\"t\"]\n",
         ]);
         text.push_str(&format!("[[{kind}]]\nto = \"{to}:{port}\"\nprotocol = {protocol}\n{starttls}{who}"));
     }
     text
 }
 
-/// The code of a refusal, or nothing for what was tried, whether it came about or not.
-async fn happens(session: &Session, to: &str, starttls: bool) -> Option<String> {
-    let (kind, endpoint) = to.split_once("://").unwrap();
-    let opened = if starttls {
-        Flow::open_for_starttls(session, endpoint).await
-    } else {
-        Flow::open(session, kind, endpoint).await
-    };
-    opened.err().filter(|code| !TRIED.contains(&code.as_str()))
+/// Who would like to be connected.
+enum Caller {
+    /// A program, by the name of its token.
+    Program(&'static str, Session),
+    /// A page, by its origin: it speaks a dialect, which is for tcp.
+    Page(&'static str),
+}
+
+impl Caller {
+    /// As `config explain` is told.
+    fn flags(&self) -> [&'static str; 2] {
+        match self {
+            Caller::Program(token, _) => ["--token", token],
+            Caller::Page(origin) => ["--origin", origin],
+        }
+    }
+
+    /// The code of a refusal, or nothing for what was tried, whether it came about or not.
+    async fn is_refused(&self, gateway: &str, to: &str, starttls: bool) -> Option<String> {
+        let (kind, endpoint) = to.split_once("://").unwrap();
+        let opened = match self {
+            Caller::Program(_, session) if starttls => Flow::open_for_starttls(session, endpoint).await,
+            Caller::Program(_, session) => Flow::open(session, kind, endpoint).await,
+            Caller::Page(origin) => dialect::open_from(origin, gateway, endpoint).await,
+        };
+        opened.err().filter(|code| !TRIED.contains(&code.as_str()))
+    }
 }
 
 #[test]
@@ -102,42 +124,57 @@ fn what_is_explained_is_what_happens_in_generated_cases() {
         ("c.test", &[[127, 0, 0, 2]]),
     ]));
     let limits = "[limits]\nconnect_timeout = \"100ms\"\n";
+    let pages = format!("[link]\norigins = {ORIGINS:?}\n[dialects]\ntcp = true\n");
     let mut gateway =
-        Configured::new(&place, &format!("dns = [\"{names}\"]\n"), &format!("{TOKENS}{limits}"));
-    let sessions = [("t", "test"), ("other", "other")]
-        .map(|(name, token)| (name, runtime.block_on(gateway.session_with(token))));
+        Configured::new(&place, &format!("dns = [\"{names}\"]\n"), &format!("{TOKENS}{pages}{limits}"));
+    let programs = [("t", "test"), ("other", "other")]
+        .map(|(name, token)| Caller::Program(name, runtime.block_on(gateway.session_with(token))));
+    let callers: Vec<_> = programs.into_iter().chain(ORIGINS.map(Caller::Page)).collect();
     let cases = CASES[usize::from(!*PROOF)];
     let mut outcomes = BTreeMap::<String, usize>::new();
     for case in 0..cases {
         let host =
             dice.roll(&["127.0.0.1", "127.0.0.2", "localhost", "a.test", "b.test", "c.test", "none.test"]);
         let at = dice.roll(&[&*port.to_string(), &*port.to_string(), &*port.to_string(), "25"]).to_owned();
-        let kind = dice.roll(&["tcp", "tcp", "tcp", "tls", "udp", "ws", "wss"]);
-        let starttls = kind == "tcp" && dice.roll(&["no", "no", "yes"]) == "yes";
+        let caller = &callers[case % callers.len()];
+        let program = matches!(caller, Caller::Program(..));
+        let kinds: &[&str] =
+            if program { &["tcp", "tcp", "tcp", "tls", "udp", "ws", "wss"] } else { &["tcp"] };
+        let kind = dice.roll(kinds);
+        let starttls = program && kind == "tcp" && dice.roll(&["no", "no", "yes"]) == "yes";
         let rules = rules(&mut dice, kind, host, port);
-        gateway.reload(&format!("{TOKENS}{rules}{limits}"));
-        let (token, session) = &sessions[case % 2];
+        gateway.reload(&format!("{TOKENS}{rules}{pages}{limits}"));
         let to = format!("{kind}://{host}:{at}");
-        let flags = ["config", "explain", "--config", "p.toml", "--json", "--token", token, "--to", &to];
+        let flags = ["config", "explain", "--config", "p.toml", "--json", "--to", &to];
         let starttls_flag = if starttls { &["--starttls"][..] } else { &[] };
-        let run = place.run(&[&flags[..], starttls_flag].concat());
+        let run = place.run(&[&flags[..], &caller.flags(), starttls_flag].concat());
         let explained: serde_json::Value =
             serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
-        let happened = runtime.block_on(happens(session, &to, starttls));
-        let words = format!("seed {seed}, case {case}, {token} {to} {starttls_flag:?}\n{rules}{explained}");
+        let happened = runtime.block_on(caller.is_refused(&gateway.url, &to, starttls));
+        let words = format!(
+            "seed {seed}, case {case}, {:?} {to} {starttls_flag:?}\n{rules}{explained}",
+            caller.flags()
+        );
         assert_eq!(explained["code"].as_str(), happened.as_deref(), "{words}");
         assert_eq!(explained["allowed"], happened.is_none(), "{words}");
         assert_eq!(run.code, Some(i32::from(happened.is_some())), "{words}");
         let outcome = happened.unwrap_or_else(|| "allowed".to_owned());
-        *outcomes.entry(format!("{kind}:{outcome}")).or_default() += 1;
+        let who = if program { "program" } else { "page" };
+        *outcomes.entry(format!("{who}:{kind}:{outcome}")).or_default() += 1;
     }
-    let allowed: usize =
-        outcomes.iter().filter(|(outcome, _)| outcome.ends_with(":allowed")).map(|(_, n)| n).sum();
+    let count = |who: &str, what: &str| -> usize {
+        let fits = |outcome: &str| outcome.starts_with(who) && outcome.ends_with(what);
+        outcomes.iter().filter(|(outcome, _)| fits(outcome)).map(|(_, n)| n).sum()
+    };
+    let allowed = count("", ":allowed");
     println!("fact cases={cases} agreed={cases} allowed={allowed} forbidden={}", cases - allowed);
     for (outcome, count) in &outcomes {
         println!("  {count:4} {outcome}");
     }
-    assert!(allowed > cases / 10 && cases - allowed > cases / 10, "{outcomes:?}");
+    for who in ["program", "page"] {
+        let (all, allowed) = (count(who, ""), count(who, ":allowed"));
+        assert!(allowed > all / 10 && all - allowed > all / 10, "{outcomes:?}");
+    }
 }
 
 /// Knows these names with their IPv4 addresses, and that there are no others (RFC 1035 §4).

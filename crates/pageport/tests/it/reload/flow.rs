@@ -1,6 +1,6 @@
 //! A connection through the gateway, to a server that says what it hears: of a session, or by one of the dialects.
 
-mod dialect;
+pub(super) mod dialect;
 mod listen;
 
 use std::time::{Duration, Instant};

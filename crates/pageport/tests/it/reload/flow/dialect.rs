@@ -11,8 +11,22 @@ const DATA: u8 = 2;
 const TCP: u8 = 1;
 const STREAM: [u8; 4] = [1, 0, 0, 0];
 
-/// A connection to `host:port`, or the code of the refusal.
+/// A connection to `host:port` by the token `test`, or the code of the refusal.
 pub(super) async fn open(way: Way, gateway: &str, endpoint: &str) -> Result<Flow, String> {
+    begin(way, "Authorization: Bearer test", gateway, endpoint).await
+}
+
+/// The same for a page of this origin, by `/tcp/host/port`.
+pub(in crate::reload) async fn open_from(
+    origin: &str,
+    gateway: &str,
+    endpoint: &str,
+) -> Result<Flow, String> {
+    begin(Way::Messages, &format!("Origin: {origin}"), gateway, endpoint).await
+}
+
+/// `who`: the header that says so.
+async fn begin(way: Way, who: &str, gateway: &str, endpoint: &str) -> Result<Flow, String> {
     let (host, port) = endpoint.rsplit_once(':').unwrap();
     let path = if way == Way::Wisp { "/wisp/".to_owned() } else { format!("/tcp/{host}/{port}") };
     let upgrade = match way {
@@ -26,9 +40,8 @@ pub(super) async fn open(way: Way, gateway: &str, endpoint: &str) -> Result<Flow
         TcpStream::connect(("127.0.0.1", authority.rsplit(':').next().unwrap().parse().unwrap()))
             .await
             .unwrap();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\n{upgrade}Authorization: Bearer test\r\n\r\n"
-    );
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\n{upgrade}{who}\r\n\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
