@@ -14,6 +14,8 @@ mod token;
 
 use std::io::{self, Write as _};
 
+use tokio::runtime::Builder;
+
 use crate::cli::{Command, ConfigCommand, TokenCommand};
 use crate::failure::Failure;
 
@@ -26,7 +28,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Dev(flags) => on_runtime(dev::run(flags)),
         Command::Gateway(flags) => on_runtime(gateway::run(flags)),
         Command::Expose(flags) => on_runtime(expose::run(flags)),
-        Command::Connect(flags) => on_runtime(connect::run(*flags)),
+        Command::Connect(flags) => on_one_worker(connect::run(*flags)),
         Command::Check(flags) => on_runtime(check::run(flags)),
         Command::Completions { shell } => completions::print(shell),
         Command::Man { command } => man::print(command.as_deref()),
@@ -39,7 +41,16 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+    run_on(&mut Builder::new_multi_thread(), command)
+}
+
+/// For one person's connections: what one thread allocates and another one frees is kept twice for a while.
+fn on_one_worker(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    run_on(Builder::new_multi_thread().worker_threads(1), command)
+}
+
+fn run_on(runtime: &mut Builder, command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(command);
     // A read of stdin that nobody waits for any more cannot be called off.
     runtime.shutdown_background();

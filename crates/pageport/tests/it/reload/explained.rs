@@ -173,7 +173,7 @@ fn what_is_explained_is_what_happens_in_generated_cases() {
     }
     for who in ["program", "page"] {
         let (all, allowed) = (count(who, ""), count(who, ":allowed"));
-        assert!(allowed > all / 10 && all - allowed > all / 10, "{outcomes:?}");
+        assert!(allowed > all / 20 && all - allowed > all / 20, "{outcomes:?}");
     }
 }
 
