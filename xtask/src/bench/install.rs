@@ -1,7 +1,7 @@
 //! What a run needs: other people's tunnels from crates.io and Debian, and release builds of this workspace.
 
-use crate::failure::{Failure, Outcome};
-use crate::setup::npm;
+use crate::failure::Outcome;
+use crate::setup::{apt, npm};
 use crate::{child, paths, python};
 use std::path::{Path, PathBuf};
 
@@ -19,14 +19,20 @@ const DEBIAN: &[(&str, &str)] = &[
 
 /// Crates, the program that each brings, and what else cargo has to be told.
 const CRATES: &[(&str, &str, &str, &[&str])] = &[
-    ("rathole", "0.5", "rathole", &["--no-default-features", "--features", "server,client"]),
-    ("bore-cli", "0.6", "bore", &["--locked"]),
+    ("rathole", "0.5.0", "rathole", &["--no-default-features", "--features", "server,client"]),
+    ("bore-cli", "0.6.0", "bore", &["--locked"]),
 ];
 
-pub(super) fn everything() -> Outcome {
-    debian()?;
+/// Other people's tunnels only where `tunnels` are measured: they take minutes to build.
+pub(super) fn everything(tunnels: bool) -> Outcome {
+    let missing = |program: &str| !Path::new(program).exists();
+    let packages: Vec<&str> =
+        DEBIAN.iter().filter(|(_, program)| missing(program)).map(|(package, _)| *package).collect();
+    if !packages.is_empty() {
+        apt::install(&packages)?;
+    }
     for (name, version, program, flags) in CRATES {
-        if !tool(program).exists() {
+        if tunnels && !tool(program).exists() {
             println!("bench: installing {name} {version} into {}", paths::shown(&directory()));
             let mut cargo = child::command("nice");
             cargo.args(["cargo", "install", name, "--version", version, "--root"]).arg(directory());
@@ -55,19 +61,4 @@ pub(super) fn tool(program: &str) -> PathBuf {
 /// A release build of this workspace.
 pub(super) fn own(program: &str) -> PathBuf {
     paths::target().join("release").join(program)
-}
-
-fn debian() -> Outcome {
-    let missing: Vec<&str> = DEBIAN
-        .iter()
-        .filter(|(_, program)| !Path::new(program).exists())
-        .map(|(package, _)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Missing(format!(
-        "the benchmarks need root and these packages:\n\n  apt-get install -y --no-install-recommends {}",
-        missing.join(" ")
-    )))
 }

@@ -44,17 +44,17 @@ impl Part {
             Part::Dialects => "dialects",
         }
     }
+
+    /// Where its figures are kept.
+    pub(super) fn key(self) -> &'static str {
+        if self == Part::Tunnels { "rounds" } else { self.name() }
+    }
 }
 
 impl Options {
     pub(crate) fn parse(args: &[&str]) -> Outcome<Options> {
-        let mut options = Options {
-            quick: false,
-            parts: Vec::new(),
-            output: paths::root().join("bench/RESULTS.md"),
-            rounds: 0,
-            inside: false,
-        };
+        let mut options =
+            Options { quick: false, parts: Vec::new(), output: Options::page(), rounds: 0, inside: false };
         let mut args = args.iter();
         let usage = |what: String| Failure::Usage(format!("{what}\n{USAGE}"));
         while let Some(&arg) = args.next() {
@@ -87,6 +87,11 @@ impl Options {
             options.rounds = if options.quick { 2 } else { 7 };
         }
         Ok(options)
+    }
+
+    /// The page that stands beside the sources.
+    pub(super) fn page() -> PathBuf {
+        paths::root().join("bench/RESULTS.md")
     }
 
     /// The same, said again.
