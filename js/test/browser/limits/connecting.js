@@ -128,10 +128,10 @@ export const CONNECTING = [
       const { ok } = await page.ask(1, { connect: `udp://127.0.0.1:${rig.ports}` });
       await wait(700);
       const heard = once(server, "message");
+      const begin = performance.now();
       // DATAGRAM, of flow 1.
       page.send(frame(0x19, Buffer.from([1, 7])));
       await heard;
-      const begin = performance.now();
       await wait(700);
       const intime = page.reset(1) ?? (ok ? "open" : "refused");
       const late = page.carrier.until(() => page.reset(1));

@@ -75,8 +75,8 @@ export const DOOR = [
     n: "800ms",
     expected: ["200", "ended"],
     async run(rig) {
-      const [intime, late] = [await rig.connect(), await rig.connect()];
       const begin = performance.now();
+      const [intime, late] = [await rig.connect(), await rig.connect()];
       for (const peer of [intime, late]) peer.send("GET /.well-known/pageport HTTP/1.1\r\n");
       await wait(300);
       intime.send("Host: localhost\r\n\r\n");
@@ -92,10 +92,10 @@ export const DOOR = [
       const page = await rig.page();
       const { name } = await page.ask(1, { listen: "http" });
       const still = await rig.connect();
+      const begin = performance.now();
       still.send(`POST / HTTP/1.1\r\nHost: ${name}.localhost\r\nContent-Length: 2\r\n\r\nx`);
       await visitOn(page, 2);
-      const begin = performance.now() - 100;
-      return [await peer.answer(), await afterTime(700, still.answer(), begin)];
+      return [await peer.answer(), await afterTime(800, still.answer(), begin)];
     },
   },
   {
@@ -125,8 +125,8 @@ export const DOOR = [
       return certified();
     },
     async run(rig) {
-      const late = await rig.connect();
       const begin = performance.now();
+      const late = await rig.connect();
       // The beginning of a ClientHello.
       late.send(Buffer.from("1603010200", "hex"));
       const good = tls.connect({ host: "127.0.0.1", port: rig.gateway.port, servername: "localhost", rejectUnauthorized: false });
@@ -141,13 +141,13 @@ export const DOOR = [
     n: "800ms",
     expected: ["WELCOME", "DETACH ERR_ATTACH_TIMEOUT"],
     async run(rig) {
-      const [intime, late] = [await connect(rig.world, "bytes"), await connect(rig.world, "bytes")];
       const begin = performance.now();
+      const [intime, late] = [await connect(rig.world, "bytes"), await connect(rig.world, "bytes")];
       const ending = late.next([WELCOME, CLOSE, DETACH]).then(said);
       await wait(300);
       intime.send(hello(helloJson()));
       const at = said(await intime.next([WELCOME, CLOSE, DETACH]));
-      const beyond = await afterTime(750, ending, begin);
+      const beyond = await afterTime(800, ending, begin);
       intime.drop(), late.drop();
       return [at, beyond];
     },

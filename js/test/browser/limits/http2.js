@@ -145,12 +145,12 @@ export const HTTP2 = [
     n: "1s",
     expected: ["lives", "GOAWAY"],
     async run(rig) {
-      const { peer } = await connect(rig);
       const begin = performance.now();
+      const { peer } = await connect(rig);
       await wait(300);
       const at = (await ping(peer)) ? "lives" : "gone";
       const away = peer.until(() => frames(peer).some(({ type }) => type === GOAWAY) && "GOAWAY");
-      return [at, await afterTime(950, away.then((how) => how ?? "silence"), begin)];
+      return [at, await afterTime(1_000, away.then((how) => how ?? "silence"), begin)];
     },
   },
 ];

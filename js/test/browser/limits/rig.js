@@ -182,7 +182,7 @@ export function accept(page, stream, reply = { ok: true, status: 101, headers: [
  * What a limit of time does: nothing before it is over, everything soon after.
  * @param {number} n in milliseconds
  * @param {Promise<string>} happening
- * @param {number} begin when it began to count
+ * @param {number} begin before it began to count: what is awaited afterwards may come late
  */
 export async function afterTime(n, happening, begin) {
   const what = await happening;
