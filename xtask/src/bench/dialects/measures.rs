@@ -50,10 +50,14 @@ impl Measure {
         }
     }
 
-    /// What it moves at least, or has not run.
+    /// What it moves at least, or has not run: all of it, or once for each who moves.
     #[expect(clippy::cast_precision_loss)]
     pub(super) fn least(&self, options: &Options) -> f64 {
-        if self.is_bulk { bytes(options) as f64 } else { 64.0 }
+        match self.name {
+            _ if self.is_bulk => bytes(options) as f64,
+            "setups" => 16.0,
+            _ => 64.0,
+        }
     }
 }
 
