@@ -1,4 +1,4 @@
-//! Notices that a file has changed. It asks for what is known of a few files, once a second: that works on every file system, through
+//! Notices that a file has changed. It asks for what is known of a few files, again and again: that works on every file system, through
 //! links, and for files that are replaced as well as for those that are written to.
 
 use std::fs;
@@ -6,7 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-const PAUSE: Duration = Duration::from_secs(1);
+/// Together less than a second: what a file forbids ends within one from when it was written.
+const PAUSE: Duration = Duration::from_millis(400);
+/// Whoever writes two files is let finish.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// Some files, and what they were like.
 #[derive(Debug)]
@@ -39,14 +42,14 @@ impl Watch {
         self.files = files;
     }
 
-    /// Resolves when one has changed and then none for a second: whoever writes two files is let finish.
+    /// Resolves when one has changed and then none for a moment.
     pub(crate) async fn changed(&mut self) {
         if self.files.is_empty() {
             return std::future::pending().await;
         }
         let mut changed = false;
         loop {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(if changed { QUIET } else { PAUSE }).await;
             let now = look(&self.files);
             if now == self.seen && changed {
                 return;

@@ -11,10 +11,9 @@ use super::{PROOF, runtime};
 use crate::configured::Configured;
 use crate::program::Place;
 
-/// From the moment that the configuration was read again.
+/// From the moment that the file was written. That is for the proof: elsewhere much runs beside this, and it only must not hang.
 const WITHIN: Duration = Duration::from_secs(1);
-/// Once a second it is looked at, and when it has changed, another second must pass without a change.
-const NOTICED_WITHIN: Duration = Duration::from_secs(4);
+const GUARD: Duration = Duration::from_secs(20);
 
 /// Ways, and what is spoken at their ends.
 const KINDS: [(Way, &str); 8] = [
@@ -106,15 +105,14 @@ fn a_rule_that_goes_ends_its_own_flows_within_a_second_and_no_others() {
             let (way, kind) = (*way, server.kind);
             let what = format!("{way:?} {kind}, {change}");
             assert_eq!(end, way.forbidden(), "{what}");
-            assert!(read < if by_change { NOTICED_WITHIN } else { WITHIN }, "{what}: {read:?}");
-            // Often it is over before the log says that the file was read.
-            assert!(cut - written < read + WITHIN, "{what}: {:?}", cut - written);
+            let most = if *PROOF { WITHIN } else { GUARD };
+            assert!(read < most && cut - written < most, "{what}: {read:?}, {:?}", cut - written);
             let target = match kind {
                 "udp" => "none".to_owned(),
                 _ => {
                     let (at, reset) = runtime.block_on(server.ended.recv()).unwrap();
                     assert!(reset, "{what}: the server sees no orderly end");
-                    assert!(at - written < read + WITHIN, "{what}: {:?}", at - written);
+                    assert!(at - written < most, "{what}: {:?}", at - written);
                     (at - written).as_millis().to_string()
                 }
             };
