@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{Outcome, listen};
 
@@ -14,12 +14,17 @@ use crate::{Outcome, listen};
 pub(crate) enum Flaw {
     /// It reads as fast as it can, and keeps what nobody takes.
     Hoards,
+    /// The same, but only 64 MiB of each direction.
+    HoardsSome,
     /// It changes one bit of every connection's answer.
     Spoils,
 }
 
 /// Behind every handshake.
 const SPOILT: usize = 40_000;
+const PIECE: usize = 64 * 1024;
+/// Pieces.
+const SOME: usize = (64 << 20) / PIECE;
 
 /// Relays until the process ends.
 pub(crate) async fn run(flaw: Flaw, port: u16, target: SocketAddr) -> Outcome {
@@ -40,16 +45,24 @@ async fn hop(flaw: Flaw, near: TcpStream, target: SocketAddr) -> Outcome {
     let (from_near, to_near) = near.into_split();
     let (from_far, to_far) = far.into_split();
     let spoilt = (flaw == Flaw::Spoils).then_some(SPOILT);
-    tokio::try_join!(direction(from_near, to_far, None), direction(from_far, to_near, spoilt))?;
+    let room = if flaw == Flaw::HoardsSome { SOME } else { Semaphore::MAX_PERMITS };
+    let up = direction(from_near, to_far, room, None);
+    let down = direction(from_far, to_near, room, spoilt);
+    tokio::try_join!(up, down)?;
     Ok(())
 }
 
-async fn direction(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, spoilt: Option<usize>) -> Outcome {
-    let (sender, mut hoard) = mpsc::unbounded_channel::<Vec<u8>>();
+async fn direction(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    room: usize,
+    spoilt: Option<usize>,
+) -> Outcome {
+    let (sender, mut hoard) = mpsc::channel::<Vec<u8>>(room);
     let read = async move {
         let mut offset = 0;
         loop {
-            let mut piece = Vec::with_capacity(64 * 1024);
+            let mut piece = Vec::with_capacity(PIECE);
             if from.read_buf(&mut piece).await? == 0 {
                 return Outcome::Ok(());
             }
@@ -57,7 +70,7 @@ async fn direction(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, spoilt: Opti
                 *byte ^= 1;
             }
             offset += piece.len();
-            sender.send(piece)?;
+            sender.send(piece).await?;
         }
     };
     let write = async move {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `service PORT` | the native service behind every tunnel |
 //! | `relay copy\|splice PORT TARGET` | one hop that does nothing but move bytes, on one thread |
-//! | `relay hoard\|spoil PORT TARGET` | one that nobody should have: a measurement must notice it |
+//! | `relay hoard\|hoard-some\|spoil PORT TARGET` | one that nobody should have: a measurement must notice it |
 //! | `gateway PORT` | the yardstick: WebSocket to TCP, as short as it can be |
 //! | `raw websocket\|webtransport PORT` | the same service for a browser, with nothing in between |
 //! | `load …` | a visitor's side; prints one line of JSON |
@@ -33,7 +33,7 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const USAGE: &str = "\
 usage: pageport-bench service PORT
        pageport-bench relay copy|splice PORT TARGET
-       pageport-bench relay hoard|spoil PORT TARGET
+       pageport-bench relay hoard|hoard-some|spoil PORT TARGET
        pageport-bench gateway PORT
        pageport-bench raw websocket|webtransport PORT
        pageport-bench load bulk down|up BYTES TARGET
@@ -66,6 +66,9 @@ async fn run(args: &[&str]) -> Outcome {
         ["raw", "websocket", port] => raw::websocket::run(port.parse()?).await,
         ["raw", "webtransport", port] => raw::webtransport::run(port.parse()?).await,
         ["relay", "hoard", port, target] => flawed::run(Flaw::Hoards, port.parse()?, target.parse()?).await,
+        ["relay", "hoard-some", port, target] => {
+            flawed::run(Flaw::HoardsSome, port.parse()?, target.parse()?).await
+        }
         ["relay", "spoil", port, target] => flawed::run(Flaw::Spoils, port.parse()?, target.parse()?).await,
         ["gateway", port] => gateway::run(port.parse()?).await,
         ["load", "wisp", what, number, streams, gateway, service] => {

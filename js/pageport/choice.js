@@ -94,7 +94,7 @@ export class Choice {
     this.stop();
     const { core } = this.#session;
     // Carriers only break where pages are refused, as in a network that lets nothing through. Lower codes are no refusals for good.
-    if (this.#refusal > 97 && !core.session) {
+    if (this.#refusal > 97 && !core.session && core.ended < 0) {
       end(core, this.#refusal);
       return this.#session.poke();
     }
@@ -130,6 +130,7 @@ export class Choice {
     const carrier = this.#current;
     if (!carrier) return;
     const kind = this.#kindOf(carrier);
+    this.#refusal = -1;
     this.#proven.add(carrier);
     this.#failed.delete(kind);
     this.#memory.note(this.#failed, kind);

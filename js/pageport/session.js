@@ -162,15 +162,16 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Something has changed: to be looked at once this turn is over. @internal */
   poke() {
-    if (!this.#isPoked && !this.#isClosed) queueMicrotask(() => this.#isPoked && this.run());
+    if (!this.#isPoked) queueMicrotask(() => this.#isPoked && this.run());
     this.#isPoked = true;
   }
 
   /** @internal */
   run() {
+    // Once it is closed nothing is to be looked at, whoever asked for it before.
+    if ((this.#isPoked = this.#isClosed)) return;
     const now = performance.now();
     const { core } = this;
-    this.#isPoked = false;
     tick(core, now);
     for (const stream of core.touched) {
       core.touched.delete(stream);
@@ -198,7 +199,8 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       if (isOver || !core.carrier) this.#pause(now);
     }
     if (isOver) this.#end(core, now);
-    else {
+    // Whoever was told of a loss may have closed it: that is for the next run.
+    else if (core.ended < 0) {
       this.choice?.settle();
       if (core.session) this.listeners.forEach((listener) => listener.listen(core));
       if (core.carrier?.phase) this.#attachedAt ||= now;

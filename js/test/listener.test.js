@@ -288,6 +288,19 @@ test("where the whole session is refused, the listener closes and nothing is lef
   assert.deepEqual(unheard, []);
 });
 
+test("whoever closes the session on hearing of a loss is neither connected again nor refused", async (t) => {
+  t.mock.method(globalThis, "fetch", async () => Response.json({ version: 1, carriers: [], refusal: "ERR_ORIGIN_FORBIDDEN" }));
+  const network = new Network();
+  network.isUp = false;
+  const listener = begin(network);
+  const one = session({ gateway: /** @type {string} */ (used.at(-1)) });
+  listener.onerror = () => one.close();
+  assert.equal(await one.closed, undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(network.sockets.length, 1);
+  assert.equal(listener.readyState, WebSocketListener.CLOSED);
+});
+
 test("a listener that the gateway ends is closed, with the reason if there is one", async () => {
   const network = new Network();
   const listener = await listen(network);

@@ -5,6 +5,7 @@ import { afterEach, mock, test } from "node:test";
 import { configure, serve, session, WebSocketListener } from "../pageport/index.js";
 import { stop } from "../pageport/receive.js";
 import { reset } from "../pageport/send.js";
+import * as wire from "../pageport/wire.js";
 import { Network, next, until, Visitor } from "./session-network.js";
 import { frame, unframe } from "./ws-wire.js";
 
@@ -386,4 +387,30 @@ test("after a lost session it serves again, and says so", async () => {
   await next(server, "listening");
   assert.equal(server.url, "ws://name6.gw.test/");
   assert.equal((await network.visit({ kind: "http", url: "http://a.test/" }).reply()).status, 200);
+});
+
+test("a handler may close its server when its session ends for good", async () => {
+  /** @type {any} */
+  let server;
+  const begun = new Promise((resolve) => {
+    server = site((/** @type {Request} */ request) => {
+      request.signal.onabort = () => server.close();
+      resolve(undefined);
+      return new Promise(() => {});
+    });
+  });
+  const { network, visit, server: serving } = await server;
+  server = serving;
+  visit("/");
+  await begun;
+  const { closed } = session({ gateway: /** @type {string} */ (used.at(-1)) });
+  /** @type {unknown[]} */
+  const unheard = [];
+  const note = (/** @type {unknown} */ reason) => unheard.push(reason);
+  process.on("unhandledRejection", note);
+  network.say([wire.CLOSE, 100, ""]);
+  await assert.rejects(closed, { code: "ERR_CREDENTIAL_INVALID" });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", note);
+  assert.deepEqual(unheard, []);
 });

@@ -20,6 +20,9 @@ fn a_hangup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
     place.write("p.toml", FILE);
     let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json", "--log-format", "json"]);
     let link = format!("{}link", gateway.ready()["url"].as_str().unwrap());
+    // Whoever watches files would not do this: none has changed.
+    gateway.signal(Signal::HUP);
+    gateway.logged("configuration read again");
     assert!(get(&link, ATTACH).contains("ERR_ORIGIN_FORBIDDEN"));
 
     place.write("p.toml", &format!("{FILE}[link]\norigins = [\"https://app.example\"]\n"));

@@ -110,12 +110,12 @@ impl Scene {
         Ok(scene)
     }
 
-    /// With a relay before the gateway that reads whatever comes (`BENCH_BIN`). It is in the way, and its memory counts.
-    pub(super) async fn hoarding(way: Way) -> Outcome<Scene> {
+    /// With a relay before the gateway that reads more than it should (`BENCH_BIN`). It is in the way, and its memory counts.
+    pub(super) async fn hoarding(way: Way, relay: &str) -> Outcome<Scene> {
         let program = std::env::var("BENCH_BIN").map_err(|_| "BENCH_BIN is not set")?;
         let mut scene = Scene::start(way).await?;
         let mut command = Command::new(program);
-        command.args(["relay", "hoard", "0", &scene.place.address.to_string()]);
+        command.args(["relay", relay, "0", &scene.place.address.to_string()]);
         let ready = scene.add(command).await?;
         scene
             .place

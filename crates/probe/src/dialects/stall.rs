@@ -22,6 +22,9 @@ use crate::place::Place;
 const CHUNK: usize = 65_536;
 /// KiB that a stop may cost, while it lasts and when the rest comes all at once.
 const BOUND: u64 = 8 << 10;
+/// Bytes that may be on their way: on loopback the kernel takes up to 10 MiB for each of at most three connections, and two windows have 4 MiB. What
+/// would be held beyond that while bytes flow is no growth when they stop.
+const ON_THEIR_WAY: u64 = 48 << 20;
 const TRIPS: usize = 200;
 /// Milliseconds that a round trip of the sibling may take, half of them and the worst. The machine has others to serve.
 const QUICK: f64 = 10.0;
@@ -100,6 +103,7 @@ fn report(scene: &Scene, what: &str, ordinary: &[u64], held: &Held, alone: (f64,
         demand(beyond < BOUND, "all in all it took less than 8 MiB more than a transfer that nobody stops")?;
     }
     demand(held.accepted < held.bytes, "the writer was held back")?;
+    demand(held.unread < ON_THEIR_WAY, "less than 48 MiB were on their way")?;
     let (p50, worst) = held.sibling;
     fact(&[
         ("way", &way),

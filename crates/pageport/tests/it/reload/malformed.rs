@@ -12,7 +12,7 @@ use super::{PROOF, runtime};
 use crate::configured::Configured;
 use crate::program::Place;
 
-/// So many of them also by a change of the file alone, which is noticed within two seconds, in the test command.
+/// So many of them also by a change of the file alone, which is noticed within a second, in the test command.
 const NOTICED: usize = 2;
 
 struct Malformed {
