@@ -1,8 +1,6 @@
-//! One end pushes hundreds of megabytes, the other reads a third and then stops for a while. What that costs is the growth from the moment of the
-//! stop to the most while it lasts, and what the whole push takes beyond one that nobody stops. Meanwhile another lane must be quick.
-//!
-//! It is the flow that is compared with, not the quiet before it: what has flowed stays with the allocator for a while, in the heap of every thread
-//! that touched it, and would hide or feign what the stop itself does. The quiet is printed beside it.
+//! One end pushes hundreds of megabytes, the other reads a third and then stops for a while. What that costs is the growth to the most while the
+//! stop lasts, from the quiet before or from the flow, whichever was less; what was written and is not read; and what the whole push takes beyond one
+//! that nobody stops. Meanwhile another lane must be quick.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,7 +81,9 @@ fn report(scene: &Scene, what: &str, ordinary: &[u64], held: &Held, alone: (f64,
     for (index, place) in scene.places().enumerate() {
         let (flowing, stopped, ordinary) = (held.flowing[index], held.stopped[index], ordinary[index]);
         let peak = place.peak()?.max(stopped);
-        let (growth, beyond) = (stopped.saturating_sub(flowing), peak.saturating_sub(ordinary));
+        // From the lesser of both: what the flow has left is memory, too.
+        let from = flowing.min(held.quiet[index]);
+        let (growth, beyond) = (stopped.saturating_sub(from), peak.saturating_sub(ordinary));
         fact(&[
             ("way", &way),
             ("case", &what),

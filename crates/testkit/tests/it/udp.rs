@@ -54,7 +54,7 @@ async fn a_queue_that_is_full_drops_what_comes() {
     println!("{came} came in {:?}, {overflowed} found the queue full", begun.elapsed());
     assert_eq!(came + overflowed, 200);
     // 200 ms of queue are 25 datagrams of 1,000 bytes; more only as time passes while they are sent.
-    assert!((20..150).contains(&came), "{came}");
+    assert!((20..=80).contains(&came), "{came}");
 }
 
 #[tokio::test]
