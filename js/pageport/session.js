@@ -63,10 +63,8 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
   #isPoked = false;
   #isClosed = false;
   #isAborted = false;
-  /** @type {Transport | string} */
+  /** What was told of last: what carries, or else `readyState`. @type {any} */
   #shown = "connecting";
-  /** @type {Transport["name"] | null} */
-  #previous = null;
   #life = new AbortController();
   #arrived = () => {};
   /** Resolves `closed`. @type {any} */
@@ -146,7 +144,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Resolves once the gateway answers, or never will: nothing is loaded before, since some browsers never try again. @internal */
   async ready() {
-    while (/^(connecting|suspended)$/.test(this.readyState)) await this.changed();
+    while (/connecting|suspended/.test(this.readyState)) await this.changed();
   }
 
   /** Resolves with the next `carrierchange`. @internal */
@@ -210,12 +208,11 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
       }
     }
     this.#wakeIn(isOver ? Infinity : wait, now);
-    const { carrier, readyState } = this;
-    const shown = carrier ? core.carrier?.key : readyState;
+    const { carrier } = this;
+    const shown = carrier ? core.carrier?.key : this.readyState;
     if (this.#shown !== shown) {
+      const previous = this.#shown.name ?? null;
       this.#shown = shown;
-      const previous = this.#previous;
-      this.#previous = carrier;
       const reason = carrier ? (previous ? "moved" : "attached") : this.#isClosed ? "closed" : this.#isAborted ? "aborted" : "lost";
       this.#isAborted = false;
       this.choice?.changed();
@@ -302,7 +299,7 @@ export class Session extends /** @type {SessionBase} */ (EventTarget) {
 
   /** Not before the gateway answers: some browsers never try again to load what they could not. */
   async #load() {
-    if (this.#isLoading || this.choice) return;
+    if (this.#isLoading) return;
     this.#isLoading = true;
     try {
       const answer = await fetch(this.gateway + "/.well-known/pageport", { signal: AbortSignal.timeout(ATTEMPT) });

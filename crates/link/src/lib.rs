@@ -18,10 +18,12 @@
 //! | `identity`, [`key_file`] | a key that names and ports belong to |
 //! | `dial`, `messages` | a visitor's side: a listener's URL as a byte stream |
 //! | [`handshake`] | the client's half of a WebSocket handshake |
+//! | `block` | memory that is read into |
 //! | `budget` | memory of all sessions of a process |
 //! | `error` | what can go wrong |
 
 mod arrival;
+mod block;
 mod budget;
 mod carrier;
 mod connector;

@@ -16,13 +16,14 @@ use std::ops::Deref;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use pageport_proto::Code;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::block::Block;
 use crate::{ReadHalf, Socket, Stream, StreamError, WriteHalf};
 use layered::Layered;
 
@@ -214,8 +215,8 @@ async fn inward(
             Err(error) => return unwanted(error),
         };
         // The buffer lives from here to the next line that waits: an idle connection has none.
-        let mut buffer = BytesMut::with_capacity(room);
-        match socket.try_read_buf(&mut buffer) {
+        let mut buffer = Block::with_capacity(room);
+        match socket.try_read_buf(&mut buffer.room(room)) {
             Ok(0) => {
                 to_peer.finish();
                 return Ok(Inward::Finished);
@@ -254,7 +255,7 @@ async fn forward(
 /// A few bytes must not keep a large buffer alive for as long as the peer has not received them.
 ///
 /// The session copies pieces below 4 KiB anyway.
-fn tight(buffer: BytesMut) -> Bytes {
+fn tight(buffer: Block) -> Bytes {
     let small = buffer.len() < 4 * 1024;
     if !small && buffer.len() * 2 < buffer.capacity() {
         Bytes::copy_from_slice(&buffer)

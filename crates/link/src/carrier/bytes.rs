@@ -9,12 +9,13 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use pageport_proto::varint::{self, Peek};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use super::{Input, Received, Wire};
+use crate::block::Block;
 
 /// What the first read of a quiet connection takes; PING, PONG and small messages need no more.
 const SMALL: usize = 2 * 1024;
@@ -24,7 +25,7 @@ const LARGE: usize = 64 * 1024;
 /// Frames from this size on are read to their border, so that the next one begins in a buffer of its own: the session keeps their
 /// bytes where they are, and whatever else a buffer holds would be kept with them.
 const BORDER: usize = 8 * 1024;
-/// How far beyond the border: enough for type and length of the next frame.
+/// How far beyond the border: enough for type and length of a frame.
 const HEADER: usize = 16;
 /// How many pieces one write hands to the kernel.
 const PIECES: usize = 64;
@@ -34,7 +35,7 @@ const PIECES: usize = 64;
 pub struct BytesCarrier {
     wire: Wire,
     /// The beginning of an unfinished frame, and room for more.
-    unfinished: BytesMut,
+    unfinished: Block,
     /// What the next read takes; zero while the connection brings no more than the stack takes.
     size: usize,
     sending: VecDeque<Bytes>,
@@ -42,7 +43,7 @@ pub struct BytesCarrier {
 
 impl BytesCarrier {
     pub(super) fn new(wire: Wire) -> BytesCarrier {
-        BytesCarrier { wire, unfinished: BytesMut::new(), size: 0, sending: VecDeque::new() }
+        BytesCarrier { wire, unfinished: Block::default(), size: 0, sending: VecDeque::new() }
     }
 
     pub(super) fn wire(&self) -> &Wire {
@@ -57,6 +58,16 @@ impl BytesCarrier {
         let mut bytes = if self.size > 0 || !self.unfinished.is_empty() {
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Input::End)),
+                Poll::Ready(Ok(_)) if self.is_partial() => {
+                    // Nothing to take yet, but it proves life, and is judged by its header.
+                    let header = &self.unfinished[..self.unfinished.len().min(HEADER)];
+                    let mut header = Bytes::copy_from_slice(header);
+                    deliver(Received::Frames(&mut header));
+                    if header.is_empty() {
+                        self.unfinished = Block::default();
+                    }
+                    return Poll::Ready(Ok(Input::Some));
+                }
                 Poll::Ready(Ok(_)) => std::mem::take(&mut self.unfinished).freeze(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -76,7 +87,7 @@ impl BytesCarrier {
         };
         deliver(Received::Frames(&mut bytes));
         if !bytes.is_empty() {
-            self.unfinished = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+            self.unfinished = Block::copy_from(&bytes);
         }
         Poll::Ready(Ok(Input::Some))
     }
@@ -122,15 +133,16 @@ impl BytesCarrier {
             Some(len) if len >= BORDER => (len + HEADER).saturating_sub(self.unfinished.len()),
             _ => self.size.max(FIRST),
         };
-        if self.unfinished.capacity() - self.unfinished.len() < want {
-            self.unfinished.reserve(want);
-        }
-        let read =
-            ready!(poll_read_buf(Pin::new(&mut self.wire), cx, &mut (&mut self.unfinished).limit(want)))?;
+        let read = ready!(poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.unfinished.room(want)))?;
         if read == self.size {
             self.size = (self.size * 2).min(LARGE);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// It begins with a frame whose end is not here.
+    fn is_partial(&self) -> bool {
+        self.frame_len().is_some_and(|len| len > self.unfinished.len())
     }
 
     /// How long the unfinished frame is in all, once its header is here. What is no header is for the session to judge.
@@ -143,7 +155,7 @@ impl BytesCarrier {
     fn cool_down(&mut self) {
         if self.unfinished.is_empty() {
             self.size = 0;
-            self.unfinished = BytesMut::new();
+            self.unfinished = Block::default();
         }
     }
 

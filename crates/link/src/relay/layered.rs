@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
@@ -19,6 +19,7 @@ use tokio_util::io::poll_read_buf;
 use super::{
     BATCH, Broken, Inward, LINGER, Moved, READ_MAX, READ_MIN, advance, batch, forward, tight, unwanted,
 };
+use crate::block::Block;
 use crate::{ReadHalf, WriteHalf};
 
 /// What one write hands over at most: the layer below copies it.
@@ -120,8 +121,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Layered<S> {
     fn poll_read(&self, room: usize, size: &mut usize, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let mut io = self.lock();
         if *size > READ_MIN {
-            let mut buffer = BytesMut::with_capacity(room);
-            match poll_read_buf(Pin::new(&mut *io), cx, &mut (&mut buffer).limit(room)) {
+            let mut buffer = Block::with_capacity(room);
+            match poll_read_buf(Pin::new(&mut *io), cx, &mut buffer.room(room)) {
                 Poll::Ready(read) => return Poll::Ready(read.map(|_| tight(buffer))),
                 Poll::Pending => *size = READ_MIN,
             }

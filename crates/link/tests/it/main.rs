@@ -16,6 +16,7 @@ mod http;
 mod memory;
 mod messages;
 mod moves;
+mod pieces;
 mod proxy;
 mod quic;
 mod simulation;
