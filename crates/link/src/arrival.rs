@@ -66,7 +66,7 @@ async fn first_frame(carrier: &mut Carrier) -> Result<Hello, LinkError> {
 /// `None` while HELLO is not complete.
 fn take_hello(received: Received<'_>) -> Option<Result<Hello, Code>> {
     match received {
-        Received::Frames(bytes) => decode_hello(bytes),
+        Received::Frames(bytes, _) => decode_hello(bytes),
         Received::Message(mut bytes) => {
             Some(decode_hello(&mut bytes).unwrap_or(Err(Code::ERR_FRAME_MALFORMED)))
         }

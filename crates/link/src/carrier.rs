@@ -95,8 +95,8 @@ impl fmt::Display for CarrierKind {
 
 /// What came in.
 pub(crate) enum Received<'a> {
-    /// Frames back to back. Whole ones are taken off the front; the beginning of an unfinished one is left.
-    Frames(&'a mut Bytes),
+    /// Frames back to back, and how much memory any slice of them keeps. Whole ones are taken off the front; the beginning of an unfinished one is left.
+    Frames(&'a mut Bytes, usize),
     /// One whole carrier message.
     Message(Bytes),
 }

@@ -267,7 +267,8 @@ impl World {
             }
         }
         if from == GATEWAY || self.carriers.get(&id).is_some_and(|carrier| carrier.greeted) {
-            self.sides[1 - from].session.receive_part(id, &mut bytes, self.now);
+            let kept = bytes.len();
+            self.sides[1 - from].session.receive_part(id, &mut bytes, kept, self.now);
         }
         if let Some(carrier) = self.carriers.get_mut(&id) {
             carrier.arrived[from].extend_from_slice(&bytes);

@@ -189,7 +189,7 @@ impl Owner {
                 let len = usize::from(input.byte());
                 let mut part = Bytes::copy_from_slice(input.bytes(len));
                 let before = part.len();
-                self.session.receive_part(self.carrier, &mut part, self.now);
+                self.session.receive_part(self.carrier, &mut part, before, self.now);
                 assert!(part.len() <= before);
             }
             _ => self.transmit(limits::MESSAGE),

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use pageport_proto::limits;
 use pageport_proto::varint::{self, Peek};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_util::io::poll_read_buf;
@@ -27,6 +28,8 @@ const LARGE: usize = 64 * 1024;
 const BORDER: usize = 8 * 1024;
 /// How far beyond the border: enough for type and length of a frame.
 const HEADER: usize = 16;
+/// The largest frame and its header; who sends a larger one is told so, and must not say what room is made for it.
+const FRAME: usize = limits::FRAME + HEADER;
 /// How many pieces one write hands to the kernel.
 const PIECES: usize = 64;
 
@@ -55,20 +58,20 @@ impl BytesCarrier {
         cx: &mut Context<'_>,
         mut deliver: impl FnMut(Received<'_>),
     ) -> Poll<io::Result<Input>> {
-        let mut bytes = if self.size > 0 || !self.unfinished.is_empty() {
+        let block = if self.size > 0 || !self.unfinished.is_empty() {
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Input::End)),
                 Poll::Ready(Ok(_)) if self.is_partial() => {
                     // Nothing to take yet, but it proves life, and is judged by its header.
                     let header = &self.unfinished[..self.unfinished.len().min(HEADER)];
                     let mut header = Bytes::copy_from_slice(header);
-                    deliver(Received::Frames(&mut header));
+                    deliver(Received::Frames(&mut header, HEADER));
                     if header.is_empty() {
                         self.unfinished = Block::default();
                     }
                     return Poll::Ready(Ok(Input::Some));
                 }
-                Poll::Ready(Ok(_)) => std::mem::take(&mut self.unfinished).freeze(),
+                Poll::Ready(Ok(_)) => std::mem::take(&mut self.unfinished),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     self.cool_down();
@@ -83,9 +86,11 @@ impl BytesCarrier {
                 return Poll::Ready(Ok(Input::End));
             }
             self.size = if buf.remaining() == 0 { FIRST } else { 0 };
-            Bytes::copy_from_slice(buf.filled())
+            Block::copy_from(buf.filled())
         };
-        deliver(Received::Frames(&mut bytes));
+        let kept = block.capacity();
+        let mut bytes = block.freeze();
+        deliver(Received::Frames(&mut bytes, kept));
         if !bytes.is_empty() {
             self.unfinished = Block::copy_from(&bytes);
         }
@@ -117,10 +122,12 @@ impl BytesCarrier {
     /// Says that nothing more comes, and waits for the peer to say the same: closing over unread bytes would tear what is still
     /// on its way there.
     pub(super) async fn close(mut self) {
+        // Whatever was refused says nothing of what comes.
+        self.unfinished = Block::default();
         let flushed = poll_fn(|cx| self.poll_flush(cx)).await;
         if flushed.is_ok() && self.wire.shutdown().await.is_ok() {
             let ignore = |received: Received<'_>| {
-                if let Received::Frames(bytes) = received {
+                if let Received::Frames(bytes, _) = received {
                     bytes.clear();
                 }
             };
@@ -129,13 +136,15 @@ impl BytesCarrier {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let want = match self.frame_len() {
-            Some(len) if len >= BORDER => (len + HEADER).saturating_sub(self.unfinished.len()),
-            _ => self.size.max(FIRST),
+        let rest = match self.frame_len() {
+            Some(len @ BORDER..=FRAME) => Some((len + HEADER).saturating_sub(self.unfinished.len())),
+            _ => None,
         };
-        let read = ready!(poll_read_buf(Pin::new(&mut self.wire), cx, &mut self.unfinished.room(want)))?;
-        if read == self.size {
-            self.size = (self.size * 2).min(LARGE);
+        let mut room = self.unfinished.room(rest.unwrap_or(self.size.max(FIRST)));
+        let all = room.limit();
+        let read = ready!(poll_read_buf(Pin::new(&mut self.wire), cx, &mut room))?;
+        if rest.is_none() && read == all {
+            self.size = (all * 2).clamp(FIRST, LARGE);
         }
         Poll::Ready(Ok(read))
     }
@@ -152,10 +161,11 @@ impl BytesCarrier {
         usize::try_from(len).ok()?.checked_add(at + len_at)
     }
 
+    /// Nothing comes for now, so a few bytes of a frame need no more room than themselves.
     fn cool_down(&mut self) {
-        if self.unfinished.is_empty() {
-            self.size = 0;
-            self.unfinished = Block::default();
+        if self.unfinished.len() <= SMALL && self.unfinished.capacity() > SMALL {
+            self.size = if self.unfinished.is_empty() { 0 } else { FIRST };
+            self.unfinished = Block::copy_from(&self.unfinished);
         }
     }
 

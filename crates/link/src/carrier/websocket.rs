@@ -111,7 +111,7 @@ impl WebSocketCarrier {
         let delivered = self.wire().delivered();
         if std::mem::replace(&mut self.told, delivered) != delivered {
             // Part of a message, or a PONG of RFC 6455, proves life as well.
-            deliver(Received::Frames(&mut Bytes::new()));
+            deliver(Received::Frames(&mut Bytes::new(), 0));
         }
         let message = match next {
             Poll::Pending => {

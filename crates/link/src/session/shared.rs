@@ -136,7 +136,7 @@ impl Shared {
     /// Takes in what came on a carrier. Whom it concerns is collected, to be woken by [`Shared::wake`].
     pub(crate) fn receive(&self, id: CarrierId, received: Received<'_>, wakes: &mut Wakes) {
         self.call(Some(id), wakes, |state, now| match received {
-            Received::Frames(bytes) => state.proto.receive_part(id, bytes, now),
+            Received::Frames(bytes, kept) => state.proto.receive_part(id, bytes, kept, now),
             Received::Message(message) => state.proto.receive(id, message, now),
         });
     }

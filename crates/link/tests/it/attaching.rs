@@ -293,15 +293,33 @@ async fn a_hello_that_breaks_its_format_is_refused_with_its_code() {
         page.send(&Frame::Hello(bytes::Bytes::from_static(payload))).await;
         assert_eq!(guard(page.farewell()).await, Some((true, code)), "{}", String::from_utf8_lossy(payload));
     }
-    // Type HELLO, and a length of 4,097, then 66,561; the payload never comes, and nobody waits for it.
+    // Type HELLO, and a length of 4,097, then 66,561, then 2^53 - 1; and that of another type. The payload never comes, and nobody waits for it, nor
+    // makes room.
     for (header, code) in [
         (&[0x00, 0x50, 0x01][..], Code::ERR_FRAME_MALFORMED),
         (&[0x00, 0x80, 0x01, 0x04, 0x01], Code::ERR_FRAME_TOO_LARGE),
+        (&[0x00, 0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Code::ERR_FRAME_TOO_LARGE),
+        (&[0x01, 0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Code::ERR_ATTACH_ORDER),
     ] {
-        let mut large = RawPage::connect(gateway.address).await;
-        large.write(header).await;
-        assert_eq!(guard(large.farewell()).await, Some((true, code)));
+        for cut in [0, 1] {
+            let mut large = RawPage::connect(gateway.address).await;
+            large.write(&header[..cut]).await;
+            tokio::task::yield_now().await;
+            large.write(&header[cut..]).await;
+            assert_eq!(guard(large.farewell()).await, Some((true, code)));
+            // What was refused is read to the end all the same.
+            large.write(&[0xff; 1 << 20]).await;
+        }
     }
+    // The same behind a HELLO that is as it should be.
+    let mut behind = RawPage::connect(gateway.address).await;
+    let mut both = bytes::BytesMut::new();
+    let hello = br#"{"version":1,"n":1,"limits":{"streams":1,"initial":4096,"unreceived":65536}}"#;
+    Frame::Hello(bytes::Bytes::from_static(hello)).encode(&mut both);
+    both.extend_from_slice(&[0x01, 0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    behind.write(&both).await;
+    assert_eq!(guard(behind.farewell()).await, Some((true, Code::ERR_ATTACH_ORDER)));
+    behind.write(&[0xff; 1 << 20]).await;
 }
 
 #[tokio::test]

@@ -60,9 +60,9 @@ async fn a_frame_that_is_too_large_is_refused_by_its_header_wherever_that_is_cut
  {
     let gateway = Gateway::start().await;
     // A PING; DATA of 66,561 bytes; and what would be headers of frames of up to 2^53 bytes.
-    let ping = [0x05, 0x08, 1, 2, 3, 4, 5, 6, 7, 8];
+    let ping = [0x0e, 0x08, 1, 2, 3, 4, 5, 6, 7, 8];
     let bytes =
-        [&ping[..], &[0x04, 0x80, 0x01, 0x04, 0x01], &[0xc0, 0x1f, 0xff, 0xff].repeat(20_000)].concat();
+        [&ping[..], &[0x06, 0x80, 0x01, 0x04, 0x01], &[0xc0, 0x1f, 0xff, 0xff].repeat(20_000)].concat();
     for cut in [ping.len(), ping.len() + 1, ping.len() + 3, ping.len() + 5, ping.len() + 9] {
         let mut page = RawPage::connect(gateway.address).await;
         guard(page.begin()).await;

@@ -87,7 +87,7 @@ impl Receive {
         self.reset.is_some() || self.last.is_some_and(|last| self.stopped.is_some() || self.consumed == last)
     }
 
-    /// Takes a DATA frame in, which came as part of `arriving` bytes. With `overtakes` one without bytes may leave a gap.
+    /// Takes a DATA frame in, whose bytes keep `arriving` bytes of memory. With `overtakes` one without bytes may leave a gap.
     ///
     /// # Errors
     /// The code that ends the session.

@@ -105,7 +105,7 @@ impl Client {
         mut deliver: impl FnMut(Received<'_>),
     ) -> Poll<io::Result<Input>> {
         match ready!(self.events.poll_recv(cx)) {
-            Some(Event::Alive) => deliver(Received::Frames(&mut Bytes::new())),
+            Some(Event::Alive) => deliver(Received::Frames(&mut Bytes::new(), 0)),
             Some(Event::Message(message)) => deliver(Received::Message(message)),
             Some(Event::Lost(error)) => return Poll::Ready(Err(error)),
             None => return Poll::Ready(Ok(Input::End)),

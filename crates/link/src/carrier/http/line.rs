@@ -251,7 +251,7 @@ impl HttpLine {
             None => return Poll::Pending,
             Some(Ok(None)) => return Poll::Ready(Ok(Input::End)),
             // Part of a message, and a request for messages, prove life as well.
-            Some(Ok(Some(()))) => deliver(Received::Frames(&mut Bytes::new())),
+            Some(Ok(Some(()))) => deliver(Received::Frames(&mut Bytes::new(), 0)),
             Some(Err(message)) => {
                 deliver(Received::Message(message));
                 self.0.changed.notify_waiters();

@@ -164,8 +164,8 @@ impl World {
                 other => self.fail(format!("not a HELLO: {other:?}")),
             }
         }
-        let served_by = self.sessions[0].active();
-        self.sessions[at(from.peer())].receive_part(id, &mut bytes, self.now);
+        let (served_by, kept) = (self.sessions[0].active(), bytes.len());
+        self.sessions[at(from.peer())].receive_part(id, &mut bytes, kept, self.now);
         let serves = self.sessions[0].active();
         self.moved += usize::from(served_by.is_some() && serves.is_some() && served_by != serves);
         bytes
