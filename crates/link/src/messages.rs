@@ -25,6 +25,8 @@ const MESSAGE: usize = 64 * 1024;
 /// The longest message that is taken, in bytes, all its frames together: it is whole in memory before its first byte is read. A longer one is
 /// an error of whoever reads, and the end of the WebSocket.
 pub const LONGEST_MESSAGE: usize = 1024 * 1024;
+/// How many PINGs of RFC 6455 may wait for their answer to leave. A peer that sends more without reading is broken off.
+const PINGS: u32 = 64;
 /// For both Closes and the end of the connection.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -39,6 +41,7 @@ pub struct Messages<S> {
     finished: bool,
     /// Nothing more is written.
     shut: bool,
+    unanswered_pings: u32,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Messages<S> {
@@ -53,7 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Messages<S> {
     }
 
     fn new(socket: WebSocketStream<S>, halves: bool) -> Messages<S> {
-        Messages { socket: Box::new(socket), halves, unread: Bytes::new(), finished: false, shut: false }
+        let socket = Box::new(socket);
+        Messages { socket, halves, unread: Bytes::new(), finished: false, shut: false, unanswered_pings: 0 }
     }
 
     /// Says goodbye when both directions have ended: Close, the peer's Close, and the end of the connection.
@@ -94,8 +98,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Messages<S> {
             } else if message.is_binary() || message.is_text() {
                 self.finished = self.halves && message.is_binary() && message.as_payload().is_empty();
                 self.unread = message.into_payload().into();
+            } else if message.is_ping() {
+                self.unanswered_pings += 1;
+                if self.unanswered_pings > PINGS {
+                    return Poll::Ready(Err(io::Error::other("a flood of WebSocket PINGs")));
+                }
+                if let Poll::Ready(Err(error)) = self.poll_out(cx) {
+                    return Poll::Ready(Err(error));
+                }
             }
         }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut *self.socket).poll_flush(cx)).map_err(broken)?;
+        self.unanswered_pings = 0;
         Poll::Ready(Ok(()))
     }
 }
@@ -130,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Messages<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.socket).poll_flush(cx).map_err(broken)
+        self.poll_out(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

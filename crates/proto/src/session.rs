@@ -46,7 +46,7 @@ pub use native::{NativeIn, NativeOut};
 pub use timers::Timings;
 pub use transmit::Transmit;
 
-use crate::frame::{Ack, Farewell, GoAway};
+use crate::frame::{Farewell, GoAway};
 use crate::hello::{Nonce, Secret, SessionId};
 use crate::{Code, Limits, Role, StreamId, limits};
 use acks::Acks;
@@ -359,7 +359,8 @@ impl Session {
         let received = stream.receive.report();
         self.prefixes -= stream.receive.prefix.held();
         if received > stream.receive.reported || stream.flags.ack {
-            self.acks.last.push(Ack { stream: id, received, limit: 0 });
+            let is_new = received > stream.receive.reported;
+            self.ack_last(id, received, is_new);
         }
         if id.opener() == self.settings.role {
             self.own_open -= 1;

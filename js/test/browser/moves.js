@@ -30,6 +30,9 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
   let way = ways[0][0];
   const failures = [];
   let slowest = 0;
+  // Each way has its share of every stream, which nobody says before it is in place: none could be left with nothing to carry, however long it took.
+  let open = 1;
+  let next = signal();
 
   const talks = Array.from({ length: streams }, async (_, i) => {
     const socket = await dial(place);
@@ -46,6 +49,7 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
     const block = randomBytes(65_536);
     const said = (async () => {
       for (let left = share; left > 0; ) {
+        while (share - left >= (share * open) / ways.length) await next.comes;
         block.writeUInt32BE(left, 0);
         const part = Buffer.from(block.subarray(0, Math.min(left, block.length)));
         sent.update(part);
@@ -80,14 +84,23 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
       await page.ask("until", { carrier, changes: changes.length });
       // Not before: QUIC believes in no new address until its handshake is over, and on a busy machine there would be one too many in each.
       way = name;
+      open = at + 1;
+      next.come();
+      next = signal();
     }
     const moved = Math.round(performance.now() - begin);
-    // Its share of all, and something also where the others took long to leave and have carried more than theirs.
-    const least = Math.max((bytes * (at + 1)) / (ways.length + 1), came + bytes / 100);
+    const least = (bytes * (at + 1)) / (ways.length + 1);
     while (!isOver && came < least) await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 50))]);
     carried.push({ way: name, carrier: (await page.ask("state")).carrier, moved_ms: moved, bytes: came - from, ms: Math.round(performance.now() - begin) });
   }
   await Promise.all([all, cutting]);
   const { changes } = await page.ask("state");
   return { came, cuts, slowest: Math.round(slowest), failures, carried, changes };
+}
+
+/** Something that comes once. */
+function signal() {
+  let come = () => {};
+  const comes = new Promise((resolve) => (come = () => resolve(undefined)));
+  return { comes, come };
 }

@@ -14,6 +14,9 @@ use pageport_proto::Code;
 /// RFC 6455 §1.3
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// How many subprotocols a handshake may offer: as many as a page may. They are compared with each other.
+const PROTOCOLS: usize = 32;
+
 /// A handshake that may be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
@@ -95,7 +98,11 @@ impl Handshake {
             None => return invalid("exactly one Sec-WebSocket-Version"),
         }
         let accept = if version == Version::HTTP_2 { None } else { Some(accept(headers)?) };
-        let protocols: Vec<String> = list(headers, &SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
+        let protocols: Vec<String> =
+            list(headers, &SEC_WEBSOCKET_PROTOCOL).take(PROTOCOLS + 1).map(str::to_owned).collect();
+        if protocols.len() > PROTOCOLS {
+            return invalid("at most 32 subprotocols");
+        }
         let listed = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().all(|value| value.to_str().is_ok());
         let distinct = protocols.iter().enumerate().all(|(at, name)| !protocols[..at].contains(name));
         if !listed || !distinct || !protocols.iter().all(|name| is_token(name)) {

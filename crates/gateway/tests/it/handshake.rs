@@ -61,6 +61,8 @@ async fn every_deviation_is_refused_with_its_code() {
     let door = door();
     let invalid = (400, "ERR_HANDSHAKE_INVALID");
     let upgrade = (426, "ERR_UPGRADE_REQUIRED");
+    let offers: Vec<_> = (0..32).map(|nth| format!("v{nth}")).collect();
+    let many = format!("Sec-WebSocket-Protocol: pageport.v1, {}", offers.join(", "));
     for (at, line, (status, code)) in [
         (0, "POST /link HTTP/1.1", (405, "ERR_METHOD_NOT_ALLOWED")),
         (0, "GET /link HTTP/1.0", invalid),
@@ -88,6 +90,7 @@ async fn every_deviation_is_refused_with_its_code() {
         (7, "Sec-WebSocket-Protocol: PAGEPORT.V1", invalid),
         (7, "Sec-WebSocket-Protocol: pageport.v1, pageport.v1", invalid),
         (7, "Sec-WebSocket-Protocol: pageport.v1, not a token", invalid),
+        (7, &many, invalid),
         (7, "Sec-WebSocket-Protocol: pageport.v1\r\nContent-Length: 2", invalid),
         (7, "Sec-WebSocket-Protocol: pageport.v1\r\nTransfer-Encoding: chunked", invalid),
     ] {

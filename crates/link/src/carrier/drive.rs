@@ -8,12 +8,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pageport_proto::session::{CarrierId, Message};
+use tokio::time::{Sleep, sleep};
 
 use super::native::Natives;
-use super::{Carrier, Input};
+use super::{Carrier, FAREWELL, Input};
 use crate::session::{Next, Shared, Wakes};
 
 /// How many messages are read at most before those whom they concern are woken, and before writing gets its turn.
@@ -55,6 +56,7 @@ pub(crate) fn drive(shared: Arc<Shared>, id: CarrierId, carrier: Carrier) -> Car
         message: Message::default(),
         sending: false,
         corked: true,
+        farewell: None,
     };
     Carried(Box::pin(driver.run()))
 }
@@ -69,6 +71,8 @@ struct Driver {
     sending: bool,
     /// Other tasks have not yet had their turn since something wanted to leave.
     corked: bool,
+    /// How long a message may still take to leave, once the session is done with the carrier.
+    farewell: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a carrier ends.
@@ -150,7 +154,9 @@ impl Driver {
     fn poll_writing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         loop {
             if self.sending {
-                ready!(self.carrier.poll_flush(cx))?;
+                if self.carrier.poll_flush(cx)?.is_pending() {
+                    return self.poll_farewell(cx).map(Ok);
+                }
                 self.sending = false;
             }
             let room = self.carrier.room();
@@ -174,6 +180,20 @@ impl Driver {
                 Next::Finished => return Poll::Ready(Ok(End::Finished)),
                 Next::Cut => return Poll::Ready(Ok(End::Cut)),
             }
+        }
+    }
+}
+
+impl Driver {
+    /// A message does not leave. Nobody waits for that for ever: a peer that reads nothing, or asks for nothing, may never come back.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        match self.known.shared.while_sending(self.known.id, cx.waker()) {
+            Next::Cut => Poll::Ready(End::Cut),
+            Next::Finished => {
+                let farewell = self.farewell.get_or_insert_with(|| Box::pin(sleep(FAREWELL)));
+                farewell.as_mut().poll(cx).map(|()| End::Cut)
+            }
+            Next::Message | Next::Wanted | Next::Idle => Poll::Pending,
         }
     }
 }

@@ -72,6 +72,8 @@ pub(super) struct Line {
     wanted: bool,
     pub(super) cut: bool,
     waker: Option<Waker>,
+    /// Who waits for a message to leave: woken only when the session is done with the carrier.
+    sending: Option<Waker>,
     /// What waits on its native streams.
     pub(super) native: Waiting,
     /// What it holds beside the session's own.
@@ -155,6 +157,20 @@ impl Shared {
             self.with(Some(id), |_, _| {});
         }
         next
+    }
+
+    /// What is to be done while a message does not leave: [`Next::Idle`] while that is to be waited for; otherwise somebody is woken.
+    pub(crate) fn while_sending(&self, id: CarrierId, waker: &Waker) -> Next {
+        let mut state = self.lock();
+        let is_done = state.proto.is_done_with(id);
+        match state.carriers.iter_mut().find(|line| line.id == id) {
+            Some(line) if line.cut => Next::Cut,
+            Some(line) if !is_done => {
+                wait(&mut line.sending, waker);
+                Next::Idle
+            }
+            _ => Next::Finished,
+        }
     }
 
     /// From now on the session answers for what this carrier holds, too.
@@ -254,6 +270,7 @@ impl State {
             wanted: true,
             cut: false,
             waker: None,
+            sending: None,
             native: Waiting::default(),
             meter: None,
         });
@@ -335,6 +352,9 @@ impl State {
             line.wanted = true;
             if Some(line.id) != by {
                 wakes.add(line.waker.take());
+            }
+            if line.sending.is_some() && (line.cut || self.proto.is_done_with(line.id)) {
+                wakes.add(line.sending.take());
             }
         }
         let timeout = self.timeout();

@@ -22,5 +22,6 @@ mod quic;
 mod simulation;
 mod streams;
 mod support;
+mod unread;
 mod uploads;
 mod webtransport;

@@ -1,5 +1,6 @@
 //! Bytes over WebSocket messages: what one message may cost.
 
+use crate::support::guard;
 use bytes::{BufMut as _, BytesMut};
 use pageport_link::{LONGEST_MESSAGE, Messages};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -47,4 +48,20 @@ async fn a_message_of_more_than_a_mebibyte_is_refused() {
             assert!(error.contains("payload"), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn pings_are_answered_and_a_flood_of_them_is_the_end() {
+    const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+    let (mut far, near) = duplex(4096);
+    let mut messages = Messages::server(near, true);
+    let reading = tokio::spawn(async move { messages.read_u8().await });
+    for _ in 0..1_000 {
+        far.write_all(&PING).await.unwrap();
+        assert_eq!(far.read_u16().await.unwrap(), 0x8a00);
+    }
+    // Nobody reads the answers any more: some kilobytes of them fit on the way, and 64 wait.
+    let flood = async { while far.write_all(&PING).await.is_ok() {} };
+    let (ended, ()) = tokio::join!(guard(reading), flood);
+    assert!(ended.unwrap().unwrap_err().to_string().contains("PINGs"));
 }

@@ -79,8 +79,8 @@ impl Protocols {
     #[must_use]
     pub fn parse(list: Vec<String>) -> Option<Protocols> {
         let fits = |protocol: &String| protocol.len() <= PROTOCOL && is_token(protocol);
-        let distinct = list.iter().enumerate().all(|(at, protocol)| !list[..at].contains(protocol));
-        let fits = list.len() <= PROTOCOLS && distinct && list.iter().all(fits);
+        let are_distinct = || list.iter().enumerate().all(|(at, protocol)| !list[..at].contains(protocol));
+        let fits = list.len() <= PROTOCOLS && list.iter().all(fits) && are_distinct();
         fits.then(|| Protocols(list.into_iter().map(Into::into).collect()))
     }
 

@@ -69,8 +69,8 @@ impl Alpn {
         let fits = |offer: &String| {
             (1..=OFFER).contains(&offer.len()) && offer.bytes().all(|byte| byte.is_ascii_graphic())
         };
-        let distinct = list.iter().enumerate().all(|(at, offer)| !list[..at].contains(offer));
-        let fits = list.len() <= OFFERS && distinct && list.iter().all(fits);
+        let are_distinct = || list.iter().enumerate().all(|(at, offer)| !list[..at].contains(offer));
+        let fits = list.len() <= OFFERS && list.iter().all(fits) && are_distinct();
         fits.then(|| Alpn(list.into_iter().map(Into::into).collect()))
     }
 

@@ -14,11 +14,21 @@ pub(super) struct Acks {
     /// Streams with progress that nobody has told the peer of, and that is not urgent.
     pub(super) dirty: VecDeque<StreamId>,
     /// Of streams that are already forgotten: these leave first.
-    pub(super) last: Vec<Ack>,
+    last: VecDeque<Last>,
+    /// How many of them the peer opened and must still take for open.
+    owed: u64,
     /// Received over all streams since the last ACK of all.
     unacked: u64,
     /// When everything dirty becomes due.
     pub(super) sweep_at: Option<Instant>,
+}
+
+/// The last word on a stream.
+#[derive(Debug)]
+struct Last {
+    ack: Ack,
+    /// The peer opened it, and knows its end by nothing else.
+    is_owed: bool,
 }
 
 impl Session {
@@ -71,10 +81,27 @@ impl Session {
         !self.acks.due.is_empty() || !self.acks.last.is_empty()
     }
 
+    /// Says at last how much has come of a stream that is forgotten. `is_new`: the peer has not heard it before.
+    pub(super) fn ack_last(&mut self, id: StreamId, received: u64, is_new: bool) {
+        let is_owed = is_new && id.opener() != self.settings.role;
+        self.acks.owed += u64::from(is_owed);
+        self.acks.last.push_back(Last { ack: Ack { stream: id, received, limit: 0 }, is_owed });
+    }
+
+    /// How many of the peer's streams count: those that are there, and those whose end it has not heard of. Who hears nothing because it does not read
+    /// must not have ends pile up here.
+    pub(super) fn peer_streams(&self) -> u64 {
+        self.peer_open + self.acks.owed
+    }
+
     /// The next entries, at most `max`, those of forgotten streams first; computed now.
     pub(super) fn take_acks(&mut self, max: usize) -> Vec<Ack> {
-        let keep = self.acks.last.split_off(self.acks.last.len().min(max));
-        let mut entries = std::mem::replace(&mut self.acks.last, keep);
+        let last = self.acks.last.drain(..self.acks.last.len().min(max));
+        let mut entries = Vec::new();
+        for Last { ack, is_owed } in last {
+            self.acks.owed -= u64::from(is_owed);
+            entries.push(ack);
+        }
         while entries.len() < max {
             let Some(id) = self.acks.due.pop_front() else { break };
             let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.flags.ack) else { continue };

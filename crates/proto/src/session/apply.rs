@@ -107,7 +107,7 @@ impl Session {
         let first = self.settings.role.peer().first_id();
         let mut next = StreamId::new(self.highest_peer).map_or(first, StreamId::next);
         let opened = (id.get() - next.get()) / 2 + 1;
-        if self.peer_open + opened > self.settings.limits.streams {
+        if self.peer_streams() + opened > self.settings.limits.streams {
             return Err(Code::ERR_STREAM_LIMIT);
         }
         self.peer_open += opened;
@@ -215,13 +215,17 @@ impl Session {
     }
 
     fn on_go_away(&mut self, away: GoAway) {
+        // Said again, it refuses nothing more: whoever repeats it must not have all streams looked at each time.
+        let is_known = self.goaway_received.is_some_and(|known| known.last <= away.last);
         self.goaway_received = Some(away);
-        let refused: Vec<StreamId> = self
-            .streams
-            .keys()
-            .copied()
-            .filter(|id| id.opener() == self.settings.role && id.get() > away.last)
-            .collect();
+        let first = StreamId::new(away.last + 1).filter(|_| !is_known);
+        let refused: Vec<StreamId> = first.map_or_else(Vec::new, |first| {
+            self.streams
+                .range(first..)
+                .map(|(id, _)| *id)
+                .filter(|id| id.opener() == self.settings.role)
+                .collect()
+        });
         for id in refused {
             self.forget_refused(id);
         }

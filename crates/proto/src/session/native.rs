@@ -51,6 +51,12 @@ impl Session {
         !self.native_wanted.is_empty() && self.carries(carrier)
     }
 
+    /// Whether nothing but a farewell will ever leave on this carrier.
+    #[must_use]
+    pub fn is_done_with(&self, carrier: CarrierId) -> bool {
+        self.carriers.get(&carrier).is_none_or(|state| state.phase == Phase::Closing)
+    }
+
     /// Whether it carries the session: both sides have resumed on it, and no other has taken over.
     #[must_use]
     pub fn carries(&self, carrier: CarrierId) -> bool {
