@@ -30,7 +30,8 @@ const PINGS: u32 = 64;
 /// For both Closes and the end of the connection.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A byte stream over a WebSocket whose handshake is done. Whatever ends without Close is an error, never an end.
+/// A byte stream over a WebSocket whose handshake is done. Whatever ends without Close is an error, never an end. It is read and written in one task:
+/// who reads also answers PINGs, and a connection remembers only one who waits for room.
 pub struct Messages<S> {
     socket: Box<WebSocketStream<S>>,
     /// Whether the peer knows [`HALVES`].
@@ -139,6 +140,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Messages<S> {
         }
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
+        }
+        // Where nobody flushes, answers to PINGs leave here as well, and no longer wait.
+        if self.unanswered_pings > 0 {
+            ready!(self.poll_out(cx))?;
         }
         let mut socket = Pin::new(&mut *self.socket);
         ready!(socket.as_mut().poll_ready(cx)).map_err(broken)?;

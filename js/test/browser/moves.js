@@ -49,7 +49,7 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
     const block = randomBytes(65_536);
     const said = (async () => {
       for (let left = share; left > 0; ) {
-        while (share - left >= (share * open) / ways.length) await next.comes;
+        while (!failures.length && share - left >= (share * open) / ways.length) await next.comes;
         block.writeUInt32BE(left, 0);
         const part = Buffer.from(block.subarray(0, Math.min(left, block.length)));
         sent.update(part);
@@ -64,6 +64,8 @@ export async function move(page, { bytes, streams, ways, random, cut, calm }) {
     } catch (error) {
       failures.push(`stream ${i}: ${error.code ?? error}`);
     }
+    // There is no waiting for the share of one that failed.
+    if (failures.length) next.come();
   });
   let isOver = false;
   const all = Promise.all(talks).then(() => (isOver = true));

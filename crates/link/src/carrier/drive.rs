@@ -9,17 +9,20 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use pageport_proto::session::{CarrierId, Message};
 use tokio::time::{Sleep, sleep};
 
 use super::native::Natives;
-use super::{Carrier, FAREWELL, Input};
+use super::{Carrier, CarrierKind, FAREWELL, Input};
 use crate::session::{Next, Shared, Wakes};
 
 /// How many messages are read at most before those whom they concern are woken, and before writing gets its turn.
 const BATCH: usize = 4;
 const READS: usize = 32;
+/// How long a message may wait for a page over requests once nothing else does: a hidden one asks every five seconds.
+const FAREWELL_HTTP: Duration = Duration::from_secs(15);
 
 /// A carrier that belongs to a session. It moves only while this is awaited, and is lost when this is dropped.
 #[must_use = "a carrier moves only while this is awaited"]
@@ -71,7 +74,7 @@ struct Driver {
     sending: bool,
     /// Other tasks have not yet had their turn since something wanted to leave.
     corked: bool,
-    /// How long a message may still take to leave, once the session is done with the carrier.
+    /// How long the message on its way may still take to leave, once the session is done with the carrier.
     farewell: Option<Pin<Box<Sleep>>>,
 }
 
@@ -158,6 +161,7 @@ impl Driver {
                     return self.poll_farewell(cx).map(Ok);
                 }
                 self.sending = false;
+                self.farewell = None;
             }
             let room = self.carrier.room();
             match self.known.shared.next(self.known.id, room, &mut self.message, self.corked, cx.waker()) {
@@ -190,7 +194,9 @@ impl Driver {
         match self.known.shared.while_sending(self.known.id, cx.waker()) {
             Next::Cut => Poll::Ready(End::Cut),
             Next::Finished => {
-                let farewell = self.farewell.get_or_insert_with(|| Box::pin(sleep(FAREWELL)));
+                let patience =
+                    if self.carrier.kind() == CarrierKind::Http { FAREWELL_HTTP } else { FAREWELL };
+                let farewell = self.farewell.get_or_insert_with(|| Box::pin(sleep(patience)));
                 farewell.as_mut().poll(cx).map(|()| End::Cut)
             }
             Next::Message | Next::Wanted | Next::Idle => Poll::Pending,

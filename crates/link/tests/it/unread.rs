@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use crate::support::{RawPage, guard};
 
 const LIMITS: Limits = Limits { streams: 100, initial: limits::WINDOW, unreceived: 8 << 20 };
-/// A session's end, and a message that is on its way.
+/// A message that is on its way, and the session's end; pages that ask for messages get more time.
 const SOON: Duration = Duration::from_secs(12);
+const SOON_HTTP: Duration = Duration::from_secs(25);
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_reads_nothing_is_gone_soon_after_its_session() {
@@ -30,6 +31,19 @@ async fn a_page_that_reads_nothing_is_gone_soon_after_its_session() {
     guard(carried).await.unwrap();
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     drop(page);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_reads_slowly_hears_of_the_end_all_the_same() {
+    let (session, carried, mut page) = silent().await;
+    let mut stream = session.open(&json!({})).unwrap();
+    stream.write_chunk(Bytes::from(vec![7; 60_000])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    session.close(Code::NO_ERROR, "");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(page.farewell().await, Some((true, Code::NO_ERROR)));
+    drop(page);
+    guard(carried).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,7 +67,7 @@ async fn a_page_that_asks_for_no_messages_is_gone_soon_after_its_session() {
     session.close(Code::NO_ERROR, "");
     guard(carried).await.unwrap();
     guard(line.forgotten()).await;
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < SOON_HTTP, "{:?}", begin.elapsed());
     drop((streams, session, line));
     assert_eq!(budget.used(), 0);
 }
@@ -72,6 +86,7 @@ async fn ends_of_streams_that_a_page_does_not_hear_of_count_as_streams() {
         page.send(&Frame::Ack(vec![Ack { stream: id, received: 1, limit: 0 }])).await;
         tokio::task::yield_now().await;
         opened += 1;
+        assert!(session.stats().streams < 10, "they are over, and yet they count");
     }
     assert_eq!(session.state(), SessionState::Closed(Code::ERR_STREAM_LIMIT), "after {opened} streams");
 }

@@ -215,10 +215,10 @@ impl Session {
     }
 
     fn on_go_away(&mut self, away: GoAway) {
-        // Said again, it refuses nothing more: whoever repeats it must not have all streams looked at each time.
-        let is_known = self.goaway_received.is_some_and(|known| known.last <= away.last);
-        self.goaway_received = Some(away);
-        let first = StreamId::new(away.last + 1).filter(|_| !is_known);
+        // What was refused stays so. Said again it refuses nothing more: whoever repeats it must not have all streams looked at each time.
+        let known = self.goaway_received.map_or(u64::MAX, |known| known.last);
+        self.goaway_received = Some(GoAway { last: away.last.min(known), ..away });
+        let first = StreamId::new(away.last + 1).filter(|_| away.last < known);
         let refused: Vec<StreamId> = first.map_or_else(Vec::new, |first| {
             self.streams
                 .range(first..)
