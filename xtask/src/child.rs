@@ -81,12 +81,17 @@ pub(crate) struct Finished {
 
 /// Runs a child to its end; its output goes through as it comes, and its stdout is kept as well.
 pub(crate) fn stream(command: &mut Command) -> Outcome<Finished> {
+    stream_within(command, DEADLINE)
+}
+
+/// The same for what has many phases, each of which has its own deadline.
+pub(crate) fn stream_within(command: &mut Command, deadline: Duration) -> Outcome<Finished> {
     let shown = shown(command);
     let mut child = command.stdout(Stdio::piped()).spawn().about(&shown)?;
     let (done, expired) = mpsc::channel::<()>();
     let pid = child.id();
     let watchdog = thread::spawn(move || {
-        let late = expired.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
+        let late = expired.recv_timeout(deadline) == Err(mpsc::RecvTimeoutError::Timeout);
         if late {
             process::kill_tree(pid);
         }
@@ -104,7 +109,7 @@ pub(crate) fn stream(command: &mut Command) -> Outcome<Finished> {
     let status = child.wait().about(&shown)?;
     drop(done);
     if watchdog.join().unwrap_or(false) {
-        return Err(failed(format!("{shown}: killed after {} s", DEADLINE.as_secs())));
+        return Err(failed(format!("{shown}: killed after {} s", deadline.as_secs())));
     }
     Ok(Finished { status, stdout })
 }
