@@ -29,8 +29,7 @@ use layered::Layered;
 
 pub use streams::{Lost, streams};
 
-/// What one read takes at most: a DATA frame that its receiver, with the heads of it and of the next, holds in 64 KiB. For a byte more the
-/// allocator takes 80. A connection that brings little gets little.
+/// What one read takes at most: a DATA frame that, with the heads of it and of the next, is 64 KiB. For a byte more the allocators of those who receive it take 80.
 const READ_MAX: usize = 64 * 1024 - 64;
 const READ_MIN: usize = 2 * 1024;
 /// Chunks that one write hands to the kernel: small messages that wait together leave together.

@@ -12,6 +12,8 @@ pub const MESSAGE: usize = 262_144;
 pub const HELLO: usize = 4_096;
 /// The largest head or reply.
 pub const HEAD: usize = 16_384;
+/// How many subprotocols of a WebSocket may be offered: each is compared with all others.
+pub const PROTOCOLS: usize = 32;
 /// The largest unknown frame that is skipped, and how many of them in any minute.
 pub const SKIPPED: usize = 4_096;
 /// How many unknown frames may be skipped in a minute.

@@ -202,7 +202,7 @@ pub struct Session {
     born_at: Instant,
     /// When unknown frames were skipped, the last hundred times.
     skipped: VecDeque<Instant>,
-    /// How large the bytes are in which frames come just now.
+    /// How much memory any slice of what comes just now keeps.
     arriving: usize,
     stats: Stats,
     /// Bytes of heads and replies that are not complete yet.

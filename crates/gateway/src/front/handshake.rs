@@ -9,13 +9,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, Method, Request, Version};
 use hyper::ext::Protocol;
-use pageport_proto::Code;
+use pageport_proto::{Code, limits};
 
 /// RFC 6455 §1.3
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// How many subprotocols a handshake may offer: as many as a page may. They are compared with each other.
-const PROTOCOLS: usize = 32;
 
 /// A handshake that may be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +96,8 @@ impl Handshake {
         }
         let accept = if version == Version::HTTP_2 { None } else { Some(accept(headers)?) };
         let protocols: Vec<String> =
-            list(headers, &SEC_WEBSOCKET_PROTOCOL).take(PROTOCOLS + 1).map(str::to_owned).collect();
-        if protocols.len() > PROTOCOLS {
+            list(headers, &SEC_WEBSOCKET_PROTOCOL).take(limits::PROTOCOLS + 1).map(str::to_owned).collect();
+        if protocols.len() > limits::PROTOCOLS {
             return invalid("at most 32 subprotocols");
         }
         let listed = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().all(|value| value.to_str().is_ok());

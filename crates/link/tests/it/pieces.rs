@@ -3,11 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use pageport_link::Settings;
 use pageport_proto::frame::{Data, Frame, Mark};
-use pageport_proto::hello::Hello;
 use pageport_proto::{Code, Limits, Role, StreamId, limits};
 use pageport_testkit::{Pattern, Random, Tally};
 
-use crate::support::{Gateway, RawPage, guard};
+use crate::support::{Gateway, RawPage, guard, hello};
 
 /// Below the window that a stream begins with here, either way.
 const LEN: u64 = 60_000;
@@ -20,8 +19,7 @@ async fn frames_of_all_sizes_come_whole_however_they_are_cut() {
     let limits = Limits { initial: limits::WINDOW, ..Limits::default() };
     let gateway = Gateway::with_settings(Settings { limits, ..Settings::new(Role::Gateway) }).await;
     let mut page = RawPage::connect(gateway.address).await;
-    let hello = Hello { session: None, n: 1, limits, features: Vec::new(), credential: None };
-    page.send(&Frame::Hello(hello.to_payload().into())).await;
+    page.send(&hello(limits)).await;
     guard(page.welcome()).await;
     page.resume().await;
     // Frames, and what is written at once: much smaller than those, about as large, and much larger.

@@ -1,5 +1,6 @@
 //! What the tests stand on: a gateway that lets everybody in, pages made of raw frames, and streams that can be checked.
 
+mod by_hand;
 mod exchange;
 mod gateway;
 mod holding;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use pageport_link::CarrierKind;
 
+pub(crate) use by_hand::{greet, hello, upload, welcome};
 pub(crate) use exchange::{Exchange, Failure, Task, exchange};
 pub(crate) use gateway::{Door, Gateway};
 pub(crate) use holding::HoldingProxy;

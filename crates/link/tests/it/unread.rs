@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use pageport_link::{
-    Arrival, Budget, Carrier, HttpLimits, HttpLine, Session, SessionState, Settings, Socket, receive_hello,
-};
+use bytes::Bytes;
+use pageport_link::{Budget, Carrier, HttpLimits, Session, SessionState, Settings, Socket, receive_hello};
 use pageport_proto::frame::{Ack, Data, Frame, Mark, Resume};
-use pageport_proto::hello::{Hello, Nonce, Secret, SessionId, Welcome};
 use pageport_proto::{Code, Limits, Role, StreamId, limits};
 use serde_json::json;
 use tokio::io::duplex;
 use tokio::time::Instant;
 
-use crate::support::{RawPage, guard};
+use crate::support::{RawPage, greet, guard, hello, upload, welcome};
 
 const LIMITS: Limits = Limits { streams: 100, initial: limits::WINDOW, unreceived: 8 << 20 };
 /// A message that is on its way, and the session's end; pages that ask for messages get more time.
@@ -51,8 +48,8 @@ async fn a_page_that_asks_for_no_messages_is_gone_soon_after_its_session() {
     let budget = Budget::new(64 << 20);
     let (carrier, line) = Carrier::http_server(HttpLimits::default(), budget.clone());
     let session = Session::new_gateway(settings(), budget.clone());
-    let arrival = greet(carrier, &line).await;
-    let carried = tokio::spawn(session.attach(arrival, &welcome()).unwrap());
+    let arrival = greet(carrier, &line, LIMITS).await;
+    let carried = tokio::spawn(session.attach(arrival, &welcome(LIMITS)).unwrap());
     let resume = Frame::Resume(Resume { end: true, highest: 0, entries: Vec::new() });
     upload(&line, 1, &resume).await;
     assert!(guard(session.attached()).await);
@@ -96,10 +93,10 @@ async fn silent() -> (Session, tokio::task::JoinHandle<()>, RawPage) {
     let (near, far) = duplex(600);
     let session = Session::new_gateway(settings(), Budget::unlimited());
     let mut page = RawPage::over(far);
-    let hello = Frame::Hello(hello().to_payload().into());
+    let first = hello(LIMITS);
     let carrier = Carrier::bytes(Socket::boxed(near), Bytes::new());
-    let (arrival, ()) = tokio::join!(receive_hello(carrier, SOON), page.send(&hello));
-    let carried = tokio::spawn(session.attach(arrival.unwrap(), &welcome()).unwrap());
+    let (arrival, ()) = tokio::join!(receive_hello(carrier, SOON), page.send(&first));
+    let carried = tokio::spawn(session.attach(arrival.unwrap(), &welcome(LIMITS)).unwrap());
     page.welcome().await;
     page.resume().await;
     page.resumed().await;
@@ -109,35 +106,4 @@ async fn silent() -> (Session, tokio::task::JoinHandle<()>, RawPage) {
 
 fn settings() -> Settings {
     Settings { limits: LIMITS, ..Settings::new(Role::Gateway) }
-}
-
-fn hello() -> Hello {
-    Hello { session: None, n: 1, limits: LIMITS, features: Vec::new(), credential: None }
-}
-
-/// HELLO as message 0.
-async fn greet(carrier: Carrier, line: &HttpLine) -> Arrival {
-    let hello = Frame::Hello(hello().to_payload().into());
-    let (arrival, ()) =
-        guard(async { tokio::join!(receive_hello(carrier, SOON), upload(line, 0, &hello)) }).await;
-    arrival.unwrap()
-}
-
-async fn upload(line: &HttpLine, seq: u64, frame: &Frame) {
-    let mut bytes = BytesMut::new();
-    frame.encode(&mut bytes);
-    let mut upload = line.upload(seq).unwrap().unwrap();
-    upload.push(&bytes).unwrap();
-    upload.finish().await.unwrap();
-}
-
-fn welcome() -> Welcome {
-    Welcome {
-        session: SessionId::new([1; 16]),
-        secret: Some(Secret::new([2; 32])),
-        nonce: Nonce::new([3; 16]),
-        lease: 150,
-        limits: LIMITS,
-        features: Vec::new(),
-    }
 }

@@ -1,16 +1,9 @@
 //! Bodies on their way up, at the gateway's end of a carrier `http`: whose memory they are.
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
-use pageport_link::{
-    Arrival, Budget, Carrier, HttpLimits, HttpLine, Session, Settings, Upload, receive_hello,
-};
-use pageport_proto::frame::Frame;
-use pageport_proto::hello::{Hello, Nonce, Secret, SessionId, Welcome};
+use pageport_link::{Budget, Carrier, HttpLimits, HttpLine, Session, Settings, Upload};
 use pageport_proto::{Code, Limits, Role};
 
-use crate::support::guard;
+use crate::support::{greet, guard, welcome};
 
 const MIB: u64 = 1 << 20;
 const BODY: usize = 256 * 1024;
@@ -20,8 +13,8 @@ async fn uploads_that_nobody_finishes_are_their_sessions_memory() {
     let budget = Budget::new(MIB);
     let (carrier, line) = Carrier::http_server(HttpLimits::default(), budget.clone());
     let session = Session::new_gateway(Settings::new(Role::Gateway), budget.clone());
-    let arrival = greet(carrier, &line).await;
-    tokio::spawn(session.attach(arrival, &welcome()).unwrap());
+    let arrival = greet(carrier, &line, Limits::default()).await;
+    tokio::spawn(session.attach(arrival, &welcome(Limits::default())).unwrap());
     let mut uploads = Vec::new();
     for nth in 1..=3 {
         uploads.push(unfinished(&line, 1, BODY));
@@ -38,25 +31,11 @@ async fn a_second_body_of_a_message_that_was_taken_is_not_kept() {
     let (carrier, line) = Carrier::http_server(HttpLimits::default(), budget.clone());
     let mut second = unfinished(&line, 0, 1_000);
     assert_eq!(budget.used(), 1_000);
-    let _arrival = greet(carrier, &line).await;
+    let _arrival = greet(carrier, &line, Limits::default()).await;
     second.push(&[0; 1_000]).unwrap();
     assert_eq!(budget.used(), 0);
     // It is answered as the first was.
     second.finish().await.unwrap();
-}
-
-/// HELLO as message 0.
-async fn greet(carrier: Carrier, line: &HttpLine) -> Arrival {
-    let hello =
-        Hello { session: None, n: 1, limits: Limits::default(), features: Vec::new(), credential: None };
-    let mut frame = BytesMut::new();
-    Frame::Hello(Bytes::from(hello.to_payload())).encode(&mut frame);
-    let mut upload = line.upload(0).unwrap().unwrap();
-    upload.push(&frame).unwrap();
-    let (arrival, finished) =
-        guard(async { tokio::join!(receive_hello(carrier, Duration::from_secs(10)), upload.finish()) }).await;
-    finished.unwrap();
-    arrival.unwrap()
 }
 
 /// A body of a message, of which so many bytes have come.
@@ -64,15 +43,4 @@ fn unfinished(line: &HttpLine, seq: u64, length: usize) -> Upload {
     let mut upload = line.upload(seq).unwrap().unwrap();
     upload.push(&vec![0; length]).unwrap();
     upload
-}
-
-fn welcome() -> Welcome {
-    Welcome {
-        session: SessionId::new([1; 16]),
-        secret: Some(Secret::new([2; 32])),
-        nonce: Nonce::new([3; 16]),
-        lease: 150,
-        limits: Limits::default(),
-        features: Vec::new(),
-    }
 }

@@ -9,10 +9,8 @@ use super::tls::{RawWish, TlsWish};
 use super::{Kind, is_token};
 use crate::name::Name;
 use crate::target::{Endpoint, Path, Protocol, SocketUrl, Target};
-use crate::{Code, json, varint};
+use crate::{Code, json, limits, varint};
 
-/// How many subprotocols may be offered.
-const PROTOCOLS: usize = 32;
 /// The longest of them, in characters.
 const PROTOCOL: usize = 128;
 
@@ -80,7 +78,7 @@ impl Protocols {
     pub fn parse(list: Vec<String>) -> Option<Protocols> {
         let fits = |protocol: &String| protocol.len() <= PROTOCOL && is_token(protocol);
         let are_distinct = || list.iter().enumerate().all(|(at, protocol)| !list[..at].contains(protocol));
-        let fits = list.len() <= PROTOCOLS && list.iter().all(fits) && are_distinct();
+        let fits = list.len() <= limits::PROTOCOLS && list.iter().all(fits) && are_distinct();
         fits.then(|| Protocols(list.into_iter().map(Into::into).collect()))
     }
 
