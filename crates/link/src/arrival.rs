@@ -11,9 +11,13 @@ use bytes::Bytes;
 use pageport_proto::Code;
 use pageport_proto::frame::{self, Decoded, Farewell, Frame};
 use pageport_proto::hello::Hello;
+use pageport_proto::varint::{self, Peek};
 
 use crate::LinkError;
 use crate::carrier::{Carrier, Input, Received};
+
+/// Its type (§2.1).
+const HELLO: u64 = 0;
 
 /// A carrier and the HELLO that it brought.
 #[derive(Debug)]
@@ -75,7 +79,7 @@ fn take_hello(received: Received<'_>) -> Option<Result<Hello, Code>> {
 
 fn decode_hello(bytes: &mut Bytes) -> Option<Result<Hello, Code>> {
     // Nobody waits for the rest of a frame that is no HELLO.
-    if bytes.first().is_some_and(|kind| kind & 0x3f != 0) {
+    if matches!(varint::peek(bytes), Peek::Value(kind, _) if kind != HELLO) {
         return Some(Err(Code::ERR_ATTACH_ORDER));
     }
     match frame::decode(bytes) {

@@ -7,6 +7,7 @@ mod drive;
 mod http;
 mod native;
 mod pace;
+mod patience;
 mod rewind;
 mod shared_tcp;
 mod socket;
@@ -236,6 +237,16 @@ impl Carrier {
             Carrier::Bytes(carrier) => carrier.wire().room(),
             Carrier::Http(carrier) => carrier.room(),
             Carrier::WebTransport(carrier) => carrier.frames().wire().room(),
+        }
+    }
+
+    /// How many bytes have left so far. A message over requests is taken whole, or not at all.
+    pub(crate) fn written(&self) -> u64 {
+        match self {
+            Carrier::WebSocket(carrier) => carrier.wire().written(),
+            Carrier::Bytes(carrier) => carrier.wire().written(),
+            Carrier::Http(_) => 0,
+            Carrier::WebTransport(carrier) => carrier.frames().wire().written(),
         }
     }
 

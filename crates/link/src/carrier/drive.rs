@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pageport_proto::session::{CarrierId, Message};
-use tokio::time::{Sleep, sleep};
 
 use super::native::Natives;
+use super::patience::Patience;
 use super::{Carrier, CarrierKind, FAREWELL, Input};
 use crate::session::{Next, Shared, Wakes};
 
@@ -75,7 +75,7 @@ struct Driver {
     /// Other tasks have not yet had their turn since something wanted to leave.
     corked: bool,
     /// How long the message on its way may still take to leave, once the session is done with the carrier.
-    farewell: Option<Pin<Box<Sleep>>>,
+    farewell: Option<Patience>,
 }
 
 /// Why a carrier ends.
@@ -194,10 +194,10 @@ impl Driver {
         match self.known.shared.while_sending(self.known.id, cx.waker()) {
             Next::Cut => Poll::Ready(End::Cut),
             Next::Finished => {
-                let patience =
-                    if self.carrier.kind() == CarrierKind::Http { FAREWELL_HTTP } else { FAREWELL };
-                let farewell = self.farewell.get_or_insert_with(|| Box::pin(sleep(patience)));
-                farewell.as_mut().poll(cx).map(|()| End::Cut)
+                let still = if self.carrier.kind() == CarrierKind::Http { FAREWELL_HTTP } else { FAREWELL };
+                let written = self.carrier.written();
+                let farewell = self.farewell.get_or_insert_with(|| Patience::new(still, written));
+                farewell.poll(cx, written).map(|()| End::Cut)
             }
             Next::Message | Next::Wanted | Next::Idle => Poll::Pending,
         }

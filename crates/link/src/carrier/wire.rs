@@ -17,6 +17,7 @@ use super::socket::Socket;
 pub(crate) struct Wire {
     below: Rewind,
     pace: Pace,
+    written: u64,
 }
 
 impl Wire {
@@ -26,7 +27,7 @@ impl Wire {
         {
             tracing::debug!(%error, "TCP_NODELAY");
         }
-        let wire = Wire { below: Rewind::new(socket, ahead), pace: Pace::default() };
+        let wire = Wire { below: Rewind::new(socket, ahead), pace: Pace::default(), written: 0 };
         wire.apply_pace();
         wire
     }
@@ -56,15 +57,21 @@ impl Wire {
         self.below.delivered()
     }
 
+    /// How many bytes were written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     pub(super) fn room(&self) -> usize {
         self.pace.room()
     }
 
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(written)) = result
-            && self.pace.wrote(written, tokio::time::Instant::now())
-        {
-            self.apply_pace();
+        if let Poll::Ready(Ok(written)) = result {
+            self.written += written as u64;
+            if self.pace.wrote(written, tokio::time::Instant::now()) {
+                self.apply_pace();
+            }
         }
         result
     }

@@ -300,6 +300,8 @@ async fn a_hello_that_breaks_its_format_is_refused_with_its_code() {
         (&[0x00, 0x80, 0x01, 0x04, 0x01], Code::ERR_FRAME_TOO_LARGE),
         (&[0x00, 0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Code::ERR_FRAME_TOO_LARGE),
         (&[0x01, 0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Code::ERR_ATTACH_ORDER),
+        // DATA, its type in more bytes than it needs.
+        (&[0x40, 0x06, 0x80, 0x01, 0x04, 0x00], Code::ERR_ATTACH_ORDER),
     ] {
         for cut in [0, 1] {
             let mut large = RawPage::connect(gateway.address).await;

@@ -16,6 +16,8 @@ const LIMITS: Limits = Limits { streams: 100, initial: limits::WINDOW, unreceive
 /// A message that is on its way, and the session's end; pages that ask for messages get more time.
 const SOON: Duration = Duration::from_secs(12);
 const SOON_HTTP: Duration = Duration::from_secs(25);
+/// Where something leaves all the time, and the message never does.
+const SOON_TRICKLED: Duration = Duration::from_secs(40);
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_reads_nothing_is_gone_soon_after_its_session() {
@@ -41,6 +43,42 @@ async fn a_page_that_reads_slowly_hears_of_the_end_all_the_same() {
     assert_eq!(page.farewell().await, Some((true, Code::NO_ERROR)));
     drop(page);
     guard(carried).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_behind_a_path_that_became_slow_hears_of_the_end_as_well() {
+    let (session, carried, mut page) = silent().await;
+    let mut stream = session.open(&json!({})).unwrap();
+    stream.write_chunk(Bytes::from(vec![7; 60_000])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let begin = Instant::now();
+    session.close(Code::NO_ERROR, "");
+    while page.take(600).await == 600 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(
+        begin.elapsed() > SOON,
+        "the message left in {:?}: it was too small to show anything",
+        begin.elapsed()
+    );
+    assert_eq!(page.farewell().await, Some((true, Code::NO_ERROR)));
+    drop(page);
+    guard(carried).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_takes_a_byte_now_and_then_is_gone_all_the_same() {
+    let (session, carried, mut page) = silent().await;
+    let mut stream = session.open(&json!({})).unwrap();
+    stream.write_chunk(Bytes::from(vec![7; 60_000])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let begin = Instant::now();
+    session.close(Code::NO_ERROR, "");
+    while !carried.is_finished() && begin.elapsed() < 2 * SOON_TRICKLED {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        page.take(1).await;
+    }
+    assert!(carried.is_finished() && begin.elapsed() < SOON_TRICKLED, "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

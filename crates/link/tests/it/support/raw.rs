@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use pageport_link::Io;
 use pageport_proto::frame::{self, Decoded, Frame, Resume};
 use pageport_proto::hello::{Hello, Secret, SessionId, Welcome};
@@ -94,6 +94,13 @@ impl RawPage {
                 return None;
             }
         }
+    }
+
+    /// Takes so many bytes at most, and looks at none of them yet; 0 at the end of the connection.
+    pub(crate) async fn take(&mut self, most: usize) -> usize {
+        self.read.reserve(most);
+        let mut part = (&mut self.read).limit(most);
+        self.stream.read_buf(&mut part).await.unwrap_or(0)
     }
 
     /// Skips to the frame that ends the carrier or the session: whether it is CLOSE, and its code.
