@@ -31,8 +31,7 @@ mod results;
 mod rounds;
 mod samples;
 
-use crate::failure::{Failure, Outcome};
-use crate::paths;
+use crate::failure::Outcome;
 pub(crate) use options::Options;
 use options::Part;
 use results::Results;
@@ -46,7 +45,6 @@ pub(crate) fn main(args: &[&str]) -> Outcome<ExitCode> {
 /// Whether everything that was asked for has been measured and written is all that this says.
 pub(crate) fn run(options: &Options) -> Outcome {
     if !options.inside {
-        spare_the_page(options)?;
         install::everything(options.parts.contains(&Part::Tunnels))?;
         return isolate::again(options);
     }
@@ -78,20 +76,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
 /// What the last such run has kept.
 pub(crate) fn kept(options: &Options) -> Outcome<serde_json::Value> {
     Results::kept(options)
-}
-
-/// The page is made of what is kept on this machine: parts of it that come from another one would be lost.
-fn spare_the_page(options: &Options) -> Outcome {
-    let kept = kept(options).unwrap_or_default();
-    let is_there = |part: &Part| options.parts.contains(part) || kept.get(part.key()).is_some();
-    match Part::ALL.iter().find(|part| !is_there(part)) {
-        Some(part) if options.output == Options::page() => Err(Failure::Usage(format!(
-            "{} has figures of another machine, and none of `{}` are kept here: measure all parts, or name another --output",
-            paths::shown(&options.output),
-            part.name(),
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// Memory first, while the processes are fresh; profiles last, since they disturb.

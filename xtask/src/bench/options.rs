@@ -44,11 +44,6 @@ impl Part {
             Part::Dialects => "dialects",
         }
     }
-
-    /// Where its figures are kept.
-    pub(super) fn key(self) -> &'static str {
-        if self == Part::Tunnels { "rounds" } else { self.name() }
-    }
 }
 
 impl Options {

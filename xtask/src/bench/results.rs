@@ -1,10 +1,11 @@
 //! What is kept of a run, as JSON under target/, and the page that is made of it. Parts that were not measured again stay as they were,
-//! each with the machine's state of its own run.
+//! in either, each with the machine's state of its own run.
 
 pub(super) mod aims;
 mod carriers;
 pub(super) mod dialects;
 mod page;
+mod parts;
 mod tables;
 
 use super::install;
@@ -61,9 +62,21 @@ impl Results {
     pub(super) fn write(&self, options: &Options) -> Outcome {
         let json = serde_json::to_string_pretty(&self.values).map_err(|error| failed(error.to_string()))?;
         fs::write(&self.file, json).about(paths::shown(&self.file))?;
-        fs::write(&options.output, page::text(self)).about(paths::shown(&options.output))?;
+        let former = if options.output.exists() {
+            fs::read_to_string(&options.output).about(paths::shown(&options.output))?
+        } else {
+            String::new()
+        };
+        let page = parts::text(self, &options.parts, &former);
+        fs::write(&options.output, page).about(paths::shown(&options.output))?;
         println!("bench: written to {}", paths::shown(&options.output));
-        for aim in aims::all(self).into_iter().chain(carriers::aims(self)).chain(dialects::aims(self)) {
+        let aims = options.parts.iter().flat_map(|part| match part {
+            Part::Tunnels => aims::all(self),
+            Part::Carriers => carriers::aims(self),
+            Part::Dialects => dialects::aims(self),
+            Part::Crowd | Part::Page => Vec::new(),
+        });
+        for aim in aims {
             println!("bench: {}", aim.line());
         }
         Ok(())

@@ -1,13 +1,12 @@
-//! bench/RESULTS.md: written for people who want to know what was measured, how, and what it means.
+//! The parts of the page about tunnels, crowds and a page in Chromium.
 
 use super::Results;
+use super::aims;
 use super::tables::{compared, contestants, table};
-use super::{aims, carriers, dialects};
 use serde_json::Value;
 
-pub(super) fn text(results: &Results) -> String {
-    let mut text = String::from("# Side by side\n\n");
-    text.push_str(&setting(results));
+pub(super) fn tunnels(results: &Results) -> String {
+    let mut text = setting(results);
     text.push_str(
         "## Aims\n\nBulk, round trips and set-ups are ratios to the better raw relay of the same run.\n\n",
     );
@@ -28,10 +27,6 @@ pub(super) fn text(results: &Results) -> String {
     text.push_str("## Set-ups: connect, one byte there and back, close\n\n");
     text.push_str(&compared(results, "setups.per_s", "a second", 0));
     text.push_str(&idle(results));
-    text.push_str(&crowd(results));
-    text.push_str(&page(results));
-    text.push_str(&carriers::text_of(results));
-    text.push_str(&dialects::text_of(results));
     text
 }
 
@@ -53,7 +48,7 @@ fn setting(results: &Results) -> String {
     let is_idle =
         load.split(' ').next().and_then(|first| first.parse().ok()).is_some_and(|first: f64| first < 0.5);
     format!(
-        "Written by `cargo xtask bench`; do not edit.\n\n{quick}\
+        "{quick}\
          {date}, commit {commit}, {rustc}. {processors} processors ({model}), {memory} GiB, {kernel}. Load average {start} before and {end} \
          after{busy}: **only the ratios of one run mean something.** {rounds} rounds; in each \
          round every measurement visits every contestant, and each round begins with another one. Numbers are medians, with the least and the \
@@ -143,7 +138,7 @@ fn idle(results: &Results) -> String {
     )
 }
 
-fn crowd(results: &Results) -> String {
+pub(super) fn crowd(results: &Results) -> String {
     let number = |key: &str| results.number(&format!("crowd/{key}")).unwrap_or(f64::NAN);
     format!(
         "## A crowd\n\n\
@@ -164,7 +159,7 @@ fn crowd(results: &Results) -> String {
     )
 }
 
-fn page(results: &Results) -> String {
+pub(super) fn page(results: &Results) -> String {
     let rows = |list: &str| -> Vec<Vec<String>> {
         let list = results.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
         list.iter()
@@ -186,6 +181,6 @@ fn page(results: &Results) -> String {
 }
 
 /// Texts without quotes, numbers as they are.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
