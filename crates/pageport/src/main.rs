@@ -23,6 +23,7 @@ use clap::Parser as _;
 use cli::Cli;
 
 fn main() -> ExitCode {
+    allocator::take_small_pages();
     let cli = Cli::parse();
     logs::start(&cli);
     match commands::run(cli.command) {

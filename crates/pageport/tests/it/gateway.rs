@@ -42,6 +42,17 @@ fn a_hangup_reads_the_file_again_and_a_wrong_one_changes_nothing() {
 }
 
 #[test]
+fn memory_comes_in_small_pages() {
+    let place = Place::new();
+    place.write("p.toml", FILE);
+    let mut gateway = place.start(&["gateway", "--config", "p.toml", "--json"]);
+    gateway.ready();
+    // Every process begins with 1, and kernels without huge pages say nothing.
+    let status = gateway.status();
+    assert!(!status.contains("THP_enabled:\t1"), "{status}");
+}
+
+#[test]
 fn changed_files_are_read_again_without_being_asked() {
     let place = Place::new();
     let rule = "[[allow]]\nto = \"a.example:443\"\nprotocol = \"wss\"\nca = \"ca.pem\"\n";

@@ -102,6 +102,11 @@ impl Running {
         lines.find_map(|line| line.ok().filter(|line| line.contains(text))).expect(text)
     }
 
+    /// What the kernel says of it (proc_pid_status(5)).
+    pub(crate) fn status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();

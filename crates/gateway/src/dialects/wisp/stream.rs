@@ -17,8 +17,6 @@ use super::packet::{Kind, StreamId};
 use crate::egress::Flow;
 use crate::metrics::Metrics;
 
-/// What is kept of a larger buffer while it waits.
-const SMALL: usize = 4 * 1024;
 /// How long each may take: what was sent before a stream was closed, and the target's own end behind it.
 pub(super) const LINGER: Duration = Duration::from_secs(5);
 
@@ -97,7 +95,7 @@ impl Stream {
             return Ok(None);
         }
         if self.kind == Kind::Udp {
-            upload.push_datagram(bytes, line);
+            upload.push_datagram(&bytes, line);
             drop(upload);
             self.changed.notify_waiters();
             return Ok(None);
@@ -114,7 +112,7 @@ impl Stream {
         if bytes.is_empty() {
             return Ok(upload.credit.consume(1));
         }
-        upload.push(bytes, line);
+        upload.push(&bytes, line);
         drop(upload);
         self.changed.notify_waiters();
         Ok(None)
@@ -216,20 +214,35 @@ impl Upload {
         packets
     }
 
-    fn push(&mut self, bytes: Bytes, line: &Line) {
-        // A few bytes must not keep all that was read with them.
-        let bytes = if bytes.len() < SMALL { Bytes::copy_from_slice(&bytes) } else { bytes };
+    fn push(&mut self, bytes: &[u8], line: &Line) {
+        // As it came it would keep all that was read with it, of which nobody counts but this part.
+        let bytes = Bytes::copy_from_slice(bytes);
         line.hold(&bytes);
         self.queue.push_back(bytes);
     }
 
     /// Datagrams may get lost: the oldest goes first.
-    fn push_datagram(&mut self, bytes: Bytes, line: &Line) {
+    fn push_datagram(&mut self, bytes: &[u8], line: &Line) {
         if self.queue.len() >= line.buffer as usize
             && let Some(oldest) = self.queue.pop_front()
         {
             line.release(1, oldest.len());
         }
         self.push(bytes, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+
+    #[test]
+    fn what_waits_keeps_nothing_of_what_was_read_with_it() {
+        let line = Line::new(&Limits::default());
+        let stream = Stream::new(StreamId::new(1).expect("is one"), Kind::Tcp, &line);
+        let read = Bytes::from(vec![7; 65_536]);
+        let told = stream.push(read.slice(..8_192), &line, &Metrics::new()).expect("is granted");
+        assert!(told.is_none() && read.is_unique());
     }
 }
