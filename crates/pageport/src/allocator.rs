@@ -6,8 +6,8 @@ use rustix::thread::disable_transparent_huge_pages;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// From now on memory comes in pages of 4 KiB, also where the kernel would give 2 MiB at the first byte that is touched: limits count what waits, and
-/// that has to be what it costs. Where it cannot be set, memory is only less exact.
+/// From now on memory comes in small pages, also where the kernel would give one of 2 MiB for the first byte that is touched: limits count what waits,
+/// and that has to be what it costs. Where it cannot be set, memory is only less exact.
 pub(crate) fn take_small_pages() {
     let _ = disable_transparent_huge_pages(true);
 }

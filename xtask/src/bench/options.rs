@@ -17,7 +17,8 @@ pub(crate) struct Options {
     pub(crate) inside: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In the order in which they stand on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Part {
     /// Everything that is compared with other tunnels.
     Tunnels,

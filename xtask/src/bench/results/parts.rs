@@ -44,7 +44,7 @@ fn kept(former: &str, part: Part) -> &str {
         Some(heading) => former.find(&format!("\n{heading}\n")).map(|at| at + 1),
     };
     let Some(begin) = begin_of(part) else { return "" };
-    let end = Part::ALL.into_iter().skip_while(|one| *one != part).skip(1).find_map(begin_of);
+    let end = Part::ALL.into_iter().filter(|other| *other > part).find_map(begin_of);
     &former[begin..end.unwrap_or(former.len())]
 }
 
